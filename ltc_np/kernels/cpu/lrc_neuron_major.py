@@ -14,14 +14,14 @@ from .simd import (
     element,
     fma,
     fnma,
+    load,
     load_like,
-    load_sum,
     load_unit,
     sigmoid2,
     splat_like,
     store,
-    sum_size,
     unit_size,
+    vector_size,
 )
 
 __all__ = ["KEPT", "backward", "backward_sizes", "forward", "forward_sizes"]
@@ -123,18 +123,18 @@ def _d_drive(outgoing, s, v, y, df, dz, da, d_v, sums):
     The sums: y*df, y*dz, d_y and d_y*v, where d_y is the adjoint of sigma*(v - mu); behind those of all synapses: da*v.
     """
     constants, weights = outgoing.constants, outgoing.weights
-    W, S, k = sum_size(sums), outgoing.post.size, 5 * s
+    W, S, k = vector_size(sums), outgoing.post.size, 5 * s
     r = y * fma(df, element(constants, k + 2), dz * element(constants, k + 3))
     d_y = fnma(r, y, r)
     d_v = fma(d_y, element(constants, k + 4), d_v)
     at = 4 * W * s
-    store(sums, at, add_product(load_sum(sums, at), y, df))
-    store(sums, at + W, add_product(load_sum(sums, at + W), y, dz))
-    store(sums, at + 2 * W, add_parts(load_sum(sums, at + 2 * W), d_y))
-    store(sums, at + 3 * W, add_product(load_sum(sums, at + 3 * W), d_y, v))
+    store(sums, at, add_product(load(sums, at), y, df))
+    store(sums, at + W, add_product(load(sums, at + W), y, dz))
+    store(sums, at + 2 * W, add_parts(load(sums, at + 2 * W), d_y))
+    store(sums, at + 3 * W, add_product(load(sums, at + 3 * W), d_y, v))
     if weights.size > 0:
         at = W * (4 * S + s)
-        store(sums, at, add_product(load_sum(sums, at), da, v))
+        store(sums, at, add_product(load(sums, at), da, v))
         d_v = fma(da, element(weights, s), d_v)
     return d_v
 
@@ -188,7 +188,7 @@ def advance(circuit, solver, i, lane, L, h, step, stage):
 @helper
 def _d_advance(circuit, solver, i, lane, L, h, stage, d, sums):
     """Adjoint of `advance` as far as f, z and a, in the lanes of h; adds to its neuron's sums, and to d.elapsed."""
-    W, k, NL = sum_size(d.v), i * L + lane, stage.v.size
+    W, k, NL = vector_size(d.v), i * L + lane, stage.v.size
     at = NEURON_SUMS * W * i
     # What `lrc_neuron.d_advance_neuron` returns, in its order.
     df, dz, da, dh, d_vleak, d_weight, d_shift = d_advance_neuron(
@@ -201,11 +201,11 @@ def _d_advance(circuit, solver, i, lane, L, h, stage, d, sums):
     store(d.step_drives, NL + k, load_like(d.step_drives, NL + k, h) + dz)
     store(d.step_drives, 2 * NL + k, load_like(d.step_drives, 2 * NL + k, h) + da)
     store(d.elapsed, lane, load_like(d.elapsed, lane, h) + dh)
-    store(sums, at, add_parts(load_sum(sums, at), df + dz))
-    store(sums, at + W, add_parts(load_sum(sums, at + W), d_vleak))
-    store(sums, at + 2 * W, add_parts(load_sum(sums, at + 2 * W), da))
-    store(sums, at + 3 * W, add_parts(load_sum(sums, at + 3 * W), d_weight))
-    store(sums, at + 4 * W, add_parts(load_sum(sums, at + 4 * W), d_shift))
+    store(sums, at, add_parts(load(sums, at), df + dz))
+    store(sums, at + W, add_parts(load(sums, at + W), d_vleak))
+    store(sums, at + 2 * W, add_parts(load(sums, at + 2 * W), da))
+    store(sums, at + 3 * W, add_parts(load(sums, at + 3 * W), d_weight))
+    store(sums, at + 4 * W, add_parts(load(sums, at + 4 * W), d_shift))
 
 
 @helper

@@ -18,13 +18,11 @@ from .simd import (
     fnma,
     load,
     load_like,
-    load_sum,
     load_unit,
     prefetch,
     sigmoid2,
     splat_like,
     store,
-    sum_size,
     unit_size,
     vector_size,
 )
@@ -35,7 +33,7 @@ NEURON_SUMS = 4  # d_p, d_q, d_cm, 0
 D_ELAPSED_READS_DRIVES = True
 # Up to here the vectors of gradient sums (4*64 bytes a synapse) stay in the caches and are kept over time steps;
 # beyond, for the synapses of one neuron.
-FEW_SYNAPSES = 40_000
+FEW_SYNAPSES = 30_000
 
 
 class Synapses(NamedTuple):
@@ -116,13 +114,13 @@ def _d_current(outgoing, s, v, y, dp, dq, d_v, sums, at):
 
     The sums: r = d(loss)/d(w), y*dp, z, z*v, where w*z = d(loss)/d(sigma*(v - mu)); they begin at ``at``.
     """
-    constants, W = outgoing.constants, sum_size(sums)
+    constants, W = outgoing.constants, vector_size(sums)
     r = y * fma(dp, element(constants, 6 * s + 4), dq)
     z = fnma(r, y, r)
-    store(sums, at, add_parts(load_sum(sums, at), r))
-    store(sums, at + W, add_product(load_sum(sums, at + W), y, dp))
-    store(sums, at + 2 * W, add_parts(load_sum(sums, at + 2 * W), z))
-    store(sums, at + 3 * W, add_product(load_sum(sums, at + 3 * W), z, v))
+    store(sums, at, add_parts(load(sums, at), r))
+    store(sums, at + W, add_product(load(sums, at + W), y, dp))
+    store(sums, at + 2 * W, add_parts(load(sums, at + 2 * W), z))
+    store(sums, at + 3 * W, add_product(load(sums, at + 3 * W), z, v))
     return fma(z, element(constants, 6 * s + 5), d_v)
 
 
@@ -142,7 +140,7 @@ def _d_currents(outgoing, j, lane, L, v, d_drives, sums, first):
         ahead = _sigmoid(outgoing, min(s + 1, end - 1), v)
         k = element(outgoing.post, s) * L + lane
         dp, dq = load_like(d_drives, k, v), load_like(d_drives, NL + k, v)
-        d_v = _d_current(outgoing, s, v, y, dp, dq, d_v, sums, 4 * sum_size(sums) * (s - first))
+        d_v = _d_current(outgoing, s, v, y, dp, dq, d_v, sums, 4 * vector_size(sums) * (s - first))
         y = ahead
     return d_v
 
@@ -205,13 +203,13 @@ def _d_advance(cm, solver, k, h, stage, d, sums, at):
     store(d.drives, NL + k, dq)
     store(d.step_drives, k, load_like(d.step_drives, k, h) + dp)
     store(d.step_drives, NL + k, load_like(d.step_drives, NL + k, h) + dq)
-    store(sums, at, add_product(load_sum(sums, at), scaled, change))
+    store(sums, at, add_product(load(sums, at), scaled, change))
 
 
 @inlined
 def d_advance(circuit, solver, L, step, stage, want_dt, d, sums, pairs):
     """Adjoint of `advance`, of all neurons in all lanes."""
-    N, W = circuit.neuron.shape[0], sum_size(step.h)
+    N, W = circuit.neuron.shape[0], vector_size(step.h)
     if want_dt:
         for i in range(N):
             for lane in range(0, L, unit_size(step.h, pairs)):
@@ -233,20 +231,20 @@ def d_recurrent(outgoing, L, v, d, sums, source_sums, row, pairs):
     for j in range(N):
         s, behind = recurrent.start[j], recurrent.start[j + 1]
         _d_sources(recurrent, (j, j + 1), L, v, d.drives, d.v, source_sums, s, pairs)
-        flush(source_sums[: 4 * sum_size(v) * (behind - s)], row, 4 * s)
+        flush(source_sums[: 4 * vector_size(v) * (behind - s)], row, 4 * s)
 
 
 @inlined
 def d_from_inputs(circuit, outgoing, L, step, d, sums, neuron_sums, pairs):
     """Adjoint of `from_inputs`: of the leak every neuron's sums of d_p and d_q, and of the sensory synapses."""
-    W, N, NL, zero, sensory = sum_size(step.h), circuit.neuron.shape[0], step.total.size, np.int64(0), outgoing[1]
+    W, N, NL, zero, sensory = vector_size(step.h), circuit.neuron.shape[0], step.total.size, np.int64(0), outgoing[1]
     for i in range(N):
         at = W * NEURON_SUMS * i
         for lane in range(0, L, unit_size(step.h, pairs)):
             k = i * L + lane
             dp, dq = load_unit(d.step_drives, k, pairs), load_unit(d.step_drives, NL + k, pairs)
-            store(neuron_sums, at, add_parts(load_sum(neuron_sums, at), dp))
-            store(neuron_sums, at + W, add_parts(load_sum(neuron_sums, at + W), dq))
+            store(neuron_sums, at, add_parts(load(neuron_sums, at), dp))
+            store(neuron_sums, at + W, add_parts(load(neuron_sums, at + W), dq))
     I = sensory.start.size - 1
     _d_sources(sensory, (zero, I), L, step.inputs, d.step_drives, d.inputs, sums, zero, pairs)
 

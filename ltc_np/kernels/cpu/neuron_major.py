@@ -61,7 +61,7 @@ from ..codes import Rule
 from .arguments import Adjoints, Gradients, Kept, Results, Sequences, Stage, cut
 from .jit import for_cell, helper, kernel, table
 from .padding import narrow, widen
-from .simd import add_sums, load_sum, load_unit, sum_size, unit_size, vector_size
+from .simd import add_sums, load, load_unit, unit_size, vector_size
 
 # Numbers that a lane adds up in the working precision before the sums go to the float64 row.  It is the same for all
 # cells, since a tile has many sequences: going to the row is a small part of its time step.
@@ -174,10 +174,10 @@ def read_step(x, dt, t, b0, count, L, unfolds, inputs, h):
 @helper
 def flush(sums, row, at):
     """Add the sums, over their lanes, to the float64 row from ``at`` on, and begin again at 0."""
-    W = sum_size(sums)
+    W = vector_size(sums)
     for s in range(sums.size // (4 * W)):
         a, b, c, d = 4 * W * s, 4 * W * s + W, 4 * W * s + 2 * W, 4 * W * s + 3 * W
-        add_sums(row, at + 4 * s, load_sum(sums, a), load_sum(sums, b), load_sum(sums, c), load_sum(sums, d))
+        add_sums(row, at + 4 * s, load(sums, a), load(sums, b), load(sums, c), load(sums, d))
     sums[:] = 0
 
 
@@ -310,10 +310,10 @@ def backward(sequences, adjoints, circuit, rule, tiles, work, kept, gradients, f
     want_dt = d_dt.size > 0
     full = kept.rates.size > 0  # full and whole: as in `forward`
     zero = np.int64(0)  # as in `forward`
-    sizes = backward_sizes(N, I, width, S, S_sensory, sum_size(x), K)
+    sizes = backward_sizes(N, I, width, S, S_sensory, W, K)
     # Where in a row the sums begin that are kept over time steps: at 0; or behind the recurrent ones, which
     # `d_recurrent` adds to the row neuron by neuron.
-    kept_at = cell.synapse_sums(S) - sizes.recurrent_sums // sum_size(x)
+    kept_at = cell.synapse_sums(S) - sizes.recurrent_sums // W
     sums, tile_work = cut(work[worker], sizes.recurrent_sums + sizes.sensory_sums + sizes.neuron_sums)
     recurrent_sums, rest = cut(sums, sizes.recurrent_sums)
     sensory_sums, neuron_sums = cut(rest, sizes.sensory_sums)
@@ -330,7 +330,7 @@ def backward(sequences, adjoints, circuit, rule, tiles, work, kept, gradients, f
             L = tile_lanes(count, unit)
             lanes = kept_lanes(count, W, L)
             NL, NC, whole = N * L, N * lanes, lanes == L
-            sizes = backward_sizes(N, I, L, S, S_sensory, sum_size(x), 0 if full and whole else K)
+            sizes = backward_sizes(N, I, L, S, S_sensory, W, 0 if full and whole else K)
             h, rest = cut(tile_work, sizes.h)
             inputs, rest = cut(rest, sizes.inputs)
             drives, rest = cut(rest, sizes.drives)
@@ -395,7 +395,7 @@ def backward(sequences, adjoints, circuit, rule, tiles, work, kept, gradients, f
                     cell.d_recurrent(outgoing, L, stage.v, d, recurrent_sums, source_sums, row, pairs)
                 d_inputs[:] = 0
                 cell.d_from_inputs(circuit, outgoing, L, step, d, sensory_sums, neuron_sums, pairs)
-                terms += K * (tile_lanes(count, W) // sum_size(x))
+                terms += K * (tile_lanes(count, W) // W)
                 if terms >= FLUSH_TERMS or t == 0:
                     flush(sums, row, kept_at)
                     terms = 0

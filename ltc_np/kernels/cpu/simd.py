@@ -42,8 +42,6 @@ if COMPILES:  # else no body below is ever used, and Numba may be missing
 
     from .vectors import Vector, common, operands, pick, splatted
 
-# Sums over lanes are half a vector: they are read and written for every evaluation, and half takes half the memory.
-SUM_BYTES = 32
 LOG2_E = math.log2(math.e)
 # Added to arguments where a denormal would otherwise enter or leave a multiplication, up to ten times slower; too small
 # to change a result.
@@ -105,23 +103,6 @@ def element(typingctx, array, index):
 def load_pair(typingctx, array, index):
     """`load` of two neighbouring vectors as one value: the processor works on both in turn."""
     return _load(Vector(array.dtype, 2 * VECTOR_BYTES), array)
-
-
-@intrinsic
-def load_sum(typingctx, array, index):
-    """Half of a vector, as sums over lanes are kept: `add_parts` and `add_product` add the lanes of a vector to it."""
-    return _load(Vector(array.dtype, SUM_BYTES), array)
-
-
-@intrinsic
-def sum_size(typingctx, array):
-    """Elements of what `load_sum` loads, a constant to the compiler."""
-    lanes = Vector(array.dtype, SUM_BYTES).width
-
-    def codegen(context, builder, sig, args):
-        return context.get_constant(types.intp, lanes)
-
-    return types.intp(array), codegen
 
 
 def _size_of(pairs):
@@ -244,13 +225,10 @@ def fma(typingctx, x, y, z):
 
 @intrinsic
 def add_product(typingctx, total, x, y):
-    """total + the parts of x * y, as `add_parts` adds them; a part that is added by itself is rounded once."""
+    """total + the vectors of x * y, in a fixed order, each rounded once."""
 
     def codegen(context, builder, sig, args):
         total, x, y = args
-        if x.type.count > 2 * total.type.count:
-            (x, more), (y, other) = _halves(builder, x), _halves(builder, y)
-            return _add_parts(builder, total, _fma(builder, more, other, builder.fmul(x, y)))
         for part, other in zip(_parts(builder, x, total.type), _parts(builder, y, total.type), strict=True):
             total = _fma(builder, part, other, total)
         return total
@@ -260,24 +238,15 @@ def add_product(typingctx, total, x, y):
 
 @intrinsic
 def add_parts(typingctx, total, x):
-    """total + the parts of x that are as wide, in a fixed order: of a pair the two vectors are added first."""
+    """total + the vectors of x, one or two, in a fixed order."""
 
     def codegen(context, builder, sig, args):
-        return _add_parts(builder, *args)
+        total, x = args
+        for part in _parts(builder, x, total.type):
+            total = builder.fadd(total, part)
+        return total
 
     return total(total, x), codegen
-
-
-def _add_parts(builder, total, x):
-    if x.type.count > 2 * total.type.count:
-        x = builder.fadd(*_halves(builder, x))
-    for part in _parts(builder, x, total.type):
-        total = builder.fadd(total, part)
-    return total
-
-
-def _halves(builder, x):
-    return _parts(builder, x, ir.VectorType(x.type.element, x.type.count // 2))
 
 
 @intrinsic

@@ -13,7 +13,6 @@ from ..codes import GRADIENT_ROWS, VECTOR_BYTES
 from . import ltc_solvers
 from .arguments import Gradients, Kept, Results, scratch
 from .neuron_major import kept_lanes, tile_lanes
-from .simd import SUM_BYTES
 
 # Below this many synapse evaluations per call (about 0.3 ms forward) a second thread may cost more than it brings.
 PARALLEL_EVALUATIONS = 2_000_000
@@ -202,7 +201,7 @@ class _Backward(NamedTuple):
     def make(cls, circuit, shape, rule, keep, cut, want_dt, workspace):
         checks.must_know(ltc_solvers.__name__, "solver", rule.solver, ltc_solvers.KNOWN)
         (B, T, I), N, dtype = shape, circuit.recurrent.n_post, circuit.dtype
-        S, S_sensory, W = circuit.recurrent.pre.size, circuit.sensory.pre.size, SUM_BYTES // dtype.itemsize
+        S, S_sensory, W = circuit.recurrent.pre.size, circuit.sensory.pre.size, VECTOR_BYTES // dtype.itemsize
         recomputed = rule.evaluations if keep == "low" or cut.narrowed else 0
         if cut.batch_major:
             sizes = cut.kernels.backward_sizes(N, I, padded_units(N, dtype), recomputed)

@@ -12,7 +12,7 @@ from ..codes import VECTOR_BYTES
 
 
 class Vector(types.Type):
-    """Numba's type of one 64-byte vector, of a pair of them, or of half of one."""
+    """Numba's type of one 64-byte vector, or of a pair of them."""
 
     def __init__(self, dtype, size=VECTOR_BYTES):
         self.dtype = dtype
