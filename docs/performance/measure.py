@@ -61,7 +61,7 @@ def main():
                 orders = [("lanes", width) for width in (16, 32, 64) if width == 16 or width < 2 * B]
                 for order, width in orders + [("posts", 1)] * (name == "dense" and B <= 32):
                     tiles.is_batch_major = lambda *_, order=order: order == "posts"
-                    tiles.tile_width = lambda N, B, width=width: width
+                    tiles.tile_width = lambda *_, width=width: width
                     row[order + ("" if order == "posts" else str(width))] = round(rate(model, B), 3)
                 print(row, flush=True)
                 rows.append(row)

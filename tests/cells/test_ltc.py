@@ -140,7 +140,7 @@ def test_gradients_of_tiles_of_any_width(wiring, n, width, monkeypatch):
     # Whole and partial tiles, pairs of vectors and single ones; 40,401 synapses are more than FEW_SYNAPSES.
     from ltc_np.kernels.cpu import tiles
 
-    monkeypatch.setattr(tiles, "tile_width", lambda N, B: width)
+    monkeypatch.setattr(tiles, "tile_width", lambda *_: width)
     rng = np.random.default_rng(1)
     x, dt, lengths = rng.normal(size=(n, 3, 2)), rng.uniform(0, 2, (n, 3)), rng.integers(0, 4, n)
     gradients = []

@@ -231,7 +231,7 @@ def test_gradients_of_tiles_of_any_width_and_many_synapses(solver, monkeypatch):
     for wiring, n in ((AutoNCP(8, 2), 70), (FullyConnected(201, 2), 5)):  # four go batch-major
         x, dt, lengths = rng.normal(size=(n, 3, 2)), rng.uniform(0, 0.1, (n, 3)), rng.integers(0, 4, n)
         for width in (16, 64):
-            monkeypatch.setattr(tiles, "tile_width", lambda N, B, width=width: width)
+            monkeypatch.setattr(tiles, "tile_width", lambda *_, width=width: width)
             found = []
             for backend in ("numpy", "cpu"):
                 model = LTCRNN(wiring, 2, seed=0, dtype="float64", backend=backend, **options(solver))
@@ -391,7 +391,7 @@ def test_bits_do_not_depend_on_batch_order_tile_or_threads(solver, dtype, backen
             assert (again.loss_and_grad(x, y + 1, dt=dt)[1] == grad).all()
         set_num_threads(None)
         for width in (16, 64):
-            monkeypatch.setattr(tiles, "tile_width", lambda N, B, width=width: width)
+            monkeypatch.setattr(tiles, "tile_width", lambda *_, width=width: width)
             assert (LTCRNN(wiring, 4, seed=0, dtype=dtype, backend=backend, **options(solver))(x, dt=dt) == y).all()
         monkeypatch.undo()
 

@@ -231,6 +231,11 @@ def test_loop_orders_and_tiles_follow_size_only():
     assert [B for B in range(9, 65) if is_batch_major(64, True, B, 8)] == [9, 10, 11, 12, 17, 18]
     assert not any(is_batch_major(N, True, 24, W) for N, W in ((31, 16), (129, 16), (65, 8), (64, None)))
     assert {tile_width(N, B) for N in (2, 8, 64, 512) for B in (1, 16, 40, 1000)} == {16, 32, 64}
+    # Calls that threads may share have several tiles.
+    assert [B for B in range(1, 65) if is_batch_major(64, True, B, 16, True)] == [*range(1, 25)]
+    assert not is_batch_major(64, False, 16, 16, True)
+    assert {tile_width(N, B, True) for N in (2, 64) for B in (17, 32)} == {16}
+    assert [tile_width(N, B, True) for N in (2, 64) for B in (33, 257)] == [32, 64, 32, 64]
 
 
 # ---------------------------------------------------------------------------------------- cache and fallbacks

@@ -3,12 +3,14 @@
 The LTC and the LRC have it in common.  What it needs of a cell is its `SynapticCircuit`.
 """
 
+import math
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...base import checks, threads
+from ...base.workspace import aligned
 from ..codes import GRADIENT_ROWS, VECTOR_BYTES
 from . import ltc_solvers
 from .arguments import Gradients, Kept, Results, scratch
@@ -18,22 +20,23 @@ from .neuron_major import kept_lanes, tile_lanes
 PARALLEL_EVALUATIONS = 2_000_000
 
 
-def is_batch_major(N, dense, B, few_lanes=None):
+def is_batch_major(N, dense, B, few_lanes=None, shared=False):
     """Batch-major for dense wirings and few sequences, neuron-major otherwise; the thread count has no say.
 
     ``few_lanes``: lanes of a vector, of a cell for which batch-major is faster where a quarter of them or more would be
-    padding.  Measured: docs/decisions/ltc.md, "Loop orders".
+    padding.  ``shared``: whether a call is long enough for several threads, to which a single tile gives nothing.
+    Measured: docs/decisions/ltc.md, "Loop orders".
     """
-    if few_lanes and 32 <= N <= 8 * few_lanes and B <= 24 and 3 * tile_lanes(B, few_lanes) >= 4 * B:
+    if few_lanes and 32 <= N <= 8 * few_lanes and B <= 24 and (shared or 3 * tile_lanes(B, few_lanes) >= 4 * B):
         return dense
     return dense and min(N // 4, 8 if N <= 128 else 4) >= B
 
 
-def tile_width(N, B):
+def tile_width(N, B, shared=False):
     """Sequences in a tile, neuron-major: wide tiles amortise the gradient sums, narrow ones feed threads."""
     if B > 256:
         return 64
-    return 32 if B > 32 or N < 32 else 16
+    return 32 if B > 32 or (N < 32 and not shared) else 16
 
 
 def padded_units(N, dtype):
@@ -85,6 +88,10 @@ class SynapticCircuit:
         (B, T, _), (S, S_sensory) = shape, self._sizes
         return B * T * (rule.stages * rule.unfolds * S + S_sensory)
 
+    def shared(self, shape, rule):
+        """Whether several threads may share a call with an x of this shape."""
+        return self.evaluations(shape, rule) > PARALLEL_EVALUATIONS
+
     def row_size(self, batch_major):
         """Sums that the gradients come from, as the kernels of either order have them."""
         N, I = self.recurrent.n_post, self.sensory.n_pre
@@ -101,7 +108,9 @@ class SynapticCircuit:
     def by_source(self, values):
         """(neuron, source, count) -> (source, count, neuron), neurons padded."""
         dense = values.reshape(self.recurrent.n_post, -1, values.shape[-1]).transpose(1, 2, 0)
-        out = np.zeros((*dense.shape[:2], self.padded), self.dtype)
+        shape = *dense.shape[:2], self.padded
+        out = aligned(math.prod(shape), self.dtype).reshape(shape)
+        out[:] = 0
         out[:, :, : dense.shape[2]] = dense
         return out
 
@@ -123,13 +132,13 @@ class _Cut(NamedTuple):
     threads: int
 
     @classmethod
-    def make(cls, circuit, B, n_threads):
+    def make(cls, circuit, B, n_threads, shared):
         recurrent, sensory = circuit.recurrent, circuit.sensory
         N, W = recurrent.n_post, VECTOR_BYTES // circuit.dtype.itemsize
         few_lanes = W if circuit.batch_major_for_few_lanes else None
-        if is_batch_major(N, recurrent.dense and sensory.dense, B, few_lanes):
+        if is_batch_major(N, recurrent.dense and sensory.dense, B, few_lanes, shared):
             return cls(True, circuit.batch_major, 1, B, ((1, 0, B, None),), B * N, N % W > 0, min(B, n_threads))
-        width = tile_width(N, B)
+        width = tile_width(N, B, shared)
         tiles = -(-B // width)
         last = B - (tiles - 1) * width
         kept = (tiles - 1) * width + kept_lanes(last, W, tile_lanes(last, 2 * W))
@@ -171,7 +180,7 @@ class _Forward(NamedTuple):
     def make(cls, circuit, shape, rule, n_out, keep, n_threads, workspace):
         checks.must_know(ltc_solvers.__name__, "solver", rule.solver, ltc_solvers.KNOWN)
         (B, T, I), N, dtype, K = shape, circuit.recurrent.n_post, circuit.dtype, rule.evaluations
-        cut = _Cut.make(circuit, B, n_threads)
+        cut = _Cut.make(circuit, B, n_threads, circuit.shared(shape, rule))
         rows = {None: 0, "low": T, "full": T * K + 1}[keep]
         narrowed = K if keep == "full" and cut.narrowed else 0
         if cut.batch_major:
@@ -245,7 +254,7 @@ def forward(circuit, x, dt, lengths, h0, rule, n_out, keep, workspace):
     -------
     out (B, T, n_out), h_last (B, N), saved
     """
-    n_threads = threads.get_num_threads() if circuit.evaluations(x.shape, rule) > PARALLEL_EVALUATIONS else 1
+    n_threads = threads.get_num_threads() if circuit.shared(x.shape, rule) else 1
     cut, numbers, work, kept, results = workspace.kept(
         "forward",
         (x.shape, rule, keep, n_threads),
@@ -283,7 +292,7 @@ def bind(circuit, x, dt, h0, rule, n_out, workspace):
     out (B, 1, n_out), h_last (B, N), a list of functions without arguments; None for so many sequences that several
     threads may share them
     """
-    if circuit.evaluations(x.shape, rule) > PARALLEL_EVALUATIONS:
+    if circuit.shared(x.shape, rule):
         return None
     cut, numbers, work, kept, results = _Forward.make(circuit, x.shape, rule, n_out, None, 1, workspace)
     packed, _ = circuit.packed(cut.batch_major)

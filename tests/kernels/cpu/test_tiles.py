@@ -1,5 +1,6 @@
 """How a call is cut into tiles: each sequence once, by the kernel for its tile, and room for what is kept of it."""
 
+import itertools
 from types import SimpleNamespace
 
 import numpy as np
@@ -29,8 +30,8 @@ def sparse(N, dtype):
 @pytest.mark.parametrize("N", [3, 40])
 def test_every_tile_belongs_to_the_kernel_for_its_size(N, dtype):
     W = 64 // np.dtype(dtype).itemsize
-    for B in range(1, 400):
-        cut, found = tiles._Cut.make(sparse(N, dtype), B, 2), []
+    for B, shared in itertools.product(range(1, 400), (False, True)):
+        cut, found = tiles._Cut.make(sparse(N, dtype), B, 2, shared), []
         for width, begin, end, pairs in cut.groups:
             assert width == cut.width
             for tile in range(begin, end):
@@ -42,6 +43,14 @@ def test_every_tile_belongs_to_the_kernel_for_its_size(N, dtype):
         # All lanes of what is worked on by pairs; of a single vector those that sequences are in.
         kept = [count if count <= W else -(-count // (2 * W)) * 2 * W for count in found]
         assert cut.slot == N * sum(kept)
+
+
+def test_long_calls_have_several_tiles():
+    dense = sparse(32, "float32")
+    dense.recurrent.dense = True
+    for B, shared, tiles_of in ((16, False, 1), (16, True, 16), (24, True, 24), (32, True, 2), (32, False, 2)):
+        assert tiles._Cut.make(dense, B, 2, shared).tiles == tiles_of
+    assert [tiles._Cut.make(sparse(16, "float32"), 32, 2, shared).tiles for shared in (False, True)] == [1, 2]
 
 
 @pytest.mark.parametrize("cell", [LTC, LRC])
