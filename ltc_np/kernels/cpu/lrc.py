@@ -25,8 +25,9 @@ WEIGHT = "elastance_w"
 
 
 @helper
-def _pack_synapses(values, order, constants, outgoing):
-    """Columns of constants (S, 5) as `lrc_neuron_major.Synapses` names them; outgoing: the same rows in that order."""
+def _pack_synapses(values, order, both):
+    """Constants (S, 5) as `lrc_neuron_major.Synapses` names them: both[0]; and the same rows in that order: both[1]."""
+    constants, outgoing = both[0], both[1]
     w, h, mu, sigma = values
     log2e = sigma.dtype.type(LOG2E)
     for s in range(sigma.size):
@@ -50,8 +51,8 @@ def _pack(neuron_values, synapses, sensory_synapses, orders, neuron, constants, 
             neuron[i, k] = neuron_values[k][i]
     for i in range(neuron.shape[0]):
         neuron[i, count] = gap(neuron[i, count - 1])
-    _pack_synapses(synapses, orders[0], constants[0], constants[1])
-    _pack_synapses(sensory_synapses, orders[1], sensory[0], sensory[1])
+    _pack_synapses(synapses, orders[0], constants)
+    _pack_synapses(sensory_synapses, orders[1], sensory)
 
 
 @helper
@@ -111,15 +112,17 @@ class Circuit(SynapticCircuit):
         self._weights = [p.get(kind + WEIGHT, no_weights) for kind in ("", "sensory_")]
 
     def _pack_neuron_major(self):
-        lists, dtype = (self.recurrent, self.sensory), self.dtype
-        neuron = np.empty((self.recurrent.n_post, len(NEURON) + 1), dtype)
-        constants = [(np.empty((kind.pre.size, 5), dtype), np.empty((kind.pre.size, 5), dtype)) for kind in lists]
-        _pack(self._neuron, self._synapses, self._sensory, self.orders, neuron, *constants)
-        forward, outgoing = (self.elastance, neuron), ()
-        for kind, (own, moved), weights in zip(lists, constants, self._weights, strict=True):
-            forward += kind.start, kind.pre, own, weights
-            order = kind.outgoing.order
-            outgoing += kind.outgoing.start, kind.outgoing.post, moved, weights[order] if weights.size else weights
+        recurrent, sensory, (weights, sensory_weights) = self.recurrent, self.sensory, self._weights
+        neuron = np.empty((recurrent.n_post, len(NEURON) + 1), self.dtype)
+        constants = np.empty((2, recurrent.pre.size, 5), self.dtype)
+        of_sensory = np.empty((2, sensory.pre.size, 5), self.dtype)
+        _pack(self._neuron, self._synapses, self._sensory, self.orders, neuron, constants, of_sensory)
+        lists = recurrent.start, recurrent.pre, constants[0], weights
+        sensory_lists = sensory.start, sensory.pre, of_sensory[0], sensory_weights
+        forward = self.elastance, neuron, *lists, *sensory_lists
+        moved = [w[order] if w.size else w for w, order in zip(self._weights, self.orders, strict=True)]
+        (start, post, _), (sensory_start, sensory_post, _) = recurrent.outgoing, sensory.outgoing
+        outgoing = start, post, constants[1], moved[0], sensory_start, sensory_post, of_sensory[1], moved[1]
         return forward, (forward, outgoing)
 
     def _pack_batch_major(self):

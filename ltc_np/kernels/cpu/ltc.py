@@ -20,8 +20,9 @@ _neuron, _synapse, _sensory = (itemgetter(*names) for names in (NEURON, SYNAPSE,
 
 
 @helper
-def _pack_synapses(w, mu, sigma, erev, gain, order, constants, outgoing):
-    """Columns of constants (S, 6) as `ltc_neuron_major.Synapses` names them; outgoing: the same rows in that order."""
+def _pack_synapses(w, mu, sigma, erev, gain, order, both):
+    """Constants (S, 6) as `ltc_neuron_major.Synapses` names them: both[0]; and the same rows in that order: both[1]."""
+    constants, outgoing = both[0], both[1]
     log2e = sigma.dtype.type(LOG2E)
     for s in range(sigma.size):
         strength = w[s] * gain[s] if gain.size else w[s]
@@ -49,9 +50,9 @@ def _pack(neuron_values, synapses, sensory_synapses, epsilon, orders, neuron, co
         neuron[i, 1] = gleak[i] + epsilon
         neuron[i, 2] = gleak[i] * vleak[i]
     w, mu, sigma, erev, gain = synapses
-    _pack_synapses(w, mu, sigma, erev, gain, orders[0], constants[0], constants[1])
+    _pack_synapses(w, mu, sigma, erev, gain, orders[0], constants)
     w, mu, sigma, erev, gain = sensory_synapses
-    _pack_synapses(w, mu, sigma, erev, gain, orders[1], sensory[0], sensory[1])
+    _pack_synapses(w, mu, sigma, erev, gain, orders[1], sensory)
 
 
 @helper
@@ -117,15 +118,14 @@ class Circuit(SynapticCircuit):
         self.epsilon = self.dtype.type(epsilon)
 
     def _pack_neuron_major(self):
-        lists, dtype = (self.recurrent, self.sensory), self.dtype
-        neuron = np.empty((self.recurrent.n_post, 3), dtype)
-        constants = [(np.empty((kind.pre.size, 6), dtype), np.empty((kind.pre.size, 6), dtype)) for kind in lists]
-        _pack(*self.values, self.epsilon, self.orders, neuron, *constants)
-        forward, outgoing = (neuron,), ()
-        for kind, (own, moved) in zip(lists, constants, strict=True):
-            forward += kind.start, kind.pre, own
-            outgoing += kind.outgoing.start, kind.outgoing.post, moved
-        return forward, (forward, outgoing)
+        recurrent, sensory = self.recurrent, self.sensory
+        neuron = np.empty((recurrent.n_post, 3), self.dtype)
+        constants = np.empty((2, recurrent.pre.size, 6), self.dtype)
+        of_sensory = np.empty((2, sensory.pre.size, 6), self.dtype)
+        _pack(*self.values, self.epsilon, self.orders, neuron, constants, of_sensory)
+        forward = neuron, recurrent.start, recurrent.pre, constants[0], sensory.start, sensory.pre, of_sensory[0]
+        (start, post, _), (sensory_start, sensory_post, _) = recurrent.outgoing, sensory.outgoing
+        return forward, (forward, (start, post, constants[1], sensory_start, sensory_post, of_sensory[1]))
 
     def _pack_batch_major(self):
         (neuron, _, _, recurrent, _, _, sensory), _ = self.packed(False)
