@@ -20,7 +20,7 @@ from .from_arguments import Immutable
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from .types import A, Array, ArrayLike, Arrays, Bools, Float, Numbers, Positivity, Shape
+    from .types import A, Array, ArrayLike, Arrays, Bools, Float, Ints, Numbers, Positivity, Shape
 
 POSITIVITIES = (None, "softplus", "clip")
 
@@ -240,6 +240,16 @@ class Layout(Immutable):
     def lr_scale(self) -> Array | None:
         scales = self._spread("lr_scale", np.float64)
         return None if (scales == 1).all() else scales
+
+    @cached_property
+    def softplus_bounds(self) -> Ints:
+        """`softplus` as kernels take it: (R, 2) int64, from and to."""
+        return np.array([(where.start, where.stop) for where in self.softplus], np.int64).reshape(-1, 2)
+
+    @cached_property
+    def moves_alike(self) -> bool:
+        """Whether a step changes all parameters alike: none is clipped to a bound, none has a rate of its own."""
+        return not self._clip and self.lr_scale is None
 
     @classmethod
     def join(cls, layouts: Iterable[Layout]) -> Layout:

@@ -9,6 +9,7 @@ there is code for either.  tests/kernels/test_signatures.py compares the table w
 _SEQUENCES, _ADJOINTS, _RESULTS, _KEPT, _GRADIENTS = "(R3 R2 I1)", "(R3 R2)", "(R3 R2)", "(R1 R1)", "(D2 R3 R2 R2)"
 _RULE, _PART = "(i i i)", "i i i"  # a part of a call: first, last, worker
 _SPACE = "(R4 R3 (i i i d) (r r r))"
+_LTC, _D_LTC = "(R1 R1 R1) (R1 R1 R1 R1 R1) (R1 R1 R1 R1 R1)", "(D1 D1 D1) (D1 D1 D1 D1) (D1 D1 D1 D1)"
 _CHANGE = "d d d d d"  # numbers of an optimiser's step
 
 
@@ -29,6 +30,7 @@ SIGNATURES = {
     "ctgru.d_store": "i i i R3 R1 R3 R3 R2 R3 b R2 R2 R3 R3",
     "ctgru.retrieve": "i i i R3 R2 R1 R1 R3 R2 R3",
     "ctgru.store": "i i i R3 R2 R1 R1 R3 R3 R2 R3 R3",
+    "effective._to_raw": "R1 D1 I2 R1",
     "gru.backward_step": "i i i R3 R3 R3 R3 R2 R2 R3 R3",
     "gru.forward_step": "i i i R3 R2 R1 R1 R3 R3",
     "lrc._pack": "(R1 R1 R1 R1 R1) (R1 R1 R1 R1) (R1 R1 R1 R1) (I1 I1) R2 R3 R3",
@@ -41,10 +43,14 @@ SIGNATURES = {
     "lrc_ssm.synapses": "R1 R1 i i i i R3 R2",
     "lstm.backward_step": "i i i R3 R3 R3 R2 R2 R3",
     "lstm.forward_step": "i i i R3 R2 R1 R3 R3",
-    "ltc._pack": "(R1 R1 R1) (R1 R1 R1 R1 R1) (R1 R1 R1 R1 R1) r (I1 I1) R2 R3 R3",
-    "ltc._unpack": "D2 (I1 I1) (R1 R1 R1) (R1 R1 R1 R1 R1) (R1 R1 R1 R1 R1) (D1 D1 D1) (D1 D1 D1 D1) (D1 D1 D1 D1)",
+    "ltc._pack": f"{_LTC} r (I1 I1) R2 R3 R3",
+    "ltc._unpack": f"D2 (I1 I1) {_LTC} {_D_LTC}",
     **_sweep("ltc_batch_major", "(R2 R3 R3)", "(i i i None)"),
     **_sweep("ltc_neuron_major", "(R2 I1 I1 R2 I1 I1 R2)", "(i i i i|None)", "(I1 I1 R2 I1 I1 R2)"),
+    "ltc_training.begin": f"I1 {_SEQUENCES} {_SEQUENCES} R1 R1 R1 I2 (R1 R1) r (I1 I1) (R2 (R2 R2) (R2 R2))",
+    "ltc_training.d_outputs": "I1 R3 I1 R3 R1 R1 r D2 D1 D1 D1 R3 D1",
+    "ltc_training.finish": f"I1 R3 R3 R1 D1 D1 D2 (I1 I1) R1 D1 I2 (R1 R1) I2 R1 d D1 (R1 R1 R1 R1 ({_CHANGE}))",
+    "mapping._d_map": "R3 R3 R1 D1 D1 R3",
     "mapping._map": "R3 R1 R1 R3",
     "ode._backward": f"{_SEQUENCES} {_ADJOINTS} (R3 R3 R3 R3 R1 i) {_RULE} i R2 {_KEPT} {_GRADIENTS} {_PART}",
     "ode._forward": f"{_SEQUENCES} R2 (R3 R3 R3 R3 R1 i) {_RULE} R2 {_KEPT} {_RESULTS} {_PART}",

@@ -18,9 +18,9 @@ from __future__ import annotations
 import abc
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
-from ..base.types import Array, Arrays, Bools, Keep, LibraryLoss, Numbers
+from ..base.types import Array, Arrays, Bools, Ints, Keep, LibraryLoss, Numbers
 from ..base.workspace import Workspace
 from ..layers.parallel import ParallelTime
 from ..optim.base import Optimizer
@@ -265,6 +265,23 @@ class Engine(PublicCalls):
         """A context in which ``announce()`` is called once if something must be compiled first."""
 
 
+class BoundGradients(Protocol):
+    """Steps with batches that are given by the numbers of their sequences, in arrays that are bound once."""
+
+    def begin(self) -> None:
+        """Look at the begin of an epoch what may have changed: threads, frozen parameters, the optimiser's state."""
+
+    def takes(self, count: int) -> bool:
+        """Whether batches of so many sequences can be bound; others go the usual way."""
+
+    def __call__(self, rows: Ints) -> tuple[float, float, bool]:
+        """Value, weight and ``finite``, as in `Measured`, of a batch whose size `takes` has bound.
+
+        ``rows`` (B,) int64 are the numbers of its sequences.  If it is finite, the optimiser's step is made; else the
+        gradient stays in the trainer.
+        """
+
+
 class Trainer(abc.ABC):
     """The steps of one training.
 
@@ -290,6 +307,10 @@ class Trainer(abc.ABC):
         self, batch: Batch, dropout_seed: tuple[int, ...] | Dropped | None, want_outputs: bool, want_state: bool
     ) -> Measured:
         """`Measured` of a batch, whose gradient stays here until `update`."""
+
+    def bind(self, whole: Batch) -> tuple[BoundGradients | None, str]:
+        """What computes `gradient` of batches of this data in bound arrays; or None, and why there is no such thing."""
+        return None, "the engine is not that of the host"
 
     @abc.abstractmethod
     def flat(self) -> Array:

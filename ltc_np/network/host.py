@@ -13,6 +13,7 @@ from ..base.sums import sum_of_squares
 from ..base.workspace import Fresh, Workspace
 from ..cells.dropping import PartOfBatch
 from ..layers.parallel import PROCESSOR, Parallel
+from .bound import HostGradients, why_not
 from .engine import Adjoints, Answer, Dropped, Engine, Gradients, Measured, Tape, Trainer
 from .outputs import d_last_outputs, last_outputs
 from .sequences import check_state, read
@@ -49,6 +50,7 @@ class HostEngine(Engine):
     def __init__(self, network):
         super().__init__(network)
         self._local = threading.local()
+        self._effective = kernels.load(kernels.on_host(network.backend), "effective")
 
     # ---------------------------------------------------------------------------------------- public calls
 
@@ -171,7 +173,7 @@ class HostEngine(Engine):
             d_x, d_h0, d_dt = self.network.layer_stack.backward(
                 prepared.layers, saved, valid, d_y, d_h, g, want_x, want_dt, workspace
             )
-            gradient = layout.d_effective(prepared.values, d_values).astype(self.network.dtype)
+            gradient = self._effective.d_effective(layout, prepared.values, d_values)
         return Adjoints(self.unfrozen(gradient), d_x, d_h0, d_dt)
 
     def unfrozen(self, gradient):
@@ -277,6 +279,7 @@ class HostTrainer(Trainer):
         self.keep, self.workspace = keep, workspace
         self.before, self.buffers_before = engine.network.theta.copy(), engine.network.buffer_vector.copy()
         self._gradient = self._buffers = None
+        self._clipped = False
 
     @property
     def size(self):
@@ -290,25 +293,36 @@ class HostTrainer(Trainer):
 
     def gradient(self, batch, dropout_seed, want_outputs, want_state):
         found = self.engine.loss_and_grad(batch, self.objective, self.keep, self.workspace, dropout_seed)
-        self._gradient, self._buffers = found.gradient, found.buffers
+        self.take(found.gradient, found.buffers)
         # The sum of squares is quick and may overflow.
         finite = math.isfinite(found.value) and checks.surely_finite(found.gradient)
         return found._replace(gradient=None, finite=finite)
 
+    def bind(self, whole):
+        reason = why_not(self.engine.network, self.objective, whole)
+        return None if reason else HostGradients(self, whole), reason
+
     def flat(self):
         return self._gradient
+
+    def take(self, gradient, buffers=None, clipped=False):
+        """Keep a gradient (P,), and the buffers that it changes, for `update`; it may be ``clipped`` already."""
+        self._gradient, self._buffers, self._clipped = gradient, buffers, clipped
 
     def replace(self, gradient):
         self._gradient = np.array(gradient, self.engine.network.dtype)
 
     def update(self):
         network = self.engine.network
-        if self.clip is not None:
+        if self.clip is not None and not self._clipped:
             self.clip(self._gradient, network.layout)
-        self.before[:], self.buffers_before[:] = network.theta, network.buffer_vector
+        self.before[:] = network.theta
+        if self.buffers_before.size:
+            self.buffers_before[:] = network.buffer_vector
         self.optimizer.step(network, self._gradient)
-        for name, values in (self._buffers or {}).items():
-            network.buffers[name] = values
+        if self._buffers:
+            for name, values in self._buffers.items():
+                network.buffers[name] = values
 
     def restore(self):
         network = self.engine.network

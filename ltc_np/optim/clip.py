@@ -132,9 +132,9 @@ def read_clip(name: str, clip_norm: float | Clip | None) -> Clip | None:
 
 def global_norm(grad: Array) -> float:
     """The Euclidean norm of a float array, in float64 and without overflow; inf or nan if it has such elements."""
-    largest = 1.0  # squares of narrower floats do not overflow in float64
-    if grad.dtype.itemsize >= 8:
-        largest = float(np.abs(grad).max(initial=0.0))
-        if largest == 0 or not math.isfinite(largest):
-            return largest
+    if grad.dtype.itemsize < 8:  # squares of narrower floats do not overflow in float64
+        return math.sqrt(sum_of_squares(grad.astype(np.float64)))
+    largest = float(np.abs(grad).max(initial=0.0))
+    if largest == 0 or not math.isfinite(largest):
+        return largest
     return largest * math.sqrt(sum_of_squares(np.divide(grad, largest, dtype=np.float64)))

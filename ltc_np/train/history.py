@@ -30,6 +30,9 @@ class History(dict[str, list[float]]):
         Epoch with the best value of what is monitored, whose weights the model has if ``keep_best``.
     stopped : str
         Why training ended.
+    steps : str
+        How gradients were computed: ``"bound"``, in arrays that were made ready once, which is quick where networks are
+        small; or ``"one by one: ..."`` with the reason.
     seconds : float
     """
 
@@ -37,12 +40,13 @@ class History(dict[str, list[float]]):
     val_epoch: list[int]
     best_epoch: int | None
     stopped: str
+    steps: str
     seconds: float
 
     def __init__(self) -> None:
         super().__init__()
         self.epoch, self.val_epoch = [], []
-        self.best_epoch, self.stopped, self.seconds = None, "", 0.0
+        self.best_epoch, self.stopped, self.steps, self.seconds = None, "", "", 0.0
 
     def add(self, epoch: int, logs: Logs) -> None:
         """Append the logs of one epoch."""

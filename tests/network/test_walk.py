@@ -14,7 +14,7 @@ from support.backends import NO_CARD, NO_KERNELS
 
 import ltc_np
 from ltc_np import LTCRNN, FullyConnected
-from ltc_np.train.loop import epochs
+from ltc_np.train.loop import epochs, run
 
 PACKAGE = pathlib.Path(ltc_np.__file__).parent
 MOST, MOST_IN_LOOP = 11, 45
@@ -158,6 +158,17 @@ def test_a_training_step(walks, name):
     check(f"{name}, update", chain)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("walks", ["cpu"], indirect=True)
+def test_a_bound_training_step(walks, monkeypatch):
+    walks, model, x = walks
+    monkeypatch.setattr(run, "FEW_STEPS", 1)
+    assert model.fit(x, np.ones((2, 1, 3)), optimizer="adam", verbose=False).steps == "bound"
+    (chain,) = walks.found["kernels/cpu/neuron_major.py", "backward"]
+    check("cpu, bound", chain)
+    assert chain in walks.found["kernels/cpu/neuron_major.py", "forward"]
+
+
 def test_the_loop_of_a_training_goes_through_few_files(monkeypatch):
     """From the first step to the end of the last epoch: where somebody looks for a fault of a training."""
     loop, found = epochs._epochs, set()
@@ -178,7 +189,7 @@ def test_the_loop_of_a_training_goes_through_few_files(monkeypatch):
 
 
 def test_the_page_draws_all_of_them():
-    calls = [*ENDS, "cuda, device arrays"]
+    calls = [*ENDS, "cuda, device arrays", "cpu, bound"]
     assert set(drawn()) == {*calls, *(f"{name}, {step}" for name in ENDS for step in ("gradient", "update"))}
 
 

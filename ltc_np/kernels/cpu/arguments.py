@@ -73,3 +73,11 @@ def scratch(workspace, workers, sizes, dtype):
     """A row of that many numbers for each thread, on cache lines of its own."""
     size = -(-sum(sizes) // 64) * 64
     return workspace.array("scratch", workers * size, dtype).reshape(workers, size)
+
+
+def of_mapping(mapping, side, p):
+    """w and b of a feature-wise mapping among named arrays, empty where it has none."""
+    if mapping is None:
+        return (next(iter(p.values())).reshape(-1)[:0],) * 2
+    w = p[f"{side}_w"]
+    return w, p[f"{side}_b"] if mapping == "affine" else w[:0]

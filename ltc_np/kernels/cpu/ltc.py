@@ -38,8 +38,8 @@ def _pack_synapses(w, mu, sigma, erev, gain, order, both):
             outgoing[at, k] = constants[order[at], k]
 
 
-@kernel
-def _pack(neuron_values, synapses, sensory_synapses, epsilon, orders, neuron, constants, sensory):
+@helper
+def pack(neuron_values, synapses, sensory_synapses, epsilon, orders, neuron, constants, sensory):
     """The kernels' neuron (N, 3) and constants of effective values; gain (S,), or (0,) for all 1.
 
     Columns of neuron as `ltc_neuron_major.Packed` names them; constants and sensory are what `_pack_synapses` fills.
@@ -53,6 +53,12 @@ def _pack(neuron_values, synapses, sensory_synapses, epsilon, orders, neuron, co
     _pack_synapses(w, mu, sigma, erev, gain, orders[0], constants)
     w, mu, sigma, erev, gain = sensory_synapses
     _pack_synapses(w, mu, sigma, erev, gain, orders[1], sensory)
+
+
+@kernel
+def _pack(neuron_values, synapses, sensory_synapses, epsilon, orders, neuron, constants, sensory):
+    """`pack`."""
+    pack(neuron_values, synapses, sensory_synapses, epsilon, orders, neuron, constants, sensory)
 
 
 @helper
@@ -69,8 +75,8 @@ def _unpack_synapses(total, order, w, mu, sigma, erev, gain, d_w, d_mu, d_sigma,
         d_mu[s] -= strength * sigma[s] * z
 
 
-@kernel
-def _unpack(rows, orders, neuron_values, synapses, sensory_synapses, d_neuron, d_synapses, d_sensory):
+@helper
+def unpack(rows, orders, neuron_values, synapses, sensory_synapses, d_neuron, d_synapses, d_sensory):
     """Gradients of the effective values, added to, from the sums of `ltc_neuron_major`; rows[0] becomes their sum.
 
     Of a neuron they are those at its ``NEURON_SUMS``.
@@ -94,6 +100,25 @@ def _unpack(rows, orders, neuron_values, synapses, sensory_synapses, d_neuron, d
         d_cm[i] += total[at + 4 * i + 2]
         d_gleak[i] += vleak[i] * d_p + d_q
         d_vleak[i] += gleak[i] * d_p
+
+
+@kernel
+def _unpack(rows, orders, neuron_values, synapses, sensory_synapses, d_neuron, d_synapses, d_sensory):
+    """`unpack`."""
+    unpack(rows, orders, neuron_values, synapses, sensory_synapses, d_neuron, d_synapses, d_sensory)
+
+
+@helper
+def parts(vector, places):
+    """The parameters of neurons, synapses and sensory synapses, as `pack` and `unpack` take them, of a vector of all.
+
+    places (11, 2): from and to, as `Circuit.places` finds them.  A call with all parts would take 1 us longer.
+    """
+    at, to = places[:, 0], places[:, 1]
+    neuron = vector[at[0] : to[0]], vector[at[1] : to[1]], vector[at[2] : to[2]]
+    synapses = vector[at[3] : to[3]], vector[at[4] : to[4]], vector[at[5] : to[5]], vector[at[6] : to[6]]
+    sensory = vector[at[7] : to[7]], vector[at[8] : to[8]], vector[at[9] : to[9]], vector[at[10] : to[10]]
+    return neuron, synapses, sensory
 
 
 class Circuit(SynapticCircuit):
@@ -142,3 +167,9 @@ class Circuit(SynapticCircuit):
             sums = rows.sum(axis=0).reshape(N + I + 1, 4, M)  # row by row, in order
             rows = sums[:, :, :N].transpose(0, 2, 1).reshape(1, -1)
         _unpack(rows, self.orders, *self.values, _neuron(g), _synapse(g), _sensory(g))
+
+    @staticmethod
+    def places(layout):
+        """Where `parts` finds a vector's parts."""
+        found = [layout.slices[name][0] for name in NEURON + SYNAPSE + SENSORY]
+        return np.array([(place.start, place.stop) for place in found], np.int64)

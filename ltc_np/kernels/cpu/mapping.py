@@ -1,10 +1,32 @@
-"""Feature-wise mappings, as in `ltc_np.kernels.numpy.mapping`.
+"""Feature-wise mappings, as in `ltc_np.kernels.numpy.mapping`, in one pass each way.
 
-The adjoint is NumPy's: in the forward of few steps NumPy's overhead would show, and nowhere else.
+Of several features the adjoint adds up in NumPy's order, so that its sums have the bits of the definition.
 """
 
-from ..numpy.mapping import bind, d_map_features  # noqa: F401  (called by cells)
-from .jit import kernel
+import numpy as np
+
+from ..numpy.mapping import bind  # noqa: F401  (called by cells)
+from .arguments import of_mapping
+from .jit import helper, kernel
+
+
+@helper
+def mapped(x, w, b, k):
+    """x * w + b of feature k; b may be empty, or both."""
+    if w.size == 0:
+        return x
+    return x * w[k] + b[k] if b.size else x * w[k]
+
+
+@helper
+def d_mapped(x, d_y, w, d_w, d_b, k):
+    """Adjoint of `mapped`: d_x; d_w and d_b are added to, unless they are empty."""
+    if d_b.size:
+        d_b[k] += d_y
+    if w.size == 0:
+        return d_y
+    d_w[k] += d_y * x
+    return d_y * w[k]
 
 
 @kernel
@@ -13,15 +35,31 @@ def _map(x, w, b, y):
     for s in range(x.shape[0]):
         for t in range(x.shape[1]):
             for k in range(x.shape[2]):
-                y[s, t, k] = x[s, t, k] * w[k] + b[k] if b.size else x[s, t, k] * w[k]
+                y[s, t, k] = mapped(x[s, t, k], w, b, k)
+
+
+@kernel
+def _d_map(x, d_y, w, d_w, d_b, d_x):
+    """Adjoint of `_map`: d_x; float64 sums are added to d_w and d_b, which may be empty."""
+    for s in range(x.shape[0]):
+        for t in range(x.shape[1]):
+            for k in range(x.shape[2]):
+                d_x[s, t, k] = d_mapped(x[s, t, k], d_y[s, t, k], w, d_w, d_b, k)
 
 
 def map_features(mapping, side, x, p, workspace):
     """x (B, T, features) mapped; see `ltc_np.kernels.numpy.mapping.map_features`."""
     if mapping is None:
         return x
-    w = p[f"{side}_w"]
-    b = p[f"{side}_b"] if mapping == "affine" else w[:0]
     y = workspace.array(f"mapped_{side}", x.size, x.dtype).reshape(x.shape)
-    _map(x, w, b, y)
+    _map(x, *of_mapping(mapping, side, p), y)
     return y
+
+
+def d_map_features(mapping, side, x, d_y, p, g, workspace):
+    """Its adjoint; see `ltc_np.kernels.numpy.mapping.d_map_features`."""
+    if mapping is None:
+        return d_y
+    d_x = workspace.array(f"d_mapped_{side}", x.size, x.dtype).reshape(x.shape)
+    _d_map(x, np.ascontiguousarray(d_y), p[f"{side}_w"], *of_mapping(mapping, side, g), d_x)
+    return d_x

@@ -163,6 +163,12 @@ class _Cut(NamedTuple):
 
         threads.run(calls[0] if len(calls) == 1 else each, parts, threads_used)
 
+    def bound(self, kernel, parts, threads_used, before, after):
+        """`run` of arguments that stay the same: functions without arguments, to be called in this order."""
+        if threads_used > 1:
+            return [partial(self.run, kernel, parts, threads_used, before, after)]
+        return [partial(kernel, *before, group, *after, 0, parts, 0) for group in self.groups]
+
 
 class _Forward(NamedTuple):
     """How calls of one shape are cut, and what they write: arrays to work in, one a thread, `Kept` and `Results`.
@@ -297,5 +303,32 @@ def bind(circuit, x, dt, h0, rule, n_out, workspace):
     cut, numbers, work, kept, results = _Forward.make(circuit, x.shape, rule, n_out, None, 1, workspace)
     packed, _ = circuit.packed(cut.batch_major)
     before = (x, dt, np.ones(len(x), np.int64)), h0, packed, numbers
-    after = work, kept, results, 0, cut.tiles, 0
-    return *results, [partial(cut.kernels.forward, *before, group, *after) for group in cut.groups]
+    return *results, cut.bound(cut.kernels.forward, cut.tiles, 1, before, (work, kept, results))
+
+
+def bind_both(circuit, sequences, h0, adjoints, rule, keep, workspace):
+    """`forward` and `backward` in arrays that stay the same, neuron-major; None where the other order is faster.
+
+    Whoever changes the parameters packs them anew, into the arrays of ``circuit.packed(False)``, and sets the gradient
+    rows to 0 before the backward pass.
+
+    Parameters
+    ----------
+    sequences : Sequences
+    adjoints : Adjoints
+
+    Returns
+    -------
+    out (B, T, O), rows (R, -), d_x (B, T, I), and two lists of functions without arguments, of either pass
+    """
+    shape, n_out = sequences.x.shape, adjoints.d_out.shape[2]
+    n_threads = threads.get_num_threads() if circuit.shared(shape, rule) else 1
+    cut, numbers, work, kept, results = _Forward.make(circuit, shape, rule, n_out, keep, n_threads, workspace)
+    if cut.batch_major:
+        return None
+    workers, back, gradients = _Backward.make(circuit, shape, rule, keep, cut, False, workspace)
+    (out, _), (rows, d_x, _, _), (packed, packed_back) = results, gradients, circuit.packed(False)
+    before, after = (tuple(sequences), h0, packed, numbers), (work, kept, results)
+    forward = cut.bound(cut.kernels.forward, cut.tiles, cut.threads, before, after)
+    before, after = (tuple(sequences), tuple(adjoints), packed_back, numbers), (back, kept, gradients)
+    return out, rows, d_x, forward, cut.bound(cut.kernels.backward, len(rows), workers, before, after)

@@ -146,6 +146,13 @@ class ArraySource(NamedTuple):
                 data, which = found or (None, None)
                 yield Drawn(batch, data, which, place)
 
+    def rows(self, rng: np.random.Generator, first: int = 0) -> Iterator[tuple[int, Ints]]:
+        """Number and sequences of every batch, as `epoch` draws them: of one rank, with all data in arrays."""
+        order, bounds = self._order(rng), self.division.bounds.tolist()
+        order = np.arange(self.division.count) if order is None else order.astype(np.int64, copy=False)
+        for batch in range(first, self.batches):
+            yield batch, order[bounds[batch] : bounds[batch + 1]]
+
     def _order(self, rng: np.random.Generator) -> Ints | None:
         """The sequences in their order, None for that of the data."""
         if self.by_length:

@@ -78,6 +78,7 @@ def train(run: Run, plan: Plan, make_best: Callable[[], BestKeeper]) -> History:
             history, first_lr = saved.history, saved.rates.first
         recorder = Recorder(plan.folder, run, plan.same, best, history, clock, first_lr)
         recorder.begin()
+        history.steps = run.bind(plan.source)
         display = progress(clock, options.verbose)
         if plan.resumed is not None:
             done = counted(run.at.epoch, "epoch")

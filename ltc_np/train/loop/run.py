@@ -7,14 +7,14 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ... import losses
 from ...base import checks
 from ...base.types import Array, Logs, State
 from ...base.workspace import Workspace
 from ...layers import codec
-from ...network.engine import Batch, Dropped, Engine, Objective, Trainer
+from ...network.engine import Batch, BoundGradients, Dropped, Engine, Objective, Trainer
 from ...network.outputs import last_outputs
 from ...network.sequences import Sequences
 from ...network.trained import Trained
@@ -34,6 +34,9 @@ from ..ranks.division import Place
 from ..resume.position import Position
 from . import divergence
 from .interrupt import StopRequest
+
+# Fewer steps than these are over before kernels for bound gradients have been compiled.
+FEW_STEPS = 100
 
 
 class LocalChunk(NamedTuple):
@@ -106,6 +109,8 @@ class Run:
     sync_around_callbacks : bool
         Whether the model must have the parameters after every step, since a callback may read or change them there:
         one that defines `on_batch_end`.
+    bound : BoundGradients or None
+        What computes gradients without looking for arrays at every step, if `bind` has found that it can be used.
     initial_state : tuple of arrays
         Parameters and buffers of before the training.
     """
@@ -133,7 +138,25 @@ class Run:
         self.sync_around_callbacks: bool = any(
             type(callback).on_batch_end is not Callback.on_batch_end for callback in options.callbacks
         )
+        self.bound: BoundGradients | None = None
         self.initial_state: tuple[Array, Array] = model.theta.copy(), model.buffer_vector.copy()
+
+    def bind(self, source: ArraySource | Stream) -> str:
+        """Bind gradients where that can be done; what `History.steps` says."""
+        options, whole = self.options, source.whole
+        if whole is None or not isinstance(source, ArraySource):
+            reason = "batches are read one by one"
+        elif self.ranks.size > 1:
+            reason = "several ranks share a batch"
+        elif options.tbptt is not None or options.augment is not None:
+            reason = "batches are cut in time or changed"
+        elif (options.epochs - self.at.epoch) * source.batches < FEW_STEPS:
+            reason = "there are few of them"
+        elif options.metrics or self.sync_around_callbacks:
+            reason = "metrics or a callback look at every batch"
+        else:
+            self.bound, reason = self.trainer.bind(whole.whole)
+        return f"one by one: {reason}" if reason else "bound"
 
     def key(self, k: int) -> tuple[int, ...]:
         """What the random numbers of epoch or step ``k`` are drawn by, in the training with this number of a model."""
@@ -179,7 +202,25 @@ class Run:
     def _epoch(
         self, source: ArraySource | Stream, request: StopRequest, between_steps: Callable[[], None]
     ) -> Logs | None:
-        begin, epoch, chunks = self.at, self.at.epoch, source.chunks(self.options.tbptt)
+        epoch, chunks = self.at.epoch, source.chunks(self.options.tbptt)
+        steps = self._steps if self.bound is None else self._bound_steps
+        if not steps(source, chunks, request, between_steps):
+            return None
+        done = (epoch + 1) * source.batches * chunks
+        total, weights = self.at.total, self.at.weights
+        self.at = Position(epoch, source.batches, 0, done, total, weights)
+        between_steps()
+        with self.measuring():
+            values = results(self.options.metrics, self.ranks)
+        self.measured = True
+        self.at = Position(epoch + 1, step=done)
+        return {"loss": losses.normalise(total, weights), **values}
+
+    def _steps(
+        self, source: ArraySource | Stream, chunks: int, request: StopRequest, between_steps: Callable[[], None]
+    ) -> bool:
+        """The steps of an epoch; False if training was interrupted before the last one."""
+        begin, epoch = self.at, self.at.epoch
         # Whoever goes on inside an epoch does not look at its data again: that was done when the epoch began, with the
         # parameters of then.  What is read batch by batch is looked at when it comes.
         checked = source.whole if begin.is_inside else None
@@ -194,21 +235,40 @@ class Run:
                 self.at = self.at._replace(chunk=chunk.number, step=step)
                 between_steps()
                 if request.stop_reason:
-                    return None
+                    return False
                 result = self.step(chunk.batch, drawn.place, step, has_more_chunks=chunk.has_next)
                 total = self.at.total + result.loss * result.weight
                 self.at = self.at._replace(total=total, weights=self.at.weights + result.weight, state=result.state)
                 if not result.chunks_follow:
                     break
-        done = (epoch + 1) * source.batches * chunks
-        total, weights = self.at.total, self.at.weights
-        self.at = Position(epoch, source.batches, 0, done, total, weights)
-        between_steps()
-        with self.measuring():
-            values = results(self.options.metrics, self.ranks)
-        self.measured = True
-        self.at = Position(epoch + 1, step=done)
-        return {"loss": losses.normalise(total, weights), **values}
+        return True
+
+    def _bound_steps(self, source: Any, chunks: int, request: StopRequest, between_steps: Callable[[], None]) -> bool:
+        """`_steps` with bound gradients: with few calls between them, since these are what a small step takes."""
+        begin, epoch, data = self.at, self.at.epoch, source.whole
+        bound: Any = self.bound
+        bound.begin()
+        if not begin.is_inside:
+            self.check_elapsed(data, epoch, 0)
+        total, weights = begin.total, begin.weights
+        for batch, rows in source.rows(self.ranks.rng(self.key(epoch)), begin.batch):
+            step = epoch * source.batches + batch
+            self.at = Position(epoch, batch, 0, step, total, weights)
+            between_steps()
+            if request.stop_reason:
+                return False
+            if bound.takes(rows.size):
+                loss, weight, finite = bound(rows)
+                if not finite:
+                    self.check_finite(loss, "loss", self.trainer.flat(), f" at step {step} ({self._where()})")
+                    self.trainer.update()
+                self.updated = True
+            else:
+                whole = Place(0, rows.size)
+                loss, weight, *_ = self.step(data.take(rows), whole, step, has_more_chunks=False)
+            total, weights = total + loss * weight, weights + weight
+        self.at = self.at._replace(total=total, weights=weights)
+        return True
 
     def _chunks_of(self, drawn: Drawn) -> Iterator[LocalChunk]:
         """The chunks of a batch, from the one at which training is, each with the state that training has by then.

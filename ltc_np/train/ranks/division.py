@@ -63,6 +63,8 @@ class Division:
     def of_batch(self, batch: int) -> tuple[slice, Place]:
         """Which sequences of this rank's order belong to a batch, as a slice, and their `Place` in it."""
         start, stop = self.bounds[batch : batch + 2].tolist()
+        if self.ranks.size == 1:
+            return slice(start, stop), Place(0, stop - start)
         if self.owned is None:
             rank, size = self.ranks.rank, self.ranks.size
             first, last = cut(stop - start, rank, size)
