@@ -79,6 +79,7 @@ CASES = {
     "no mappings": ({"input_mapping": None, "output_mapping": None}, {}),
     "linear mappings": ({"input_mapping": "linear", "output_mapping": "linear"}, {}),
     "sparse, one input": ({"wiring": AutoNCP(12, 3), "inputs": 1}, {}),
+    "a vector of outputs, and three": ({"wiring": FullyConnected(19), "ode_unfolds": 2}, {"clip_norm": 0.5}),
     "two tiles": ({"wiring": AutoNCP(12, 3)}, {"batch_size": 40}),
     "lengths and dt": ({}, LENGTHS | IRREGULAR),
     "exponential, by bounds": ({"solver": "exponential", "ode_unfolds": 2, "positivity": "clip"}, {}),

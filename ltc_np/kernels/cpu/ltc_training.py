@@ -15,7 +15,8 @@ from .arguments import Adjoints, Sequences, of_mapping
 from .effective import to_raw
 from .jit import kernel
 from .ltc import pack, parts, unpack
-from .mapping import d_mapped, mapped
+from .mapping import d_mapped, d_mapped_lanes, mapped, mapped_lanes
+from .simd import add_wide, load, store, vector_size
 
 
 @kernel
@@ -48,10 +49,18 @@ def d_outputs(rows, target, steps, motor, w, b, scale, sums, gradient, d_w, d_b,
     sums[:] = 0
     gradient[:] = 0
     found[:] = 0
+    (_, T, O), W = motor.shape, vector_size(motor)
+    in_vectors = O - O % W
     for s in range(rows.size):
         row, end = rows[s], steps[s]
         for t in range(end):
-            for k in range(motor.shape[2]):
+            at, there = (s * T + t) * O, (row * T + t) * O
+            for k in range(0, in_vectors, W):
+                u = load(motor, at + k)
+                error = mapped_lanes(u, w, b, k) - load(target, there + k)
+                add_wide(found, k, error * error)
+                store(d_motor, at + k, d_mapped_lanes(u, (error + error) * scale, w, d_w, d_b, k))
+            for k in range(in_vectors, O):
                 error = mapped(motor[s, t, k], w, b, k) - target[row, t, k]
                 found[k] += error * error
                 d_motor[s, t, k] = d_mapped(motor[s, t, k], (error + error) * scale, w, d_w, d_b, k)

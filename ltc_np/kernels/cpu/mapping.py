@@ -8,6 +8,7 @@ import numpy as np
 from ..numpy.mapping import bind  # noqa: F401  (called by cells)
 from .arguments import of_mapping
 from .jit import helper, kernel
+from .simd import add_wide, load
 
 
 @helper
@@ -27,6 +28,25 @@ def d_mapped(x, d_y, w, d_w, d_b, k):
         return d_y
     d_w[k] += d_y * x
     return d_y * w[k]
+
+
+@helper
+def mapped_lanes(x, w, b, k):
+    """`mapped` of the features in the lanes of the vector x, from k on."""
+    if w.size == 0:
+        return x
+    return x * load(w, k) + load(b, k) if b.size else x * load(w, k)
+
+
+@helper
+def d_mapped_lanes(x, d_y, w, d_w, d_b, k):
+    """`d_mapped` of them."""
+    if d_b.size:
+        add_wide(d_b, k, d_y)
+    if w.size == 0:
+        return d_y
+    add_wide(d_w, k, d_y * x)
+    return d_y * load(w, k)
 
 
 @kernel
