@@ -27,8 +27,7 @@ from ..base import blas, checks
 from ..base.layout import Entry
 from ..base.types import Array, Arrays, Backend, Init, Ints, Keep, Numbers
 from ..base.workspace import Fresh, Workspace, arrays
-from .base import Layer, cell_sizes
-from .gates import (
+from ..kernels.gates import (
     add_product,
     add_sum,
     by_sequence,
@@ -39,6 +38,7 @@ from .gates import (
     sweep,
     transposes,
 )
+from .base import Layer, cell_sizes
 from .initial import glorot, orthogonal, with_init
 
 ORDERS = ("before", "after")

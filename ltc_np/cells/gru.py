@@ -1,4 +1,4 @@
-"""Gated recurrent unit, matrix products by BLAS.
+"""Gated recurrent unit.
 
 Two gates decide what of the state enters the candidate, and how much of the state stays::
 
@@ -11,40 +11,17 @@ Source: Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder",
 where r acts on the product with the state.  docs/maths/gru.md derives every line.
 """
 
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 
 from .. import kernels
-from ..base import blas
 from ..base.layout import Entry
 from ..base.types import Array, Arrays, Backend, Init, Ints, Keep, Numbers
-from ..base.workspace import Fresh, Workspace, arrays
+from ..base.workspace import Fresh, Workspace
+from ..kernels.gates import Whole, blocks
 from .base import Layer, cell_sizes
-from .gates import (
-    Prepared,
-    add_product,
-    add_sum,
-    blocks,
-    by_sequence,
-    count_parts,
-    d_project,
-    d_sweep,
-    project,
-    sweep,
-    transposes,
-)
 from .initial import glorot, orthogonal, with_init
-
-
-class Saved(NamedTuple):
-    """What the adjoint needs: inputs (T, B, I), gates (T, B, 3*N), u (T, B, N), h (T + 1, B, N), lengths (B,)."""
-
-    inputs: np.ndarray
-    gates: np.ndarray
-    u: np.ndarray
-    h: np.ndarray
-    lengths: np.ndarray
 
 
 class GRU(Layer):
@@ -99,39 +76,19 @@ class GRU(Layer):
         self.init, self.layout = with_init(entries, init)
         self._freeze()
 
-    def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> Prepared:
-        return Prepared(p, transposes(p, "w_x", "w_h"), kernels.load(backend, "gru"))
+    def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> Whole:
+        gru = kernels.load(backend, "gru")
+        return Whole(gru.Matrices(p["w_x"], p["w_h"], p["b"], p["b_hn"]), gru)
 
     def forward(
-        self, prepared: Prepared, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace
-    ) -> tuple[Array, Array, Saved | None]:
-        p, forward_step = prepared.p, prepared.kernels.forward_step
-        (B, T, I), N, w_h, b, b_hn = x.shape, self.output_size, p["w_h"], p["b"], p["b_hn"]
-        scratch = workspace.kept(
-            "forward",
-            (B, T),
-            lambda: arrays(
-                x.dtype, inputs=(T, B, I), gates=(T, B, 3 * N), recurrent=(B, 3 * N), u=(T, B, N), h=(T + 1, B, N)
-            ),
-        )
-        inputs, gates, recurrent, u, h = scratch.inputs, scratch.gates, scratch.recurrent, scratch.u, scratch.h
-        inputs[:] = x.transpose(1, 0, 2)
-        h[0] = h0
-
-        def step(t, first, last):
-            np.dot(h[t, first:last], w_h, out=recurrent[first:last])
-            forward_step(t, first, last, gates, recurrent, b, b_hn, u, h)
-
-        parts = count_parts(B, w_h.size)
-        with blas.one_thread():
-            project(inputs, p["w_x"], gates, parts)
-            sweep(step, lengths, T, parts, (h,))
-        return by_sequence(h[1:], workspace), h[T].copy(), Saved(inputs, gates, u, h, lengths) if keep else None
+        self, prepared: Whole, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace
+    ) -> tuple[Array, Array, Any]:
+        return prepared.kernels.forward(prepared.matrices, x, lengths, h0, keep, workspace)  # type: ignore[no-any-return]
 
     def backward(
         self,
-        prepared: Prepared,
-        saved: Saved,
+        prepared: Whole,
+        saved: Any,
         d_y: Array,
         d_h: Array,
         g: Arrays,
@@ -139,35 +96,10 @@ class GRU(Layer):
         want_dt: bool,
         workspace: Workspace,
     ) -> tuple[Array | None, Array, Array | None]:
-        inputs, gates, u, h, lengths = saved
-        (T, B, _), N = inputs.shape, self.output_size
-        transposed, backward_step, w_h = prepared.transposed, prepared.kernels.backward_step, prepared.transposed["w_h"]
-        scratch = workspace.kept(
-            "backward",
-            (B, T),
-            lambda: arrays(
-                h.dtype, inputs=inputs.shape, z=gates.shape, recurrent=gates.shape, hidden=(T, B, N), product=(B, N)
-            ),
-        )
-        d_z, d_recurrent, d_hidden, d_product = scratch.z, scratch.recurrent, scratch.hidden, scratch.product
-        d_hidden[:] = d_y.transpose(1, 0, 2)
-        d_state, d_product[:] = d_h.copy(), 0
+        d_x, d_h0 = prepared.kernels.backward(prepared.matrices, saved, d_y, d_h, g, want_x, workspace)
+        return d_x, d_h0, None
 
-        def d_step(t, first, last):
-            backward_step(t, first, last, gates, u, h, d_hidden, d_product, d_state, d_z, d_recurrent)
-            np.dot(d_recurrent[t, first:last], w_h, out=d_product[first:last])
-
-        parts = count_parts(B, w_h.size)
-        with blas.one_thread():
-            d_sweep(d_step, lengths, T, parts, (d_state, d_product), (d_z, d_recurrent))
-            add_product(g["w_x"], inputs, d_z, parts)
-            add_product(g["w_h"], h[:T], d_recurrent, parts)
-            add_sum(g["b"], d_z, parts)
-            add_sum(g["b_hn"], d_recurrent[:, :, 2 * N :], parts)
-            d_x = d_project(d_z, transposed["w_x"], scratch.inputs, parts) if want_x else None
-        return d_x, d_state + d_product, None
-
-    def observe(self, prepared: Prepared, x: Array, dt: Array, state: Array) -> dict[str, Numbers]:
+    def observe(self, prepared: Whole, x: Array, dt: Array, state: Array) -> dict[str, Numbers]:
         """``reset``, ``update`` and ``candidate`` (n, N): r, z and n."""
         _, _, saved = self.forward(prepared, x[:, None], dt[:, None], np.ones(len(x), np.int64), state, "full", Fresh())
         return blocks(saved.gates[0], "reset", "update", "candidate")

@@ -1,4 +1,4 @@
-"""Long short-term memory, matrix products by BLAS.
+"""Long short-term memory.
 
 Four gates decide what enters the memory c, what it forgets and what it shows::
 
@@ -11,43 +11,21 @@ Source: Hochreiter & Schmidhuber, "Long Short-Term Memory", Neural Computation 9
 Schmidhuber & Cummins, Neural Computation 12, 2000.  docs/maths/lstm.md derives every line.
 """
 
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 
 from .. import kernels
-from ..base import blas, checks
+from ..base import checks
 from ..base.layout import Entry
 from ..base.types import Array, Arrays, Backend, Init, Ints, Keep, Numbers
-from ..base.workspace import Fresh, Workspace, arrays
+from ..base.workspace import Fresh, Workspace
+from ..kernels.gates import Whole, blocks
 from .base import Layer, cell_sizes
-from .gates import (
-    Prepared,
-    add_product,
-    add_sum,
-    blocks,
-    by_sequence,
-    count_parts,
-    d_project,
-    d_sweep,
-    project,
-    sweep,
-    transposes,
-)
 from .initial import glorot, orthogonal, with_init
 
 # What the blocks of columns are, in their order.
 GATES = ("input_gate", "forget_gate", "candidate", "output_gate")
-
-
-class Saved(NamedTuple):
-    """What the adjoint needs: inputs (T, B, I), gates (T, B, 4*N), h and c (T + 1, B, N), lengths (B,)."""
-
-    inputs: np.ndarray
-    gates: np.ndarray
-    h: np.ndarray
-    c: np.ndarray
-    lengths: np.ndarray
 
 
 class LSTM(Layer):
@@ -104,40 +82,19 @@ class LSTM(Layer):
         self.init, self.layout = with_init(entries, init)
         self._freeze()
 
-    def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> Prepared:
-        return Prepared(p, transposes(p, "w_x", "w_h"), kernels.load(backend, "lstm"))
+    def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> Whole:
+        lstm = kernels.load(backend, "lstm")
+        return Whole(lstm.Matrices(p["w_x"], p["w_h"], p["b"]), lstm)
 
     def forward(
-        self, prepared: Prepared, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace
-    ) -> tuple[Array, Array, Saved | None]:
-        p, forward_step = prepared.p, prepared.kernels.forward_step
-        (B, T, I), N, w_h, b = x.shape, self.output_size, p["w_h"], p["b"]
-        scratch = workspace.kept(
-            "forward",
-            (B, T),
-            lambda: arrays(
-                x.dtype, inputs=(T, B, I), gates=(T, B, 4 * N), recurrent=(B, 4 * N), h=(T + 1, B, N), c=(T + 1, B, N)
-            ),
-        )
-        inputs, gates, recurrent, h, c = scratch.inputs, scratch.gates, scratch.recurrent, scratch.h, scratch.c
-        inputs[:] = x.transpose(1, 0, 2)
-        h[0], c[0] = h0[:, :N], h0[:, N:]
-
-        def step(t, first, last):
-            np.dot(h[t, first:last], w_h, out=recurrent[first:last])
-            forward_step(t, first, last, gates, recurrent, b, c, h)
-
-        parts = count_parts(B, w_h.size)
-        with blas.one_thread():
-            project(inputs, p["w_x"], gates, parts)
-            sweep(step, lengths, T, parts, (h, c))
-        h_last = np.concatenate([h[T], c[T]], axis=1)
-        return by_sequence(h[1:], workspace), h_last, Saved(inputs, gates, h, c, lengths) if keep else None
+        self, prepared: Whole, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace
+    ) -> tuple[Array, Array, Any]:
+        return prepared.kernels.forward(prepared.matrices, x, lengths, h0, keep, workspace)  # type: ignore[no-any-return]
 
     def backward(
         self,
-        prepared: Prepared,
-        saved: Saved,
+        prepared: Whole,
+        saved: Any,
         d_y: Array,
         d_h: Array,
         g: Arrays,
@@ -145,32 +102,10 @@ class LSTM(Layer):
         want_dt: bool,
         workspace: Workspace,
     ) -> tuple[Array | None, Array, Array | None]:
-        inputs, gates, h, c, lengths = saved
-        (T, B, _), N = inputs.shape, self.output_size
-        transposed, backward_step, w_h = prepared.transposed, prepared.kernels.backward_step, prepared.transposed["w_h"]
-        scratch = workspace.kept(
-            "backward",
-            (B, T),
-            lambda: arrays(h.dtype, inputs=inputs.shape, z=gates.shape, hidden=(T, B, N)),
-        )
-        d_z, d_hidden = scratch.z, scratch.hidden
-        d_hidden[:] = d_y.transpose(1, 0, 2)
-        d_state, d_c = d_h[:, :N].copy(), d_h[:, N:].copy()
+        d_x, d_h0 = prepared.kernels.backward(prepared.matrices, saved, d_y, d_h, g, want_x, workspace)
+        return d_x, d_h0, None
 
-        def d_step(t, first, last):
-            backward_step(t, first, last, gates, c, d_hidden, d_state, d_c, d_z)
-            np.dot(d_z[t, first:last], w_h, out=d_state[first:last])
-
-        parts = count_parts(B, w_h.size)
-        with blas.one_thread():
-            d_sweep(d_step, lengths, T, parts, (d_state, d_c), (d_z,))
-            add_product(g["w_x"], inputs, d_z, parts)
-            add_product(g["w_h"], h[:T], d_z, parts)
-            add_sum(g["b"], d_z, parts)
-            d_x = d_project(d_z, transposed["w_x"], scratch.inputs, parts) if want_x else None
-        return d_x, np.concatenate([d_state, d_c], axis=1), None
-
-    def observe(self, prepared: Prepared, x: Array, dt: Array, state: Array) -> dict[str, Numbers]:
+    def observe(self, prepared: Whole, x: Array, dt: Array, state: Array) -> dict[str, Numbers]:
         """``input_gate``, ``forget_gate``, ``candidate`` and ``output_gate`` (n, N): i, f, g and o."""
         _, _, saved = self.forward(prepared, x[:, None], dt[:, None], np.ones(len(x), np.int64), state, "full", Fresh())
         return blocks(saved.gates[0], *GATES)

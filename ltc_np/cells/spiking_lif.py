@@ -28,14 +28,14 @@ from ..base.layout import Entry, raw
 from ..base.types import Array, Arrays, Backend, Float, Init, Ints, Keep, Numbers, SurrogateName
 from ..base.workspace import Fresh, Workspace, arrays
 from ..kernels.codes import FAST_SIGMOID, SURROGATES, SpikingNeuron, Surrogate
+from ..kernels.gates import over_parts, transposes
 from .base import Layer, cell_sizes
-from .gates import over_parts, transposes
 from .initial import with_init
 
 SLOPES = {"fast_sigmoid": 25.0, "arctan": 2.0}
 
 # A part of the batch has at least so many sequences, and so many steps of neurons (0.2 ms of work); with recurrence so
-# many multiplications in the product of one step, as in `ltc_np.cells.gates`.
+# many multiplications in the product of one step, as in `ltc_np.kernels.gates`.
 PART_ROWS, PART_STEPS, PART_PRODUCTS = 16, 2**18, 2**18
 # Steps whose share of the gradient of tau is summed in the layer's own precision.
 FLUSH_STEPS = 256

@@ -10,6 +10,8 @@ _SEQUENCES, _ADJOINTS, _RESULTS, _KEPT, _GRADIENTS = "(R3 R2 I1)", "(R3 R2)", "(
 _RULE, _PART = "(i i i)", "i i i"  # a part of a call: first, last, worker
 _SPACE = "(R4 R3 (i i i d) (r r r))"
 _LTC, _D_LTC = "(R1 R1 R1) (R1 R1 R1 R1 R1) (R1 R1 R1 R1 R1)", "(D1 D1 D1) (D1 D1 D1 D1) (D1 D1 D1 D1)"
+_GATES = f"(i i i i) I1 R1 R1 {{}} i R2 (R1 R1 R1) (R1 R1) {_PART}"  # of cells of gates
+_D_GATES = f"(i i i i) I1 (R1 R1 R1) (R1 R1) (R3 R3) i i R2 (D2 R1 R1) {_PART}"
 _CHANGE = "d d d d d"  # numbers of an optimiser's step
 
 
@@ -31,8 +33,8 @@ SIGNATURES = {
     "ctgru.retrieve": "i i i R3 R2 R1 R1 R3 R2 R3",
     "ctgru.store": "i i i R3 R2 R1 R1 R3 R3 R2 R3 R3",
     "effective._to_raw": "R1 D1 I2 R1",
-    "gru.backward_step": "i i i R3 R3 R3 R3 R2 R2 R3 R3",
-    "gru.forward_step": "i i i R3 R2 R1 R1 R3 R3",
+    "gru._backward": _D_GATES,
+    "gru._forward": _GATES.format("(R3 R3)"),
     "lrc._pack": "(R1 R1 R1 R1 R1) (R1 R1 R1 R1) (R1 R1 R1 R1) (I1 I1) R2 R3 R3",
     "lrc._unpack": "D2 (I1 I1) (R1 R1 R1 R1) (R1 R1 R1 R1) (D1 D1 D1 D1 D1) (D1 D1 D1 D1) D1 (D1 D1 D1 D1) D1",
     **_sweep("lrc_batch_major", "(i R2 R3 R2 R3 R2)", "(i i i None)"),
@@ -41,6 +43,8 @@ SIGNATURES = {
     "lrc_ssm.d_synapses": "R1 R1 i i i i R3 R2 R2 R3 D1 D1 R1",
     "lrc_ssm.forward_steps": f"R2 i {_RULE} i i i i R2 R2 R2 R3 R1",
     "lrc_ssm.synapses": "R1 R1 i i i i R3 R2",
+    "lstm._backward": _D_GATES,
+    "lstm._forward": _GATES.format("(R3)"),
     "lstm.backward_step": "i i i R3 R3 R3 R2 R2 R3",
     "lstm.forward_step": "i i i R3 R2 R1 R3 R3",
     "ltc._pack": f"{_LTC} r (I1 I1) R2 R3 R3",

@@ -28,10 +28,10 @@ from ..base.types import Array, Arrays, Backend, Float, Ints, Keep, Numbers, Top
 from ..base.workspace import Workspace, arrays
 from ..cells import Layer
 from ..cells.base import combine, input_features
-from ..cells.gates import Prepared as PreparedLSTM
-from ..cells.gates import blocks, transposes
 from ..cells.initial import glorot, orthogonal
 from ..cells.lstm import GATES
+from ..kernels.gates import Prepared as PreparedLSTM
+from ..kernels.gates import blocks, transposes
 from ..wirings import Wiring
 
 TOPOLOGIES = ("torch", "keras")

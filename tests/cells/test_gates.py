@@ -5,7 +5,8 @@ import pytest
 from support.gradients import worst
 
 from ltc_np import CTGRU, GRU, LSTM, Adam, Dense, Model, gradcheck, load, set_num_threads
-from ltc_np.cells import gates, initial
+from ltc_np.cells import initial
+from ltc_np.kernels import gates
 
 
 def late(units, input_dim):

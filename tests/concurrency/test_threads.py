@@ -108,7 +108,7 @@ def test_the_first_compilation_in_several_threads(tmp_path):
         found = {}
         at_once.together([lambda k=k: use(k) for k in range(8)])
         from ltc_np.kernels.cpu import ltc_neuron_major, lstm
-        for kernel in (ltc_neuron_major.forward, lstm.forward_step):
+        for kernel in (ltc_neuron_major.forward, lstm._forward):
             print(sum(kernel.stats.cache_misses.values()), len(kernel.signatures))
         print(all(np.array_equal(found[k], model(k)(x)) for k in range(8)))
         """,

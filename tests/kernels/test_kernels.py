@@ -293,7 +293,7 @@ COUNTED = (
     RUN
     + """
     from ltc_np.kernels.cpu import gru
-    stats = gru.forward_step.stats
+    stats = gru._forward.stats
     print(sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))
     """
 )

@@ -15,7 +15,7 @@ def always_parallel():
     """A context in which calls share all work; it gives a function that tells the largest number of helpers asked
     for."""
     asked, workers = [0], threads._workers
-    for name in ("ltc", "ode", "cfc"):
+    for name in ("ltc", "ode", "cfc", "lstm"):
         ltc_np.kernels.load(BACKENDS[-1], name)
     with contextlib.ExitStack() as until:
         until.enter_context(mock.patch.object(threads, "_workers", lambda n: (asked.append(n), workers(n))[1]))

@@ -691,3 +691,81 @@ def lane_sum(typingctx, x):
         return builder.extract_element(total, ir.Constant(ir.IntType(32), 0))
 
     return x.dtype(x), codegen
+
+
+def _product_block(context, builder, sig, args, rows, vectors):
+    """A loop over the terms of a product's sums, of which ``rows`` times ``vectors`` are in registers."""
+    c, c_at, c_row, a, a_at, a_row, a_step, terms, b, b_at, b_panel, b_step, *_ = args
+    a_type, number, adds = sig.args[3], a_at.type, sig.args[-1] != types.none
+    lanes, align = Vector(a_type.dtype).width, a_type.dtype.bitwidth // 8
+    vector = ir.VectorType(context.get_value_type(a_type.dtype), lanes)
+    wide = ir.VectorType(ir.DoubleType(), lanes)
+
+    def pointers(pointer, step, count):
+        return [builder.gep(pointer, [builder.mul(step, number(k))]) for k in range(count)]
+
+    def load_at(pointer, kind):
+        return builder.load(builder.bitcast(pointer, kind.as_pointer()), align=align)
+
+    left = pointers(_address(context, builder, a_type, a, a_at), a_row, rows)
+    right = pointers(_address(context, builder, sig.args[8], b, b_at), b_panel, vectors)
+    before, loop, after = builder.block, *(builder.append_basic_block(f"product.{k}") for k in ("terms", "end"))
+    builder.branch(loop)
+    builder.position_at_end(loop)
+    counters = [builder.phi(number) for _ in range(3)]
+    sums = [[builder.phi(vector) for _ in range(vectors)] for _ in range(rows)]
+    factors = [load_at(builder.gep(pointer, [counters[2]]), vector) for pointer in right]
+    for own, pointer in zip(sums, left, strict=True):
+        factor = splatted(builder, builder.load(builder.gep(pointer, [counters[1]]), align=align), vector)
+        for v, total in enumerate(own):
+            total.add_incoming(ir.Constant(vector, None), before)
+            own[v] = _fma(builder, factor, factors[v], total)
+            total.add_incoming(own[v], loop)
+    for counter, step in zip(counters, (number(1), a_step, b_step), strict=True):
+        counter.add_incoming(number(0), before)
+        counter.add_incoming(builder.add(counter, step), loop)
+    builder.cbranch(builder.icmp_signed("<", builder.add(counters[0], number(1)), terms), loop, after)
+    builder.position_at_end(after)
+    start = _address(context, builder, sig.args[0], c, c_at)
+    for own, row in zip(sums, pointers(start, c_row, rows), strict=True):
+        for value, place in zip(own, pointers(row, number(lanes), vectors), strict=True):
+            if adds:
+                value = builder.fadd(load_at(place, wide), value if vector == wide else builder.fpext(value, wide))
+            builder.store(value, builder.bitcast(place, value.type.as_pointer()), align=align)
+
+
+@intrinsic
+def product_block(
+    typingctx, c, c_at, c_row, a, a_at, a_row, a_step, terms, b, b_at, b_panel, b_step, rows, panels, adds
+):
+    """As many rows and panels of a product of matrices as registers can sum: how many, rows * 2 + panels - 1.
+
+    `ltc_np.kernels.cpu.products` has the arguments.  With AVX-512 8 times 2 of its 32 registers have sums, else 6 times
+    2 of 16 that are half as wide: what is left is for factors.
+    """
+    n = types.intp
+    number = ir.IntType(n.bitwidth)
+
+    def codegen(context, builder, sig, args):
+        most, pairs = (8, (2, 1)) if _has_avx512() else (6, (1,))
+        done, rows, panels = [], *args[12:14]
+        end = builder.append_basic_block("product.done")
+        for vectors in pairs:
+            for count in (most, 4, 1):
+                fits = builder.icmp_signed(">=", rows, number(count))
+                fits = builder.and_(fits, builder.icmp_signed(">=", panels, number(vectors)))
+                then, otherwise = (builder.append_basic_block(f"product.{k}") for k in ("block", "smaller"))
+                builder.cbranch(fits, then, otherwise)
+                builder.position_at_end(then)
+                _product_block(context, builder, sig, args, count, vectors)
+                done.append((number(2 * count + vectors - 1), builder.block))
+                builder.branch(end)
+                builder.position_at_end(otherwise)
+        builder.unreachable()
+        builder.position_at_end(end)
+        result = builder.phi(done[0][0].type)
+        for value, block in done:
+            result.add_incoming(value, block)
+        return result
+
+    return n(c, n, n, a, n, n, n, n, b, n, n, n, n, n, adds), codegen

@@ -6,7 +6,7 @@ batch at a time.  Arrays lie by time: (T, B, ...).  docs/maths/lstm.md explains 
 """
 
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,13 @@ from ..base import threads
 # A part of the batch has at least so many sequences, and so many multiplications in the product of one step: below,
 # the Python around it costs more than a second thread brings.
 PART_ROWS, PART_PRODUCTS = 32, 2**18
+
+
+class Whole(NamedTuple):
+    """What a cell needs of its parameters whose kernels take it through all steps: these, and what they read."""
+
+    matrices: Any
+    kernels: ModuleType
 
 
 class Prepared(NamedTuple):
