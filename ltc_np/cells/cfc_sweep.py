@@ -1,4 +1,4 @@
-"""How a CfC runs through time, for every backend: products by BLAS, and between them a backend's pointwise kernels.
+"""How a CfC runs through time, for every backend: blocks of sequences and chunks of steps.
 
 A batch is cut into blocks of sequences; one thread takes a block through all steps, and all blocks share the weights.
 `CfC` is one such sweep, `WiredCfC` one for each of its cells.  docs/maths/cfc.md derives the adjoint.
@@ -12,7 +12,7 @@ import numpy as np
 
 from ..base import blas, checks, threads
 from ..base.workspace import Fresh
-from ..kernels.codes import ACTIVATIONS, DECAY, DECAY_OF_STATE, GATE, GRADIENT_ROWS, NO_GATE
+from ..kernels.codes import ACTIVATIONS, DECAY, DECAY_OF_STATE, GATE, GRADIENT_ROWS, NO_GATE, VECTOR_BYTES
 from .cfc_variants import CONVENTIONS
 
 # Sequences in a block; products of so many rows are at BLAS's best.
@@ -50,7 +50,7 @@ class Prepared:
     w_tau, a : (N,) arrays, or None
         Of pure mode.
     kernels : module
-        With `activate`, `blend` and `d_blend`.
+        With `Packed`, `steps`, `d_steps` and `add_products`.
 
     Attributes
     ----------
@@ -58,6 +58,8 @@ class Prepared:
         One for each layer of the backbone, and the heads side by side.
     input_weight : (m, I) array
         The rows of the input in the first of them, transposed.
+    packed : Packed
+        The same as the kernels read them.
     widths : list of int
         The columns of the products.
     N, I : int
@@ -92,7 +94,7 @@ class Prepared:
         self.products = [
             Product(w, b, np.ascontiguousarray(w[self.I if k == 0 else 0 :].T)) for k, (w, b) in enumerate(pairs)
         ]
-        self.widths = [b.size for _, b in pairs]
+        self.widths, self.packed = [b.size for _, b in pairs], kernels.Packed(self.products)
         none = np.zeros(0, weight.dtype)
         self.tau, self.a = (np.abs(w_tau), a) if pure else (none, none)
         # 1 at 0, so that a w_tau that starts there can leave it.
@@ -130,8 +132,6 @@ class Saved(NamedTuple):
         Layer of the backbone -> (T, B, H) factors of its output.
     z : list of (T + 1, b, I + N) arrays
         For each block the input and the state, side by side, before each step.
-    z_rows : list of lists
-        The same by step.
     features : list of _Features
         For each block; of all steps if ``keep`` is "full".
     keep : "full" or "low"
@@ -142,7 +142,6 @@ class Saved(NamedTuple):
     lengths: np.ndarray
     masks: dict
     z: list
-    z_rows: list
     features: list
     keep: str
 
@@ -174,42 +173,23 @@ def _share(run, count, multiplications, kernels):
         threads.run(run, count, threads.share(count, parallel))
 
 
-class _Layer(NamedTuple):
-    """What a layer of the backbone makes of some steps of a block.
-
-    Attributes
-    ----------
-    whole : (steps, b, H) array
-        Its outputs.
-    u, d_u : lists of (b, H) arrays
-        Its output and the derivative of that, by step.
-    """
-
-    whole: np.ndarray
-    u: list
-    d_u: list
-
-
 class _Features:
     """What some steps of a block compute, in arrays that are used again.
 
     Attributes
     ----------
-    backbone : list of _Layer
-    q : list of (b, m) arrays
-        By step: the heads, then what the adjoint needs of them.
+    u, d_u : (layers, steps, b, H) arrays
+        The outputs of the backbone's layers, and their derivatives.
+    q : (steps, b, m) array
+        The heads, then what the adjoint needs of them.
     """
 
     def __init__(self, prepared, b, steps, workspace, name, dtype):
-        def array(key, size):
-            return workspace.array(f"{name} {key}", steps * b * size, dtype).reshape(steps, b, size)
-
         *inner, last = prepared.widths
-        self.backbone = []
-        for k, n in enumerate(inner):
-            u = array(f"u{k}", n)
-            self.backbone.append(_Layer(u, list(u), list(array(f"d_u{k}", n))))
-        self.q = list(array("q", last))
+        shape = (len(inner), steps, b, inner[0] if inner else 0)
+        self.u = workspace.array(f"{name} u", math.prod(shape), dtype).reshape(shape)
+        self.d_u = workspace.array(f"{name} d_u", math.prod(shape), dtype).reshape(shape)
+        self.q = workspace.array(f"{name} q", steps * b * last, dtype).reshape(steps, b, last)
 
 
 def forward(prepared, x, dt, lengths, h0, masks, keep, workspace):
@@ -238,23 +218,23 @@ def forward(prepared, x, dt, lengths, h0, masks, keep, workspace):
             for b, e in cuts
         ]
         features = [_Features(prepared, e - b, T if keep == "full" else 1, workspace, f"f{b}", dtype) for b, e in cuts]
-        return y.reshape(B, T, N), h_last.reshape(B, N), z, [list(rows) for rows in z], features
+        return y.reshape(B, T, N), h_last.reshape(B, N), z, features
 
-    y, h_last, z, z_rows, features = workspace.kept("forward", (x.shape, keep), make)
+    y, h_last, z, features = workspace.kept("forward", (x.shape, keep), make)
     time = dt if prepared.sign > 0 else -dt
 
     def run(first, last, worker):
         for k in range(first, last):
-            (b, e), rows = cuts[k], z_rows[k]
+            (b, e), rows = cuts[k], z[k]
             steps = int(lengths[b:e].max())
             rows[0][:, :I] = x[b:e, 0]
             rows[0][:, I:] = h0[b:e]
             block = _block(b, e, x, time, lengths, masks)
-            _steps(prepared, rows, features[k], range(steps), block, y[b:e], keep is not None)
+            prepared.kernels.steps(prepared, rows, features[k], range(steps), block, y[b:e], keep is not None)
             h_last[b:e] = rows[steps % len(rows)][:, I:]
 
     _share(run, len(cuts), prepared.multiplications(B * T), prepared.kernels)
-    return y, h_last, Saved(x, time, lengths, masks, z, z_rows, features, keep) if keep else None
+    return y, h_last, Saved(x, time, lengths, masks, z, features, keep) if keep else None
 
 
 def observe(prepared, x, dt, state):
@@ -270,32 +250,8 @@ def observe(prepared, x, dt, state):
 
     seen = prepared.kernels.observe(prepared.form, joined(lambda features: features.q[0]), prepared.tau)
     for k in range(len(prepared.products) - 1):
-        seen[f"backbone_{k}"] = joined(lambda features, k=k: features.backbone[k].u[0])
+        seen[f"backbone_{k}"] = joined(lambda features, k=k: features.u[k, 0])
     return after, seen
-
-
-def _steps(prepared, z_rows, features, steps, block, y, keep):
-    """Some steps of a block; ``z_rows``: (b, I + N) arrays, input and state before each step, taken in turn."""
-    # Names are looked up once: what Python does in this loop, one thread does while the others wait.
-    dot, activate, blend = np.dot, prepared.kernels.activate, prepared.kernels.blend
-    form, squash, tau, a, activation = prepared.form, prepared.squash, prepared.tau, prepared.a, prepared.activation
-    x, time, lengths, masks = block
-    none, states, rows = x[0, :0], len(z_rows), len(features.q)
-    *products, (heads_weight, heads_bias, _) = prepared.products
-    backbone = [
-        (product.weight, product.bias, made.u, made.d_u, masks.get(k))
-        for k, (product, made) in enumerate(zip(products, features.backbone, strict=True))
-    ]
-    for t in steps:
-        before, row = z_rows[t % states], t % rows
-        source = before
-        for weight, bias, u, d_u, mask in backbone:
-            dot(source, weight, out=u[row])
-            activate(activation, u[row], bias, none if mask is None else mask[t], d_u[row], keep)
-            source = u[row]
-        q = features.q[row]
-        dot(source, heads_weight, out=q)
-        blend(form, squash, q, heads_bias, tau, a, time, lengths, t, x, before, z_rows[(t + 1) % states], y)
 
 
 def backward(prepared, saved, d_y, d_h, want_x, want_dt, workspace):
@@ -305,7 +261,7 @@ def backward(prepared, saved, d_y, d_h, want_x, want_dt, workspace):
     -------
     d_x (B, T, I) or None, d_h0 (B, N), d_dt (B, T) or None, gradients : Gradients
     """
-    x, time, lengths, masks, z, z_rows, features, keep = saved
+    x, time, lengths, masks, z, features, keep = saved
     (B, T, I), N, dtype = x.shape, prepared.N, x.dtype
     cuts = _cuts(B)
 
@@ -323,13 +279,15 @@ def backward(prepared, saved, d_y, d_h, want_x, want_dt, workspace):
             block = _block(b, e, x, time, lengths, masks)
             known = features[k] if keep == "full" else None
             d_arguments = d_y[b:e], d_h[b:e], d_x[b:e] if want_x else None, d_dt[b:e], d_h0[b:e]
-            _d_block(prepared, adjoints[k], z[k], z_rows[k], known, block, *d_arguments)
+            _d_block(prepared, adjoints[k], z[k], known, block, *d_arguments)
 
     _share(run, len(cuts), 2 * prepared.multiplications(B * T), prepared.kernels)
     if prepared.sign < 0:
         np.negative(d_dt, out=d_dt)
     weights = [sum(parts) for parts in zip(*(each.weights for each in adjoints), strict=True)]
     biases = [sum(parts) for parts in zip(*(each.biases for each in adjoints), strict=True)]
+    weights = [part[:, :m] for part, m in zip(weights, prepared.widths, strict=True)]
+    biases = [part[: d.shape[2]] for part, d in zip(biases, adjoints[0].products, strict=True)]
     return d_x, d_h0, d_dt if want_dt else None, Gradients(weights, biases)
 
 
@@ -342,39 +300,38 @@ class _Adjoints:
         Steps that are worked on at a time.
     features : _Features or None
         Where these steps are made again.
+    inner : (layers, chunk, b, H) array
+        The adjoints of the arguments of the backbone's layers.
     products : list of (chunk, b, width) arrays
         The adjoints of the results of each product, in pure mode the last ones followed by the terms of the gradients
         of |w_tau| and a.
-    rows : list of lists
-        The same by step.
     d_next, direct : (b, N) arrays
         The adjoint of a state as far as it comes through a product, and the rest.
     ones : (chunk * b,) array
         For sums as products.
-    results : list of arrays
-        The gradient of each weight from one chunk.
     weights, biases : lists of float64 arrays
-        As in `Gradients`, of this block.
+        As in `Gradients`, of this block, with as many columns as the kernels want.
     """
 
     def __init__(self, prepared, b, T, keep, workspace, name, dtype):
         def array(key, *shape, dtype=dtype):
-            return workspace.array(f"{name} {key}", math.prod(shape), dtype).reshape(shape)
+            size = math.prod(shape)  # behind it lies a vector that may be read
+            return workspace.array(f"{name} {key}", size + VECTOR_BYTES // dtype.itemsize, dtype)[:size].reshape(shape)
 
         self.chunk = min(T, max(1, CHUNK // b))
         self.features = _Features(prepared, b, self.chunk, workspace, name, dtype) if keep == "low" else None
         widths = [*prepared.widths[:-1], prepared.widths[-1] * (3 if prepared.form >= DECAY else 1)]
-        self.products = [array(f"d{k}", self.chunk, b, n) for k, n in enumerate(widths)]
-        self.rows = [list(d) for d in self.products]
+        self.inner = array("d", len(widths) - 1, self.chunk, b, widths[0] if len(widths) > 1 else 0)
+        self.products = [*self.inner, array("d_q", self.chunk, b, widths[-1])]
         self.d_next, self.direct = array("d_next", b, prepared.N), array("direct", b, prepared.N)
         self.ones = np.ones(self.chunk * b, dtype)
-        self.results = [array(f"w{k}", *product.weight.shape) for k, product in enumerate(prepared.products)]
-        double = np.dtype(np.float64)
-        self.weights = [array(f"g{k}", *w.shape, dtype=double) for k, w in enumerate(self.results)]
-        self.biases = [array(f"b{k}", n, dtype=double) for k, n in enumerate(widths)]
+        double, columns = np.dtype(np.float64), prepared.packed.columns
+        shapes = [product.weight.shape for product in prepared.products]
+        self.weights = [array(f"g{k}", n, columns(m, dtype), dtype=double) for k, (n, m) in enumerate(shapes)]
+        self.biases = [array(f"b{k}", columns(n, dtype), dtype=double) for k, n in enumerate(widths)]
 
 
-def _d_block(prepared, adjoints, z, z_rows, features, block, d_y, d_h, d_x, d_dt, d_h0):
+def _d_block(prepared, adjoints, z, features, block, d_y, d_h, d_x, d_dt, d_h0):
     """Adjoint of all steps of a block, chunk by chunk."""
     lengths, T, size = block.lengths, d_y.shape[1], adjoints.chunk
     steps = int(lengths.max())
@@ -383,10 +340,10 @@ def _d_block(prepared, adjoints, z, z_rows, features, block, d_y, d_h, d_x, d_dt
     for first in range((steps - 1) // size * size, -1, -size):
         chunk = range(first, min(first + size, steps))
         if features is None:
-            _steps(prepared, z_rows, adjoints.features, chunk, block, d_y[:0], True)
+            prepared.kernels.steps(prepared, z, adjoints.features, chunk, block, d_y[:0], True)
         known = features or adjoints.features
-        _d_steps(prepared, adjoints, z_rows, known, chunk, block, d_y, d_h, d_dt)
-        _add_products(prepared, adjoints, z, known, chunk)
+        prepared.kernels.d_steps(prepared, adjoints, z, known, chunk, block, d_y, d_h, d_dt)
+        prepared.kernels.add_products(prepared, adjoints, z, known, chunk)
         if d_x is not None:
             width = prepared.widths[0]
             flat = adjoints.products[0][: len(chunk), :, :width].reshape(-1, width)
@@ -397,37 +354,3 @@ def _d_block(prepared, adjoints, z, z_rows, features, block, d_y, d_h, d_x, d_dt
             array[:, steps:T] = 0
     adjoints.d_next += adjoints.direct
     d_h0[:] = np.where((lengths > 0)[:, None], adjoints.d_next, d_h)
-
-
-def _d_steps(prepared, adjoints, z_rows, features, chunk, block, d_y, d_h, d_dt):
-    """Adjoint of `_steps`: fills ``adjoints.products``; that of the state before the chunk is d_next + direct."""
-    dot, d_blend, multiply = np.dot, prepared.kernels.d_blend, np.multiply  # looked up once, as in `_steps`
-    form, squash, tau, a = prepared.form, prepared.squash, prepared.tau, prepared.a
-    time, lengths, d_next, direct = block.time, block.lengths, adjoints.d_next, adjoints.direct
-    rows, m, decays = len(features.q), prepared.widths[-1], form >= DECAY
-    first_transposed, *transposed = (product.transposed for product in prepared.products)
-    backbone = [
-        (after, d_rows, made.d_u)
-        for after, d_rows, made in zip(transposed, adjoints.rows[:-1], features.backbone, strict=True)
-    ][::-1]
-    for t in reversed(chunk):
-        row, at = t % rows, t - chunk.start
-        d, q = adjoints.rows[-1][at], features.q[row]
-        d_blend(form, squash, q, tau, a, time, lengths, t, z_rows[t], d_y, d_h, d_next, direct, d, d_dt)
-        d = d[:, :m] if decays else d
-        for after, d_rows, d_u in backbone:
-            d = dot(d, after, out=d_rows[at])
-            multiply(d, d_u[row], out=d)
-        dot(d, first_transposed, out=d_next)
-
-
-def _add_products(prepared, adjoints, z, features, chunk):
-    """Gradients of weights and biases from the adjoints of a chunk: one product each."""
-    count = len(chunk)
-    first = chunk.start % len(features.q)
-    for k, adjoint in enumerate(adjoints.products):
-        source = features.backbone[k - 1].whole[first : first + count] if k else z[chunk.start : chunk.stop]
-        d = adjoint[:count].reshape(-1, adjoint.shape[2])
-        adjoints.biases[k] += np.dot(adjoints.ones[: len(d)], d)
-        np.dot(source.reshape(len(d), -1).T, d[:, : prepared.widths[k]], out=adjoints.results[k])
-        adjoints.weights[k] += adjoints.results[k]

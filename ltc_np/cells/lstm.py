@@ -89,7 +89,7 @@ class LSTM(Layer):
     def forward(
         self, prepared: Whole, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace
     ) -> tuple[Array, Array, Any]:
-        return prepared.kernels.forward(prepared.matrices, x, lengths, h0, keep, workspace)  # type: ignore[no-any-return]
+        return prepared.kernels.forward(prepared.matrices, x, lengths, h0, keep, workspace)
 
     def backward(
         self,

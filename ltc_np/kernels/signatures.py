@@ -26,8 +26,9 @@ def _sweep(name, circuit, tiles, outgoing=None):
 SIGNATURES = {
     "adam.change": f"R1 R1 R1 R1 {_CHANGE}",
     "cfc.activate": "i R2 R1 R2 R2 b",
-    "cfc.blend": "i i R2 R1 R1 R1 R2 I1 i R3 R2 R2 R3",
-    "cfc.d_blend": "i i R2 R1 R1 R2 I1 i R2 R3 R2 R2 R2 R2 R2",
+    "cfc._add_products": "R1 i R1 R1 D1 D1",
+    "cfc._d_steps": "(i i) i i (i i i) (R2 I1 R3 R2) R1 R1 R1 R3 R1 R3 (R2 R2) R1 R3 R1 R2 R1",
+    "cfc._steps": "(i i i b) i i (i i i) (R3 R2 I1 R1) (R1 R1) R1 R1 R3 R1 R1 R1 R3 R3 R1",
     "ctgru.d_retrieve": "i i i R3 R1 R3 R2 R3 R2 R2 R3",
     "ctgru.d_store": "i i i R3 R1 R3 R3 R2 R3 b R2 R2 R3 R3",
     "ctgru.retrieve": "i i i R3 R2 R1 R1 R3 R2 R3",

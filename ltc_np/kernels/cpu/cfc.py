@@ -1,14 +1,35 @@
-"""The pointwise parts of a step of a CfC; `ltc_np.kernels.numpy.cfc` defines them and their arguments.
+"""The CfC on the CPU: a block of sequences goes through its steps in one call of a kernel, products included.
 
-Rows are worked on by vectors, and what is left of them by the same functions on single numbers.
+`ltc_np.kernels.numpy.cfc` defines `steps`, `d_steps` and their pointwise parts, and has the arguments of all.
 """
+
+import functools
+
+import numpy as np
 
 from ...base.activations import LECUN_SCALE, LECUN_SLOPE
 from ..codes import DECAY, DECAY_OF_STATE, GATE, LECUN_TANH, LINEAR, NO_GATE, TANH
 from .activations import activate as _activation
 from .activations import clean_sigmoid, must_know_activation, number
+from .gates import FLUSH_ROWS, copy
 from .jit import helper, kernel
-from .simd import exp, fma, fnma, lane_sum, load, neg, sigmoid, store, tanh, vector_size, where_greater, zeros
+from .products import add_outer, multiply, packed, whole_vectors
+from .simd import (
+    exp,
+    fma,
+    fnma,
+    lane_sum,
+    load,
+    load_part,
+    neg,
+    sigmoid,
+    store,
+    store_part,
+    tanh,
+    vector_size,
+    where_greater,
+    zeros,
+)
 
 RELEASES_GIL = True
 
@@ -119,8 +140,8 @@ def _d_decay(form, G, f, tau, a, h, d, one):
     return d_factor - d_e * d * d_rate, neg(d_e) * d, G - shared, shared, neg(d_e) * (tau + rate)
 
 
-@kernel
-def blend(form, squash, q, bias, tau, a, time, lengths, t, x, z, z_next, y):
+@helper
+def _blend(form, squash, q, bias, tau, a, time, lengths, t, x, z, z_next, y):
     """The new state in z_next and y, the next input in z_next, and in q what the adjoint needs."""
     _must_know_form(form, squash)
     zero = q.dtype.type(0)
@@ -166,9 +187,9 @@ def blend(form, squash, q, bias, tau, a, time, lengths, t, x, z, z_next, y):
                 z_next[b, k] = x[b, t + 1, k]
 
 
-@kernel
-def d_blend(form, squash, q, tau, a, time, lengths, t, z, d_y, d_h, d_next, direct, d_q, d_dt):
-    """Adjoint of `blend`."""
+@helper
+def _d_blend(form, squash, q, tau, a, time, lengths, t, z, d_y, d_h, d_next, direct, d_q, d_dt):
+    """Adjoint of `_blend`."""
     _must_know_form(form, squash)
     one = q.dtype.type(1)
     N, W = d_h.shape[1], vector_size(tau)
@@ -225,3 +246,171 @@ def d_blend(form, squash, q, tau, a, time, lengths, t, z, d_y, d_h, d_next, dire
                 total += d_d
         if d_dt.size > 0:
             d_dt[b, t] = total + lane_sum(sums)
+
+
+@kernel
+def _steps(numbers, first, last, sizes, inputs, weights, tau, a, z, flat_z, u, d_u, q, y, work):
+    """Steps first..last-1 of b sequences, for `steps`.
+
+    numbers: form, squash, activation, and whether derivatives are kept;  sizes: H, layers, rows of q
+    inputs: x (b, T, I), time (b, T), lengths (b,), masks (layers, T, b, H) or empty
+    weights: those of all products, `packed`, and biases, flat;  z (states, b, I + N), also flat
+    u, d_u: flat (layers, rows, b, H);  work: the result of one product
+    """
+    (form, squash, activation, keep), (H, layers, rows) = numbers, sizes
+    (x, time, lengths, masks), (matrices, biases) = inputs, weights
+    must_know_activation(activation)
+    _must_know_form(form, squash)
+    one, W, b, states, m = x.dtype.type(1), vector_size(x), x.shape[0], z.shape[0], q.shape[2]
+    K, T, wide = z.shape[2], time.shape[1], (H + W - 1) // W
+    for t in range(first, last):
+        now, row = t % states, t % rows
+        for k in range(layers):
+            at, to = now * b * K, (k * rows + row) * b * H
+            if k == 0:
+                multiply(work, wide * W, b, flat_z, at, K, K, matrices, 0, wide)
+            else:
+                begin = wide * W * (K + (k - 1) * H)
+                multiply(work, wide * W, b, u, to - rows * b * H, H, H, matrices, begin, wide)
+            for r in range(b):
+                for j in range(0, H, W):
+                    n, i = H - j, to + r * H + j
+                    v, d = _activation(
+                        activation, load_part(work, r * wide * W + j, n) + load_part(biases, k * H + j, n), one
+                    )
+                    if masks.size > 0:
+                        mask = load_part(masks, ((k * T + t) * b + r) * H + j, n)
+                        v, d = v * mask, d * mask
+                    store_part(u, i, v, n)
+                    if keep:
+                        store_part(d_u, i, d, n)
+        heads = (m + W - 1) // W
+        if layers == 0:
+            multiply(work, heads * W, b, flat_z, now * b * K, K, K, matrices, 0, heads)
+        else:
+            begin, at = wide * W * (K + (layers - 1) * H), ((layers - 1) * rows + row) * b * H
+            multiply(work, heads * W, b, u, at, H, H, matrices, begin, heads)
+        for r in range(b):
+            copy(work, r * heads * W, q, (row * b + r) * m, m)
+        after = (t + 1) % states
+        _blend(form, squash, q[row], biases[layers * H :], tau, a, time, lengths, t, x, z[now], z[after], y)
+
+
+@kernel
+def _d_steps(numbers, first, last, sizes, inputs, turned, tau, a, z, d_u, q, adjoints, d, d_q, flat_d_q, d_dt, work):
+    """Adjoint of `_steps`; ``turned``: the transposes of all products, `packed`, flat.
+
+    inputs: time, lengths, d_y (b, T, N), d_h (b, N);  adjoints: d_next, direct (b, N)
+    d: flat (layers, chunk, b, H), d_q (chunk, b, m or 3*m), also flat.
+    """
+    (form, squash), (H, layers, rows) = numbers, sizes
+    (time, lengths, d_y, d_h), (d_next, direct) = inputs, adjoints
+    W, chunk, b, m, N = vector_size(d), d_q.shape[0], d_q.shape[1], q.shape[2], d_h.shape[1]
+    wide, states, length = (H + W - 1) // W, (N + W - 1) // W, d_q.shape[2]
+    begin = (states * H + wide * (layers - 1) * H) * W if layers > 0 else 0
+    for t in range(last - 1, first - 1, -1):
+        row, at = t % rows, t - first
+        _d_blend(form, squash, q[row], tau, a, time, lengths, t, z[t], d_y, d_h, d_next, direct, d_q[at], d_dt)
+        for k in range(layers - 1, -1, -1):
+            to, of = (k * chunk + at) * b * H, (k * rows + row) * b * H
+            if k == layers - 1:
+                multiply(work, wide * W, b, flat_d_q, at * b * length, length, m, turned, begin, wide)
+            else:
+                place = (states * H + wide * k * H) * W
+                multiply(work, wide * W, b, d, to + chunk * b * H, H, H, turned, place, wide)
+            for r in range(b):
+                for j in range(0, H, W):
+                    n, i = H - j, r * H + j
+                    slope = load_part(d_u, of + i, n)
+                    store_part(d, to + i, load_part(work, r * wide * W + j, n) * slope, n)
+        if layers == 0:
+            multiply(work, states * W, b, flat_d_q, at * b * length, length, m, turned, 0, states)
+        else:
+            multiply(work, states * W, b, d, at * b * H, H, H, turned, 0, states)
+        for r in range(b):
+            copy(work, r * states * W, d_next, r * N, N)
+
+
+@kernel
+def _add_products(source, n, d, ones, weights, biases):
+    """weights, n rows, += source^T d and biases += ones^T d, both float64, for source (-, n), d (-, m), flat.
+
+    Columns of both have padding; d may have more than weights.
+    """
+    terms = ones.size
+    length, columns = d.size // terms, weights.size // n
+    for first in range(0, terms, FLUSH_ROWS):
+        some = min(FLUSH_ROWS, terms - first)
+        add_outer(weights, n, columns, source, first * n, n, some, d, first * length, length)
+        add_outer(biases, 1, biases.size, ones, first, 1, some, d, first * length, length)
+
+
+# ------------------------------------------------------------------------------------------ called from Python
+
+
+class Packed:
+    """Weights, their transposes and biases of all products, flat; made when they are asked for."""
+
+    def __init__(self, products):
+        self._products = products
+
+    @functools.cached_property
+    def weights(self):
+        flat = [packed(product.weight).reshape(-1) for product in self._products]
+        return np.concatenate(flat), np.concatenate([product.bias for product in self._products])
+
+    @functools.cached_property
+    def turned(self):
+        return np.concatenate([packed(product.transposed).reshape(-1) for product in self._products])
+
+    def columns(self, n, dtype):
+        """Of gradients of n columns."""
+        return whole_vectors(n, dtype)
+
+
+def _sizes(features):
+    """H, layers, rows of q."""
+    layers, rows, _, H = features.u.shape
+    return H, layers, rows
+
+
+def _work(prepared, b, dtype):
+    return np.empty(b * whole_vectors(max(*prepared.widths, prepared.N), dtype), dtype)
+
+
+def steps(prepared, z, features, chunk, block, y, keep):
+    """Some steps of a block; see `ltc_np.kernels.numpy.cfc.steps`."""
+    x, time, lengths, masks = block
+    b, T, _ = x.shape
+    u, d_u, q = features.u, features.d_u, features.q
+    layers, _, _, H = u.shape
+    mask = np.ones((layers if masks else 0, T, b, H), x.dtype)
+    for k, own in masks.items():
+        mask[k] = own
+    numbers = prepared.form, prepared.squash, prepared.activation, keep
+    _steps(
+        numbers, chunk.start, chunk.stop, _sizes(features), (x, time, lengths, mask.reshape(-1)),
+        prepared.packed.weights, prepared.tau, prepared.a, z, z.reshape(-1), u.reshape(-1), d_u.reshape(-1), q, y,
+        _work(prepared, b, x.dtype),
+    )  # fmt: skip
+
+
+def d_steps(prepared, adjoints, z, features, chunk, block, d_y, d_h, d_dt):
+    """Adjoint of `steps`; see `ltc_np.kernels.numpy.cfc.d_steps`."""
+    d_q = adjoints.products[-1]
+    _d_steps(
+        (prepared.form, prepared.squash), chunk.start, chunk.stop, _sizes(features),
+        (block.time, block.lengths, d_y, d_h), prepared.packed.turned, prepared.tau, prepared.a, z,
+        features.d_u.reshape(-1), features.q, (adjoints.d_next, adjoints.direct), adjoints.inner.reshape(-1), d_q,
+        d_q.reshape(-1), d_dt, _work(prepared, len(d_h), d_y.dtype),
+    )  # fmt: skip
+
+
+def add_products(prepared, adjoints, z, features, chunk):
+    """Gradients of weights and biases; see `ltc_np.kernels.numpy.cfc.add_products`."""
+    count, first = len(chunk), chunk.start % len(features.q)
+    for k, adjoint in enumerate(adjoints.products):
+        source = features.u[k - 1, first : first + count] if k else z[chunk.start : chunk.stop]
+        weights, ones = adjoints.weights[k], adjoints.ones[: count * adjoint.shape[1]]
+        d = adjoint[:count].reshape(-1)
+        _add_products(source.reshape(-1), len(weights), d, ones, weights.reshape(-1), adjoints.biases[k])

@@ -93,7 +93,7 @@ def write_d_x(sizes, d_z, at, row, count, turned, work, d_x, b0, t):
     _, T, I, _ = sizes
     length = turned.shape[0] * turned.shape[2]
     if d_x.size > 0:
-        multiply(work, length, count, d_z, at, row, turned, 0, turned.shape[0])
+        multiply(work, length, count, d_z, at, row, turned.shape[1], turned, 0, turned.shape[0])
         for b in range(b0, b0 + count):
             copy(work, (b - b0) * length, d_x, (b * T + t) * I, I)
 

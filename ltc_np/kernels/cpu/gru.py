@@ -33,8 +33,8 @@ def _forward(sizes, lengths, x, h0, weights, width, work, kept, results, first, 
         for t in range(longest_of(lengths, b0, count)):
             at = (b0 * T + t * count) * K if keep else b0 * K
             write_sources(sizes, lengths, x, t, b0, count, h0, y, source, at)
-            multiply(z_x, length, count, source, at, K, w_x, 0, w_x.shape[0])
-            multiply(z_h, length, count, source, at + I, K, w_h, 0, w_h.shape[0])
+            multiply(z_x, length, count, source, at, K, I + 1, w_x, 0, w_x.shape[0])
+            multiply(z_h, length, count, source, at + I, K, 1 + N, w_h, 0, w_h.shape[0])
             for q in range(count):
                 b, now = b0 + q, 4 * (t * B + b0 + q) * N
                 if t >= lengths[b]:
@@ -104,7 +104,7 @@ def _backward(sizes, lengths, kept, adjoints, turned, width, slots, work, gradie
                         store_part(d_z, to + 2 * N + k, d_new * (h - new) * z * (one - z), n)
                         store_part(d_z, to + 3 * N + k, d_n * r, n)
                 at = slot * count * Z
-                multiply(d_state, length, count, d_z, at + N, Z, w_h, 0, w_h.shape[0])
+                multiply(d_state, length, count, d_z, at + N, Z, 3 * N, w_h, 0, w_h.shape[0])
                 write_d_x(sizes, d_z, at, Z, count, w_x, d_inputs, d_x, b0, t)
                 if slot == 0 or t == 0:
                     of_x, of_h = cut(rows[row], (I + 1) * columns)

@@ -94,7 +94,7 @@ def _forward(sizes, lengths, x, h0, weights, width, work, kept, results, first, 
         for t in range(longest_of(lengths, b0, count)):
             at = (b0 * T + t * count) * K if keep else b0 * K
             write_sources(sizes, lengths, x, t, b0, count, h0, y, source, at)
-            multiply(z, length, count, source, at, K, w, 0, w.shape[0])
+            multiply(z, length, count, source, at, K, K, w, 0, w.shape[0])
             for b in range(b0, b0 + count):
                 if t >= lengths[b]:
                     continue
@@ -155,7 +155,7 @@ def _backward(sizes, lengths, kept, adjoints, turned, width, slots, work, gradie
                         d = _d_unit(gates, 4 * now, k, N, before, after, d_hidden, load_part(d_c, i, n), d_z, to)
                         store_part(d_c, i, d, n)
                 at = slot * count * Z
-                multiply(d_state, length, count, d_z, at, Z, w_h, 0, w_h.shape[0])
+                multiply(d_state, length, count, d_z, at, Z, 4 * N, w_h, 0, w_h.shape[0])
                 write_d_x(sizes, d_z, at, Z, count, w_x, d_inputs, d_x, b0, t)
                 if slot == 0 or t == 0:
                     terms = (slots - slot) * count

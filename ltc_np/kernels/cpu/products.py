@@ -34,15 +34,14 @@ def _product(c, c_at, c_row, rows, a, a_at, a_row, a_step, terms, b, b_at, b_pan
 
 
 @helper
-def multiply(c, c_row, rows, a, a_at, a_row, b, first, panels):
-    """c (rows, panels * W) = a (rows, terms) times ``panels`` of b, `packed` (-, terms, W), from ``first`` on.
+def multiply(c, c_row, rows, a, a_at, a_row, terms, b, b_at, panels):
+    """c (rows, panels * W) = a (rows, terms) times b, `packed` (panels, terms, W), which begins at b_at.
 
-    Rows of c are c_row numbers long, those of a, which begin at a_at, a_row.
-
-    Arrays may have any shape: they are read as they lie in memory.
+    Rows of c are c_row numbers long, those of a, which begin at a_at, a_row.  Arrays may have any shape: they are
+    read as they lie in memory.
     """
-    terms, W = b.shape[1], b.shape[2]
-    _product(c, 0, c_row, rows, a, a_at, a_row, 1, terms, b, first * terms * W, terms * W, W, panels, None)
+    W = vector_size(a)
+    _product(c, 0, c_row, rows, a, a_at, a_row, 1, terms, b, b_at, terms * W, W, panels, None)
 
 
 @helper

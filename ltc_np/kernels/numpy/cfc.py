@@ -125,3 +125,62 @@ def d_blend(form, squash, q, tau, a, time, lengths, t, z, d_y, d_h, d_next, dire
         d_time = d_z * time_a
     if d_dt.size:
         d_dt[:, t] = d_time.sum(1)
+
+
+class Packed:
+    """Nothing: here products are as they are."""
+
+    def __init__(self, products):
+        pass
+
+    def columns(self, n, dtype):
+        """Of gradients of n columns."""
+        return n
+
+
+def steps(prepared, z, features, chunk, block, y, keep):
+    """Some steps of a block of sequences; arguments as in `ltc_np.cells.cfc_sweep`.
+
+    ``z``: (b, I + N) inputs and states before each step, taken in turn.
+    """
+    form, squash, tau, a, activation = prepared.form, prepared.squash, prepared.tau, prepared.a, prepared.activation
+    x, time, lengths, masks = block
+    none, states, rows = x[0, :0], len(z), len(features.q)
+    *products, (heads_weight, heads_bias, _) = prepared.products
+    for t in chunk:
+        before, row = z[t % states], t % rows
+        source = before
+        for k, (weight, bias, _) in enumerate(products):
+            u = np.dot(source, weight, out=features.u[k, row])
+            activate(activation, u, bias, masks[k][t] if k in masks else none, features.d_u[k, row], keep)
+            source = u
+        q = np.dot(source, heads_weight, out=features.q[row])
+        blend(form, squash, q, heads_bias, tau, a, time, lengths, t, x, before, z[(t + 1) % states], y)
+
+
+def d_steps(prepared, adjoints, z, features, chunk, block, d_y, d_h, d_dt):
+    """Adjoint of `steps`: fills ``adjoints.products``; that of the state before the chunk is d_next + direct."""
+    form, squash, tau, a = prepared.form, prepared.squash, prepared.tau, prepared.a
+    time, lengths, d_next, direct = block.time, block.lengths, adjoints.d_next, adjoints.direct
+    rows, m = len(features.q), prepared.widths[-1]
+    first_transposed, *transposed = (product.transposed for product in prepared.products)
+    for t in reversed(chunk):
+        row, at = t % rows, t - chunk.start
+        d = adjoints.products[-1][at]
+        d_blend(form, squash, features.q[row], tau, a, time, lengths, t, z[t], d_y, d_h, d_next, direct, d, d_dt)
+        d = d[:, :m]
+        for k in reversed(range(len(transposed))):
+            d = np.dot(d, transposed[k], out=adjoints.inner[k, at])
+            d *= features.d_u[k, row]
+        np.dot(d, first_transposed, out=d_next)
+
+
+def add_products(prepared, adjoints, z, features, chunk):
+    """Add the gradients of weights and biases from the adjoints of a chunk, one product each."""
+    count = len(chunk)
+    first = chunk.start % len(features.q)
+    for k, adjoint in enumerate(adjoints.products):
+        source = features.u[k - 1, first : first + count] if k else z[chunk.start : chunk.stop]
+        d = adjoint[:count].reshape(-1, adjoint.shape[2])
+        adjoints.biases[k] += np.dot(adjoints.ones[: len(d)], d)
+        adjoints.weights[k] += np.dot(source.reshape(len(d), -1).T, d[:, : prepared.widths[k]])
