@@ -611,7 +611,7 @@ def test_dense_with_the_new_activations(activation, backend):
 def test_the_threads_of_blas_come_back():
     if blas._openblas is None:
         pytest.skip("NumPy's BLAS is not OpenBLAS")
-    get, _ = blas._openblas
+    get, *_ = blas._openblas
     before = get()
     with blas.one_thread(), blas.one_thread():
         assert get() == 1
