@@ -1,0 +1,9 @@
+"""Learning on a stream: a network that goes on learning while it is used (docs/online.md)."""
+
+from .guard import Guard
+from .learner import Learner
+from .lms import LMS, NLMS
+from .rls import RLS
+from .rule import Rule
+
+__all__ = ["LMS", "NLMS", "RLS", "Guard", "Learner", "Rule"]

@@ -1,0 +1,97 @@
+"""What a learner has done, in little memory however long it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..base.types import Numbers
+
+MOST_ROWS, MOST_EVENTS = 2048, 1000
+COLUMNS = "step", "error", "deployed_error", "distance"
+
+
+class Log:
+    """Errors of answers that were given before their targets were known (*prequential*), and what a guard has done.
+
+    Attributes
+    ----------
+    rows : (n, 4) float64 array
+        Each is of ``stride`` observations: the number of the last of them, the mean squared errors of the answers and
+        of what the deployed weights would have answered, and the distance of the weights from the deployed ones.  Of
+        more than 2,048 rows two become one.
+    steps : int
+        Observations with a target so far.
+    events : list of (int, str)
+        After which observation, and what: "deployed weights answer", "limited" and the like; the last 1,000.
+    """
+
+    def __init__(self) -> None:
+        self._rows, self._used = np.empty((MOST_ROWS, len(COLUMNS))), 0
+        self.events: list[tuple[int, str]] = []
+        self.stride, self.steps = 1, 0
+        self._error = self._deployed = 0.0  # sums since the last row
+
+    @property
+    def rows(self) -> Numbers:
+        return self._rows[: self._used].copy()
+
+    def add(self, error: float, deployed: float, distance: float) -> None:
+        """One observation."""
+        self.steps += 1
+        self._error += error
+        self._deployed += deployed
+        if self.steps % self.stride:
+            return
+        self._rows[self._used] = self.steps, self._error / self.stride, self._deployed / self.stride, distance
+        self._used, self._error, self._deployed = self._used + 1, 0.0, 0.0
+        if self._used == MOST_ROWS:
+            first, second = self._rows[::2], self._rows[1::2]
+            self._used, self.stride = MOST_ROWS // 2, 2 * self.stride
+            joined = second.copy()
+            joined[:, 1:3] = (first[:, 1:3] + second[:, 1:3]) / 2
+            self._rows[: self._used] = joined
+
+    def say(self, event: str) -> None:
+        """Something has happened with the observation that was added last."""
+        self.events = [*self.events, (self.steps, event)][-MOST_EVENTS:]
+
+    def state(self) -> dict[str, Any]:
+        """All of it as plain data."""
+        return {
+            "rows": self.rows.tolist(), "events": [list(event) for event in self.events], "stride": self.stride,
+            "steps": self.steps, "sums": [self._error, self._deployed],
+        }  # fmt: skip
+
+    @classmethod
+    def restored(cls, state: Mapping[str, Any]) -> Log:
+        """Inverse of `state`."""
+        log, rows = cls(), np.array(state["rows"], float).reshape(-1, len(COLUMNS))
+        log._used = len(rows)
+        log._rows[: log._used] = rows
+        log.events = [(int(step), str(event)) for step, event in state["events"]]
+        log.stride, log.steps = int(state["stride"]), int(state["steps"])
+        log._error, log._deployed = map(float, state["sums"])
+        return log
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw both errors over the observations, a line wherever other weights begin to answer; returns the axes.
+
+        matplotlib is needed (extra ``plot``).
+        """
+        from ..plot.styling import BLUE, GREY, VERMILION, drawing, legend_above
+
+        steps, error, deployed, _ = self.rows.T
+        with drawing(ax) as ax:
+            ax.plot(steps, deployed, color=VERMILION, linestyle=(0, (4, 1.5)), label="deployed weights")
+            ax.plot(steps, error, color=BLUE, label="answers")
+            for step, event in self.events:
+                if event.endswith("answer"):
+                    ax.axvline(step, color=GREY, linewidth=0.6)
+            if self.rows[:, 1:3].size and self.rows[:, 1:3].min() > 0:
+                ax.set_yscale("log")
+            ax.set(xlabel="observation", ylabel="squared error")
+            legend_above(ax)
+        return ax

@@ -1,0 +1,282 @@
+"""A learner on a stream: against naive loops; files, streams, delay, and what it refuses."""
+
+import numpy as np
+import pytest
+
+from ltc_np import LSTM, LTC, LTCRNN, AutoNCP, Bidirectional, CfC, Dense, Model, Standardize, load
+from ltc_np.online import LMS, NLMS, RLS, Guard, Learner, Rule
+
+RULES = [LMS(0.05), NLMS(0.5), RLS(0.95)]
+LEARNERS = [
+    {"rule": NLMS(0.5)},
+    {"rule": RLS(0.95), "guard": Guard(distance=0.5, horizon=5)},
+    {"rule": RLS(0.95), "streams": 3, "delay": 2},
+    {"rule": NLMS(0.5), "streams": 2, "shared": False, "guard": Guard(1.0, horizon=3)},
+]
+
+
+@pytest.fixture
+def model(backend):
+    return Model(LTC(AutoNCP(8, 3)), Dense(2), input_dim=2, seed=0, backend=backend)
+
+
+def stream(steps, streams=None, seed=0, missing=0.0):
+    """Inputs, elapsed times and targets, one step after another."""
+    rng = np.random.default_rng(seed)
+    shape = () if streams is None else (streams,)
+    for t in range(steps):
+        target = np.stack([np.sin(0.1 * t + rng.normal(size=shape)), np.cos(0.1 * t) + np.zeros(shape)], axis=-1)
+        target[rng.random(target.shape) < missing] = np.nan
+        yield rng.normal(size=(*shape, 2)), rng.uniform(0, 2, shape) if shape else rng.uniform(0, 2), target
+
+
+def test_before_it_has_learnt_anything_it_is_the_model(model):
+    learner, state = Learner(model, NLMS()), None
+    for x, dt, _ in stream(20):
+        want, state = model.step(x, dt=dt, state=state)
+        np.testing.assert_allclose(learner.predict(x, dt=dt), want, rtol=0, atol=3e-7)  # sums in another order
+        np.testing.assert_array_equal(learner.state[:8], state)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=repr)
+def test_it_is_the_rule_on_the_features(model, rule):
+    """Those of the body as a whole sequence; and the model that comes out gives the last weights' answers."""
+    learner = Learner(model, rule)
+    body = Model(*model.layers[:1], input_dim=2, seed=0)
+    body.theta = model.theta[: body.layout.size]
+    steps = list(stream(60, missing=0.1))
+    f = body(np.array([x for x, _, _ in steps]), dt=np.array([dt for _, dt, _ in steps]))
+    W = np.concatenate([model.params["1.weight"].T, model.params["1.bias"][:, None]], axis=1)
+    kept = rule.begin(W.shape[1], 2, W.dtype)
+    for features, (x, dt, target) in zip(f, steps, strict=True):
+        row, y = np.append(features, np.float32(1)), learner.predict(x, dt=dt)
+        np.testing.assert_allclose(y, W @ row, rtol=1e-5, atol=1e-6)
+        error = learner.learn(target)
+        np.testing.assert_array_equal(np.isnan(error), np.isnan(target))
+        known = ~np.isnan(target)
+        if known.any():
+            own = np.where(known, target.astype(np.float32) - W @ row, 0).astype(np.float32)
+            W, kept = rule.update(W, kept, row, own, None if known.all() else known, 1.0)
+    np.testing.assert_allclose(learner.weights, W, rtol=1e-3, atol=1e-5)
+    after = learner.network()
+    np.testing.assert_allclose(
+        after(np.array([x for x, _, _ in steps]), dt=np.array([dt for _, dt, _ in steps]))[-1],
+        learner.weights @ np.append(f[-1], np.float32(1)), rtol=1e-5, atol=1e-6,
+    )  # fmt: skip
+
+
+def test_it_learns_what_has_changed(model):
+    """A sensor whose gain doubles in use: the deployed readout stays wrong, and the log says so."""
+    learner, state = Learner(model, RLS(0.98, 0.01), guard=Guard()), None
+    for x, dt, _ in stream(400, seed=3):
+        y, state = model.step(x, dt=dt, state=state)
+        learner.predict(x, dt=dt)
+        learner.learn(2 * y + 1)
+    rows = learner.log.rows
+    assert rows.shape == (400, 4) and learner.log.steps == 400
+    late = rows[-100:].mean(axis=0)
+    assert late[1] < 1e-3 * late[2]
+    assert rows[-1, 3] == pytest.approx(np.linalg.norm(learner.weights - learner.deployed), rel=1e-5)
+
+
+def test_a_readout_before_scales_is_in_the_units_of_the_targets(backend):
+    model = Model(LTC(AutoNCP(6, 2)), Dense(2), Standardize(inverse=True), input_dim=2, seed=0, backend=backend)
+    x, y = np.random.default_rng(0).normal(size=(20, 5, 2)), 300 + 50 * np.random.default_rng(1).normal(size=(20, 5, 2))
+    model.adapt(x, y)
+    learner = Learner(model, RLS(1.0, 1e-3))
+    np.testing.assert_allclose(learner.predict(x[0, 0]), model.step(x[0, 0])[0], rtol=1e-5)
+    for x_t, target in zip(x[0], y[0], strict=True):
+        learner.predict(x_t)
+        learner.learn(target)
+    learner.reset()
+    want = np.array([learner.predict(x_t) for x_t in x[0]])
+    np.testing.assert_allclose(learner.network()(x[0]), want, rtol=1e-5)
+
+
+@pytest.mark.parametrize("options", LEARNERS, ids=repr)
+def test_a_file_goes_on_with_the_same_bits(model, options, tmp_path):
+    model.notes = {"mine": [1, 2.5]}
+    learner, steps = Learner(model, **options), list(stream(30, options.get("streams"), missing=0.1))
+    delay = options.get("delay", 0)
+    for k, (x, dt, target) in enumerate(steps):
+        if k == 15:
+            learner.save(tmp_path / "learner.npz")
+            other = Learner.load(tmp_path / "learner.npz", backend=model.backend)
+            deployed = load(tmp_path / "learner.npz")
+        every = (learner,) if k < 15 else (learner, other)
+        answers = [each.predict(x, dt=dt) for each in every]
+        if k >= delay:
+            answers += [each.learn(steps[k - delay][2], ago=delay) for each in every]
+        for each in answers[len(every) - 1 :: len(every)]:
+            assert each.shape == target.shape
+    np.testing.assert_array_equal(other.weights, learner.weights)
+    np.testing.assert_array_equal(other.state, learner.state)
+    np.testing.assert_array_equal(other.log.rows, learner.log.rows)
+    assert other.log.events == learner.log.events and repr(other.rule) == repr(learner.rule)
+    np.testing.assert_array_equal(deployed.theta, model.theta)
+    assert other.network().notes == {"mine": [1, 2.5]}
+
+
+def test_streams_with_readouts_of_their_own_are_single_ones(model):
+    together = Learner(model, RLS(0.95), streams=3, shared=False)
+    alone = [Learner(model, RLS(0.95)) for _ in range(3)]
+    for x, dt, target in stream(20, 3, missing=0.2):
+        y = together.predict(x, dt=dt)
+        for b, single in enumerate(alone):
+            np.testing.assert_array_equal(single.predict(x[b], dt=dt[b]), y[b])
+        errors = together.learn(target, weight=[1.0, 2.0, 0.0])
+        for b, (single, weight) in enumerate(zip(alone, (1.0, 2.0, 0.0), strict=True)):
+            np.testing.assert_array_equal(single.learn(target[b], weight=weight), errors[b])
+    np.testing.assert_array_equal(together.weights, np.stack([single.weights for single in alone]))
+    for b, single in enumerate(alone):
+        np.testing.assert_array_equal(together.network(b).theta, single.network().theta)
+
+
+def test_a_shared_readout_learns_from_each_stream_in_turn(model):
+    rule, learner = RLS(0.95), Learner(model, RLS(0.95), streams=3)
+    W, kept, state = learner.weights, rule.begin(4, 2, np.dtype(np.float32)), None
+    body = Model(*model.layers[:1], input_dim=2, seed=0)
+    body.theta = model.theta[: body.layout.size]
+    for x, dt, target in stream(20, 3):
+        learner.predict(x, dt=dt)
+        f, state = body.step(x, dt=dt, state=state)
+        for row, wanted in zip(f, target.astype(np.float32), strict=True):
+            row = np.append(row, np.float32(1))
+            W, kept = rule.update(W, kept, row, wanted - W @ row, None, 1.0)
+        learner.learn(target)
+    np.testing.assert_allclose(learner.weights, W, rtol=1e-3, atol=1e-5)
+
+
+def test_a_target_that_comes_later_belongs_to_its_answer(model):
+    """With an error as it was when the answer was given; the rule sees the weights of now."""
+    learner, steps = Learner(model, NLMS(1.0, 1e-9), delay=3), list(stream(5))
+    answers = [learner.predict(x, dt=dt) for x, dt, _ in steps]
+    features = [answer.f[0] for answer in learner._answers]
+    first = learner.learn(steps[1][2], ago=3)
+    np.testing.assert_allclose(first, steps[1][2] - answers[1], rtol=0, atol=1e-6)
+    np.testing.assert_allclose(learner.weights @ features[0], steps[1][2], rtol=0, atol=1e-5)
+    second = learner.learn(steps[4][2])
+    np.testing.assert_allclose(second, steps[4][2] - answers[4], rtol=0, atol=1e-6)  # of then
+    np.testing.assert_allclose(learner.weights @ features[3], steps[4][2], rtol=0, atol=1e-5)
+    with pytest.raises(ValueError, match="`ago` must be less than the 4 answers kept, got 4"):
+        learner.learn(steps[0][2], ago=4)
+
+
+def test_reset_keeps_what_is_learnt(model):
+    learner = Learner(model, NLMS())
+    for x, dt, target in stream(5):
+        learner.predict(x, dt=dt)
+        learner.learn(target)
+    W = learner.weights
+    learner.reset()
+    np.testing.assert_array_equal(learner.weights, W)
+    np.testing.assert_array_equal(learner.state, model.initial_state())
+    with pytest.raises(ValueError, match="less than the 0 answers kept, got 0: call `predict` first"):
+        learner.learn([0.0, 0.0])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_hostile_streams_lose_nothing(model, seed):
+    """NaN, infinity, jumps and standing still: an error that changes nothing, or finite weights within the distance."""
+    rng, learner = np.random.default_rng(seed), Learner(model, RULES[seed % 3], guard=Guard(distance=2.0))
+    for x, dt, target in stream(60, seed=seed):
+        match rng.integers(8):
+            case 0:
+                x = x * rng.choice([np.nan, np.inf, 1e6])
+            case 1:
+                target = target * rng.choice([np.inf, 1e6, 1e19, np.nan])
+            case 2:
+                dt = rng.choice([0.0, -1.0, np.nan, 1e6])
+            case 3:
+                x, target = np.zeros(2), np.zeros(2)
+        before, state = learner.weights, learner.state.copy()
+        try:
+            learner.predict(x, dt=dt)
+        except ValueError:
+            np.testing.assert_array_equal(learner.state, state)
+            continue
+        try:
+            learner.learn(target)
+        except (ValueError, FloatingPointError):
+            np.testing.assert_array_equal(learner.weights, before)
+        apart = np.linalg.norm(learner.weights - learner.deployed)
+        assert apart <= 2.0 * np.linalg.norm(learner.deployed) * (1 + 1e-5)
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        ((LTC(AutoNCP(8, 2)),), "`model` must end with a Dense without activation"),
+        ((LTC(AutoNCP(8, 2)), Dense(1, "tanh")), "`model` must end with a Dense without activation"),
+        ((Dense(1),), "have a layer before it"),
+        ((Bidirectional(LSTM(2)), Dense(1)), "no later input"),
+    ],
+    ids=["no Dense", "an activation", "nothing before", "later inputs"],
+)
+def test_models_without_such_a_readout_are_refused(layers, message):
+    with pytest.raises(ValueError, match=message):
+        Learner(Model(*layers, input_dim=2, seed=0), NLMS())
+
+
+def test_arguments_that_do_not_fit_are_refused(model, tmp_path):
+    learner = Learner(model, NLMS())
+    for call, error, message in (
+        (lambda: Learner(LTC, NLMS()), TypeError, "`model` must be a Model"),
+        (lambda: Learner(model, "rls"), TypeError, "`rule` must be a Rule"),
+        (lambda: Learner(model, NLMS(), guard=1), TypeError, "`guard` must be a Guard or None"),
+        (lambda: Learner(model, NLMS(), streams=0), ValueError, "`streams` must be"),
+        (lambda: Learner(model, NLMS(), delay=-1), ValueError, "`delay` must be"),
+        (lambda: Learner(model, NLMS(), gard=None), TypeError, "guard"),
+        (lambda: learner.predict(np.ones(3)), ValueError, r"`x_t` must have shape \(2,\), got \(3,\)"),
+        (lambda: learner.network(1), ValueError, "`stream` must be"),
+    ):
+        with pytest.raises(error, match=message):
+            call()
+    learner.predict(np.ones(2))
+    for target, more, message in (
+        ([1.0], {}, r"`target` must have shape \(2,\), got \(1,\)"),
+        ([1.0, np.inf], {}, "`target` must be finite"),
+        ([1.0, 2.0], {"weight": -1.0}, "`weight` must be >= 0"),
+        ([1.0, 2.0], {"weight": np.nan}, "`weight` must be finite"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            learner.learn(target, **more)
+    assert learner.log.steps == 0
+    np.testing.assert_array_equal(learner.learn([np.nan, np.nan]), [np.nan, np.nan])
+    assert learner.log.steps == 0
+    model.save(tmp_path / "plain.npz")
+    with pytest.raises(ValueError, match="must be a file of `Learner.save`, got one of a model"):
+        Learner.load(tmp_path / "plain.npz")
+
+    class Own(Rule):
+        def begin(self, features, outputs, dtype):
+            return {}
+
+        def update(self, W, kept, f, error, known, weight):
+            return W, kept
+
+    with pytest.raises(TypeError, match="`rule` must be one of LMS, NLMS, RLS to be saved"):
+        Learner(model, Own()).save(tmp_path / "own.npz")
+
+
+def test_a_damaged_learner_is_one_error(model, tmp_path):
+    learner = Learner(model, RLS())
+    learner.save(tmp_path / "a.npz")
+    deployed = load(tmp_path / "a.npz")
+    for change in ({"rule": ["NoRule", {}]}, {"readouts": []}, {"state": [1.0]}, {"log": {}}, {"guard": {"x": 1}}):
+        deployed.notes = {"ltc_np.online": load(tmp_path / "a.npz").notes["ltc_np.online"] | change}
+        deployed.save(tmp_path / "b.npz")
+        with pytest.raises(ValueError):
+            Learner.load(tmp_path / "b.npz")
+
+
+def test_of_other_cells(backend):
+    for layer in (CfC(5), LSTM(5)):
+        model = Model(layer, Dense(1), input_dim=2, seed=0, backend=backend)
+        learner = Learner(model, RLS(0.99))
+        for x, _, target in stream(10):
+            learner.predict(x)
+            learner.learn(target[:1])
+        assert learner.log.steps == 10
+    with pytest.raises(ValueError, match="model"):
+        Learner(LTCRNN(AutoNCP(8, 1), 2, seed=0), NLMS())
