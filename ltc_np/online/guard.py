@@ -11,8 +11,7 @@ from ..base.from_arguments import Immutable
 from ..base.types import Array
 from .rule import Kept
 
-LEARNT, GOOD, DEPLOYED = range(3)  # whose weights answer
-WORDS = "learnt", "last good", "deployed"
+WORDS = "learnt", "last good", "deployed"  # whose weights answer
 PATIENCE = 10  # horizons that learnt weights may be worse before they are given up
 
 
@@ -52,25 +51,26 @@ class Watched(NamedTuple):
     kept: Kept
     good: tuple[Array, Kept]
     errors: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    answering: int = LEARNT
+    answering: str = "learnt"
     since: int = 0
 
     def weights(self, deployed: Array) -> Array:
         """Those that answer."""
-        return (self.W, self.good[0], deployed)[self.answering]
+        return {"learnt": self.W, "last good": self.good[0], "deployed": deployed}[self.answering]
 
     def judged(self, guard: Guard, seen: tuple[float, float, float]) -> tuple[Watched, tuple[str, ...]]:
         """After the squared errors of one observation, by the weights as before it; and what the guard has done."""
         fade = 1 / guard.horizon
-        own, good, deployed = errors = tuple(e + fade * (s - e) for e, s in zip(self.errors, seen, strict=True))
+        own, good, deployed = (e + fade * (s - e) for e, s in zip(self.errors, seen, strict=True))
+        errors = own, good, deployed
         least, since = min(errors), self.since + 1
-        now = LEARNT if own <= guard.worse * least else GOOD if good <= deployed else DEPLOYED
+        now = "learnt" if own <= guard.worse * least else "last good" if good <= deployed else "deployed"
         if now != self.answering:
-            return self._replace(errors=errors, answering=now, since=0), (f"{WORDS[now]} weights answer",)
-        if now == LEARNT and since >= guard.horizon and own <= least:
+            return self._replace(errors=errors, answering=now, since=0), (f"{now} weights answer",)
+        if now == "learnt" and since >= guard.horizon and own <= least:
             # The good ones are the learnt ones now, and so is their error.
-            return self._replace(good=self[:2], errors=(own, own, deployed), since=0), ()
-        if now != LEARNT and since >= PATIENCE * guard.horizon:
+            return self._replace(good=(self.W, self.kept), errors=(own, own, deployed), since=0), ()
+        if now != "learnt" and since >= PATIENCE * guard.horizon:
             W, kept = self.good
             return Watched(W, kept, self.good, (good, good, deployed), now, 0), ("begun anew",)
         return self._replace(errors=errors, since=since), ()

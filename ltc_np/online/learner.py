@@ -18,7 +18,7 @@ from ..base.types import Array, ArrayLike, Backend, Bools, PathLike
 from ..layers import Dense, Stack, Standardize
 from ..model import Model
 from ..network.step import check_causal
-from .guard import Guard, Watched, within
+from .guard import WORDS, Guard, Watched, within
 from .lms import LMS, NLMS
 from .log import Log
 from .rls import RLS
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 RULES: dict[str, type[Rule]] = {rule.__name__: rule for rule in (LMS, NLMS, RLS)}
 EXTREME = 1e12  # squared errors above may overflow in a rule
 AS_IT_IS = contextlib.nullcontext()
-NOTE = "ltc_np.online"  # under which a learner stands in the notes of its file
+NOTE = "learner"  # under which a learner stands in the notes of its file
 
 
 class _Answer(NamedTuple):
@@ -39,6 +39,16 @@ class _Answer(NamedTuple):
     f: Array
     y: Array
     by: list[Array | None]  # the weights that gave it, of each readout; None where that is not known any more
+
+
+class _Told(NamedTuple):
+    """Of one observation: the mean squared errors of its answer and of the deployed weights, the distance of the
+    weights from these, and what the guard has done."""
+
+    error: float
+    deployed: float
+    distance: float
+    events: tuple[str, ...]
 
 
 class Learner:
@@ -181,7 +191,7 @@ class Learner:
             )
         answer = self._answers[-1 - ago]
         shape = answer.y.shape if self.state.ndim == 2 else answer.y.shape[1:]
-        given = target
+        given: Any = target
         if type(target) is not np.ndarray or target.dtype != answer.y.dtype:
             given = checks.real("target", target, answer.y.dtype, f"shape {shape}")
         if given.shape != shape:
@@ -197,25 +207,24 @@ class Learner:
             checks.finite("weight", weights)
             if (weights < 0).any():
                 raise ValueError(f"`weight` must be >= 0, got {weights.min()}")
-        after, told = self._readouts.copy(), []
+        after, told = self._readouts.copy(), list[_Told]()
         for b in range(len(targets)):
             of, counts = None if known is None else known[b], 1.0 if weights is None else float(weights[b])
             if counts > 0 and (of is None or of.any()):
                 k = 0 if self.shared else b
-                after[k], *heard = self._learnt(after[k], answer, b, targets[b], of, counts)
+                after[k], heard = self._learnt(after[k], answer, b, targets[b], of, counts)
                 told.append(heard)
         self._readouts = after
-        for squared, deployed, distance, events in told:
-            self.log.add(squared, deployed, distance)
-            for event in events:
+        for heard in told:
+            self.log.add(heard.error, heard.deployed, heard.distance)
+            for event in heard.events:
                 self.log.say(event)
         return error.reshape(shape)
 
     def _learnt(
         self, readout: Watched, answer: _Answer, b: int, target: Array, known: Bools | None, weight: float
-    ) -> tuple[Watched, float, float, float, tuple[str, ...]]:
-        """A readout after one observation; the mean squared errors of the answer and of the deployed weights, the
-        distance of the weights from these, and what the guard has done."""
+    ) -> tuple[Watched, _Told]:
+        """A readout after one observation, and what the log is told."""
         f, guard, deployed = answer.f[b], self.guard, self.deployed
         n = len(target) if known is None else int(known.sum())
 
@@ -236,11 +245,11 @@ class Learner:
                 f"features up to {np.abs(f).max():.3g}: nothing was learnt; take targets of a smaller scale"
             )
         if guard is None:
-            return Watched(W, kept, readout.good), told, old, distance, ()
+            return Watched(W, kept, readout.good), _Told(told, old, distance, ())
         W, distance, events = within(W, deployed, distance, guard.distance)
         good = sum_of_squares(apart(readout.good[0] @ f)) / n
         readout, more = readout._replace(W=W, kept=kept).judged(guard, (sum_of_squares(error) / n, good, old))
-        return readout, told, old, distance, events + more
+        return readout, _Told(told, old, distance, events + more)
 
     def network(self, stream: int = 0) -> Model:
         """An ordinary model with the readout as it is now; of a stream, where each has its own."""
@@ -297,33 +306,32 @@ class Learner:
         held = notes.pop(NOTE)
         model.notes = notes or None
         try:
-            return cls._restored(model, held)
+            name, arguments = held["rule"]
+            guard = None if held["guard"] is None else Guard(**held["guard"])
+            settings = {key: held[key] for key in ("streams", "shared", "delay")}
+            learner = cls(model, RULES[name](**arguments), guard=guard, **settings)
+            learner.restore(held)
         except (TypeError, KeyError, IndexError, AttributeError, OverflowError) as error:
             raise ValueError(f"{path} has a damaged learner: {checks.one_line(error)}") from None
-
-    @classmethod
-    def _restored(cls, model: Model, held: Mapping[str, Any]) -> Self:
-        name, arguments = held["rule"]
-        guard = None if held["guard"] is None else Guard(**held["guard"])
-        learner = cls(
-            model, RULES[name](**arguments), streams=held["streams"], shared=held["shared"], delay=held["delay"],
-            guard=guard,
-        )  # fmt: skip
-        dtype, shape = learner.deployed.dtype, learner.state.shape
-        if len(held["readouts"]) != len(learner._readouts):
-            raise ValueError(f"`readouts` must be {len(learner._readouts)}, got {len(held['readouts'])}")
-        learner._readouts = [_watched(form, dtype) for form in held["readouts"]]
-        for f, y in held["answers"]:
-            learner._answers.append(_Answer(np.array(f, dtype), np.array(y, dtype), [None] * len(y)))
-        learner.state = np.array(held["state"], dtype).reshape(shape)
-        learner.log = Log.restored(held["log"])
         return learner
+
+    def restore(self, held: Mapping[str, Any]) -> None:
+        """Take what a file holds of the same learner; `load` calls it."""
+        dtype, shape = self.deployed.dtype, self.state.shape
+        if len(held["readouts"]) != len(self._readouts):
+            raise ValueError(f"`readouts` must be {len(self._readouts)}, got {len(held['readouts'])}")
+        self._readouts = [_watched(form, dtype) for form in held["readouts"]]
+        for f, y in held["answers"]:
+            self._answers.append(_Answer(np.array(f, dtype), np.array(y, dtype), [None] * len(y)))
+        self.state = np.array(held["state"], dtype).reshape(shape)
+        self.log.restore(held["log"])
 
 
 def _apart(model: Model) -> tuple[Model, Array, Array, Array]:
     """The model without its readout; scale and mean (O,) of outputs; the readout (O, F + 1) in the outputs' units."""
     layers, n = model.layers, len(model.layers) - 1
-    scaled = n > 0 and isinstance(layers[n], Standardize) and layers[n].inverse
+    last = layers[n]
+    scaled = n > 0 and isinstance(last, Standardize) and last.inverse
     n -= scaled
     last = layers[n]
     if n < 1 or not isinstance(last, Dense) or last.activation is not None:
@@ -366,4 +374,6 @@ def _watched(form: Mapping[str, Any], dtype: Any) -> Watched:
 
     now = both(form["W"], form["kept"])
     good = now if form["good"] is None else both(*form["good"])
-    return Watched(*now, good, tuple(map(float, form["errors"])), int(form["answering"]), int(form["since"]))
+    own, of_good, deployed = map(float, form["errors"])
+    answering = checks.one_of("answering", form["answering"], WORDS)
+    return Watched(*now, good, (own, of_good, deployed), answering, int(form["since"]))

@@ -65,16 +65,14 @@ class Log:
             "steps": self.steps, "sums": [self._error, self._deployed],
         }  # fmt: skip
 
-    @classmethod
-    def restored(cls, state: Mapping[str, Any]) -> Log:
+    def restore(self, state: Mapping[str, Any]) -> None:
         """Inverse of `state`."""
-        log, rows = cls(), np.array(state["rows"], float).reshape(-1, len(COLUMNS))
-        log._used = len(rows)
-        log._rows[: log._used] = rows
-        log.events = [(int(step), str(event)) for step, event in state["events"]]
-        log.stride, log.steps = int(state["stride"]), int(state["steps"])
-        log._error, log._deployed = map(float, state["sums"])
-        return log
+        rows = np.array(state["rows"], float).reshape(-1, len(COLUMNS))
+        self._used = len(rows)
+        self._rows[: self._used] = rows
+        self.events = [(int(step), str(event)) for step, event in state["events"]]
+        self.stride, self.steps = int(state["stride"]), int(state["steps"])
+        self._error, self._deployed = map(float, state["sums"])
 
     def plot(self, ax: Any = None) -> Any:
         """Draw both errors over the observations, a line wherever other weights begin to answer; returns the axes.

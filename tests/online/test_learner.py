@@ -264,7 +264,7 @@ def test_a_damaged_learner_is_one_error(model, tmp_path):
     learner.save(tmp_path / "a.npz")
     deployed = load(tmp_path / "a.npz")
     for change in ({"rule": ["NoRule", {}]}, {"readouts": []}, {"state": [1.0]}, {"log": {}}, {"guard": {"x": 1}}):
-        deployed.notes = {"ltc_np.online": load(tmp_path / "a.npz").notes["ltc_np.online"] | change}
+        deployed.notes = {"learner": load(tmp_path / "a.npz").notes["learner"] | change}
         deployed.save(tmp_path / "b.npz")
         with pytest.raises(ValueError):
             Learner.load(tmp_path / "b.npz")
