@@ -27,7 +27,7 @@ class RLS(Rule):
     forgetting : float, 0 < forgetting <= 1
         An observation counts less by this factor with each one after it; about the last 1 / (1 - forgetting) count.
     regularization : float > 0
-        How much the weights at the beginning count.
+        How much the weights at the beginning count: as one observation with features of this squared size.
 
     Notes
     -----
@@ -40,7 +40,7 @@ class RLS(Rule):
     Potter's form: Kaminski, Bryson & Schmidt, "Discrete square root filtering", IEEE Trans. Automatic Control, 1971.
     """
 
-    def __init__(self, forgetting: float = 0.999, regularization: float = 1.0) -> None:
+    def __init__(self, forgetting: float = 0.999, regularization: float = 0.01) -> None:
         self.forgetting = checks.number("forgetting", forgetting, high=1, low_open=True)
         self.regularization = checks.number("regularization", regularization, low_open=True)
 
