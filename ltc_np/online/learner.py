@@ -55,8 +55,8 @@ class Learner:
     """A model in use on a stream, whose readout goes on learning by the squared error of its answers.
 
     The readout is the last `Dense` of the model, without an activation, or that before ``Standardize(inverse=True)``;
-    everything before it stays as it was deployed.  So a step costs little more than `Model.step`, and the network's
-    dynamics cannot become unstable: only how its activity is read changes.
+    everything before it stays as it was deployed.  So the network's dynamics cannot become unstable: only how its
+    activity is read changes.  `predict` and `learn` together cost about twice as much as `Model.step`.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ class Learner:
     log : Log
         Errors of answers given before their targets were known, and what the guard has done.
     state : (K,) or (B, K) array
-        Of the network, after the last answer.
+        Of the network, after the last answer.  The next answer writes into the same array.
 
     Raises
     ------
@@ -141,7 +141,10 @@ class Learner:
 
     @property
     def weights(self) -> Array:
-        """Learnt weights, (O, F + 1) in the units of the targets, the bias last; (B, O, F + 1) where none is shared."""
+        """Learnt weights, (O, F + 1) in the units of the targets, the bias last; (B, O, F + 1) where none is shared.
+
+        They are the learnt ones also while a guard lets others answer.
+        """
         found = np.stack([readout.W for readout in self._readouts])
         return found[0] if self.shared else found
 
@@ -157,7 +160,9 @@ class Learner:
         """
         shape, F = self.state.shape[:-1], self.deployed.shape[1]
         f = np.ones((self.streams or 1, F), self.deployed.dtype)
-        x = np.asarray(x_t)
+        x = x_t
+        if type(x) is not np.ndarray:
+            x = checks.real("x_t", x_t, None, f"shape {(*shape, self._body.input_size)}", bools=True)
         if x.shape != (*shape, self._body.input_size):
             raise ValueError(f"`x_t` must have shape {(*shape, self._body.input_size)}, got {x.shape}")
         features = f[:, :-1] if shape else f[0, :-1]
@@ -182,7 +187,7 @@ class Learner:
             How much it counts.  Default 1.
         """
         kept = len(self._answers)
-        if ago != 0:
+        if type(ago) is not int or ago != 0:
             ago = checks.integer("ago", ago, least=0)
         if ago >= kept:
             raise ValueError(
@@ -203,13 +208,19 @@ class Learner:
             known = ~np.isnan(targets)
             checks.finite("target", targets[known])
         if weight is not None:
-            weights = np.broadcast_to(checks.real("weight", weight, np.dtype(float)), len(targets))
+            expected = f"a number or ({self.streams},)" if self.streams else "a number"
+            weights = checks.real("weight", weight, np.dtype(float), expected)
+            if weights.shape not in ((), shape[:-1]):
+                raise ValueError(f"`weight` must be {expected}, got shape {weights.shape}")
             checks.finite("weight", weights)
             if (weights < 0).any():
                 raise ValueError(f"`weight` must be >= 0, got {weights.min()}")
+            weights = np.broadcast_to(weights, len(targets))
         after, told = self._readouts.copy(), list[_Told]()
         for b in range(len(targets)):
-            of, counts = None if known is None else known[b], 1.0 if weights is None else float(weights[b])
+            of, counts = None if known is None or known[b].all() else known[b], 1.0
+            if weights is not None:
+                counts = float(weights[b])
             if counts > 0 and (of is None or of.any()):
                 k = 0 if self.shared else b
                 after[k], heard = self._learnt(after[k], answer, b, targets[b], of, counts)
@@ -236,23 +247,27 @@ class Learner:
             error = apart(readout.W @ f)
         told, old = sum_of_squares(then) / n, sum_of_squares(apart(deployed @ f)) / n
         # What overflows is looked for in the result; to say so to NumPy takes longer than a step of NLMS.
-        with np.errstate(over="ignore", invalid="ignore") if told > EXTREME else AS_IT_IS:
+        extreme = max(told, old, weight) > EXTREME
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore") if extreme else AS_IT_IS:
             W, kept = self.rule.update(readout.W, readout.kept, f, error, known, weight)
             distance = math.sqrt(sum_of_squares(W - deployed))
-        if not math.isfinite(distance + sum(map(sum_of_squares, kept.values()))):
+        # An infinite error would stay in the guard's mean for ever.
+        own = told if error is then else sum_of_squares(error) / n
+        good = 0.0 if guard is None else sum_of_squares(apart(readout.good[0] @ f)) / n
+        if not math.isfinite(told + old + own + good + distance + sum(map(sum_of_squares, kept.values()))):
             raise FloatingPointError(
-                f"weights must stay finite in {W.dtype}, but {self.rule!r} overflows for a target of {target} and "
-                f"features up to {np.abs(f).max():.3g}: nothing was learnt; take targets of a smaller scale"
+                f"errors and weights must stay finite in {W.dtype}, but {self.rule!r} overflows for a target of "
+                f"{target}, a weight of {weight:g} and features up to {np.abs(f).max():.3g}: nothing was learnt; take "
+                "targets or weights of a smaller scale"
             )
         if guard is None:
             return Watched(W, kept, readout.good), _Told(told, old, distance, ())
         W, distance, events = within(W, deployed, distance, guard.distance)
-        good = sum_of_squares(apart(readout.good[0] @ f)) / n
-        readout, more = readout._replace(W=W, kept=kept).judged(guard, (sum_of_squares(error) / n, good, old))
+        readout, more = readout._replace(W=W, kept=kept).judged(guard, (own, good, old))
         return readout, _Told(told, old, distance, events + more)
 
     def network(self, stream: int = 0) -> Model:
-        """An ordinary model with the readout as it is now; of a stream, where each has its own."""
+        """An ordinary model with `weights` as its readout; those of a stream, where each has its own."""
         k = checks.integer("stream", stream, least=0, most=len(self._readouts) - 1)
         model = copy.deepcopy(self._model)
         W = self._readouts[k].W.astype(np.float64)

@@ -40,7 +40,7 @@ class NLMS(Rule):
     Parameters
     ----------
     rate : float, 0 < rate < 2
-        Times the observation's weight it is at most 1.
+        Times the observation's weight it is at most 1, or ``rate`` where that is more.
     epsilon : float > 0
         Keeps steps small where all features are.
 

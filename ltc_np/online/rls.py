@@ -33,7 +33,11 @@ class RLS(Rule):
     -----
     Where nothing new comes, as while a machine stands still, forgetting alone would let S grow without bound, and the
     first observation afterwards would throw the weights about (*wind-up*).  So the trace of S S^T is never more than at
-    the beginning.  The formula above is exact as long as that limit is not reached.
+    the beginning: where it would be more, less is forgotten.  The formula above is exact as long as that limit is not
+    reached.  With F features and a forgetting below 1 - 1 / F, the first observations reach it already.
+
+    Once some outputs have a target and others have none, each output has an S of its own, and forgets with its own
+    observations only.  Then memory, time and files grow by the number of outputs.
 
     References
     ----------

@@ -203,6 +203,40 @@ def test_hostile_streams_lose_nothing(model, seed):
         assert apart <= 2.0 * np.linalg.norm(learner.deployed) * (1 + 1e-5)
 
 
+def test_an_error_that_overflows_does_not_spoil_the_guard(model, tmp_path):
+    """Two targets whose squares are finite and their sum is not: infinity would stay in the guard's mean, as NaN."""
+    learner, other = (Learner(model, NLMS(), guard=Guard(horizon=5)) for _ in range(2))
+    for each in (learner, other):
+        each.predict([1, 2])
+    with pytest.raises(FloatingPointError, match=r"must stay finite in float32, .*a weight of 1 .*nothing was learnt"):
+        learner.learn([1.5e19, 1.5e19])
+    assert learner.log.steps == 0
+    np.testing.assert_array_equal(learner.weights, learner.deployed)
+    for x, dt, _ in stream(100):
+        np.testing.assert_array_equal(learner.predict(x, dt=dt), other.predict(x, dt=dt))
+        np.testing.assert_array_equal(learner.learn([1.0, 2.0]), other.learn([1.0, 2.0]))
+    learner.save(tmp_path / "learner.npz")  # only finite numbers can be written
+
+
+@pytest.mark.parametrize("rule", [LMS(), RLS()], ids=repr)
+def test_a_weight_that_overflows_is_named(model, rule):
+    """And NumPy does not warn besides: a warning is an error here."""
+    learner = Learner(model, rule)
+    learner.predict([1, 2])
+    with pytest.raises(FloatingPointError, match=r"a weight of 1e\+100 .*take targets or weights of a smaller scale"):
+        learner.learn([1, 2], weight=1e100)
+    np.testing.assert_array_equal(learner.weights, learner.deployed)
+
+
+def test_a_stream_without_a_target_does_not_part_the_outputs_of_others(model):
+    """RLS keeps one S of all outputs until a stream has some targets and lacks others: less memory and time."""
+    learner = Learner(model, RLS(), streams=2)
+    for target, parts in (([np.nan, np.nan], 1), ([1.0, np.nan], 2)):
+        learner.predict(np.ones((2, 2)))
+        learner.learn([target, [1.0, 2.0]])
+        assert len(learner._readouts[0].kept["S"]) == parts
+
+
 @pytest.mark.parametrize(
     ("layers", "message"),
     [
@@ -227,6 +261,7 @@ def test_arguments_that_do_not_fit_are_refused(model, tmp_path):
         (lambda: Learner(model, NLMS(), streams=0), ValueError, "`streams` must be"),
         (lambda: Learner(model, NLMS(), delay=-1), ValueError, "`delay` must be"),
         (lambda: Learner(model, NLMS(), gard=None), TypeError, "guard"),
+        (lambda: learner.predict([1.0, [2.0]]), ValueError, "`x_t` must be .*, got a ragged list"),
         (lambda: learner.predict(np.ones(3)), ValueError, r"`x_t` must have shape \(2,\), got \(3,\)"),
         (lambda: learner.network(1), ValueError, "`stream` must be"),
     ):
@@ -238,9 +273,17 @@ def test_arguments_that_do_not_fit_are_refused(model, tmp_path):
         ([1.0, np.inf], {}, "`target` must be finite"),
         ([1.0, 2.0], {"weight": -1.0}, "`weight` must be >= 0"),
         ([1.0, 2.0], {"weight": np.nan}, "`weight` must be finite"),
+        ([1.0, 2.0], {"weight": [1.0, 2.0]}, r"`weight` must be a number, got shape \(2,\)"),
     ):
         with pytest.raises(ValueError, match=message):
             learner.learn(target, **more)
+    with pytest.raises(TypeError, match="`ago` must be an int >= 0, got 0.0"):
+        learner.learn([1.0, 2.0], ago=0.0)
+    several = Learner(model, NLMS(), streams=3)
+    several.predict(np.ones((3, 2)))
+    for weight in ([1.0, 2.0], [1.0], [[1.0, 2.0, 3.0]]):
+        with pytest.raises(ValueError, match=r"`weight` must be a number or \(3,\), got shape"):
+            several.learn(np.ones((3, 2)), weight=weight)
     assert learner.log.steps == 0
     np.testing.assert_array_equal(learner.learn([np.nan, np.nan]), [np.nan, np.nan])
     assert learner.log.steps == 0
