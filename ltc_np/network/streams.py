@@ -107,7 +107,7 @@ class Streams:
         found = _numbers(ids)
         if found.size and (found.min() < 0 or found.max() >= self.capacity or (self._marks[found] != OPEN).any()):
             wrong = next(k for k in found if not 0 <= k < self.capacity or self._marks[k] != OPEN)
-            raise ValueError(f"`ids` must be numbers of open streams, got {wrong}")
+            raise ValueError(f"`ids` must be numbers of open streams, got {wrong}: none is closed; see `ids`")
         unique = np.unique(found)
         self._marks[unique] = CLOSED
         self._free += unique[::-1].tolist()
@@ -125,14 +125,15 @@ class Streams:
         dt : number, or (B,) array, optional
             Elapsed time since the stream's step before.  Default 1.
         """
-        model, single = self.model, not np.ndim(ids)
-        I, dtype = model.input_size, model.dtype
-        numbers = _numbers(ids)
+        model, numbers = self.model, _numbers(ids)
+        I, dtype, single = model.input_size, model.dtype, not np.ndim(ids)
         B = numbers.size
         x = x_t
         if type(x) is not np.ndarray or x.dtype != dtype or not x.flags.carray:
             x = checks.real("x_t", x_t, dtype, f"({I},) or (B, {I})", bools=True)
-        if x.shape != ((I,) if single else (B, I)) or not B:
+        if not B:
+            raise ValueError("`ids` must be at least one number, got none: leave out a step without streams")
+        if x.shape != ((I,) if single else (B, I)):
             expected = f"({I},) for one stream" if single else f"({B}, {I}) for {checks.counted(B, 'stream')}"
             raise ValueError(f"`x_t` must be {expected}, got shape {x.shape}")
         x = x.reshape(B, I)
@@ -175,11 +176,13 @@ class Streams:
         if what == NOT_OPEN:
             raise ValueError(f"`ids` must be numbers of open streams, but {ids[k]} at index {k} is not open")
         if what == IN_USE:
-            raise ValueError(f"`ids` must have each stream once, but {ids[k]} at index {k} is in another step")
+            raise ValueError(
+                f"`ids` must have each stream once, but {ids[k]} at index {k} is in another step, or here twice"
+            )
         if what == BAD_TIME:
             checks.elapsed_range(times)
         if what == BAD_STATE:
-            checks.finite("states", self.states)
+            checks.finite("states", self.states, np.isin(np.arange(self.capacity), ids))
         checks.finite("x_t", x)
 
 
@@ -187,7 +190,7 @@ def _numbers(ids: int | ArrayLike) -> Ints:
     """Numbers of streams as a (B,) array of int64."""
     if type(ids) is np.ndarray and ids.dtype == np.int64 and ids.ndim == 1 and ids.flags.c_contiguous:
         return ids
-    found = np.asarray(ids)
+    found = checks.plain("ids", ids, "an integer or a (B,) array of integers")
     if found.ndim > 1 or (found.dtype.kind not in "iu" and found.size):
         raise TypeError(f"`ids` must be an integer or a (B,) array of integers, got {checks.describe(ids)}")
     return np.ascontiguousarray(found.reshape(-1), np.int64)

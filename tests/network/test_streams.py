@@ -91,15 +91,20 @@ def test_opening_and_closing(model):
         (([0, 3], np.ones((2, 3))), ValueError, "`ids` must be numbers of open streams, but 3 at index 1 is not open"),
         (([0, 4], np.ones((2, 3))), ValueError, "open streams, 0 to 3, got 4 at index 1"),
         (([-1, 0], np.ones((2, 3))), ValueError, "open streams, 0 to 3, got -1 at index 0"),
-        (([0, 1, 0], np.ones((3, 3))), ValueError, "each stream once, but 0 at index 2 is in another step"),
+        (
+            ([0, 1, 0], np.ones((3, 3))),
+            ValueError,
+            "each stream once, but 0 at index 2 is in another step, or here twice",
+        ),
         (([0.0], np.ones((1, 3))), TypeError, "`ids` must be an integer or a .* array of integers"),
         (([[0]], np.ones((1, 3))), TypeError, "`ids` must be an integer or a .* array of integers"),
-        (([], np.ones((0, 3))), ValueError, r"`x_t` must be \(0, 3\) for 0 streams"),
+        (([], np.ones((0, 3))), ValueError, "`ids` must be at least one number, got none"),
+        (([[0], [0, 1]], np.ones((2, 3))), ValueError, "`ids` must be .*, got a ragged list"),
         (([0, 1], np.ones((1, 3))), ValueError, r"`x_t` must be \(2, 3\) for 2 streams, got shape \(1, 3\)"),
         ((0, np.ones((1, 3))), ValueError, r"`x_t` must be \(3,\) for one stream, got shape \(1, 3\)"),
         (([0, 1], [[1, 2, 3], [1, np.nan, 3]]), ValueError, r"`x_t` must be finite .* got nan at index \(1, 1\)"),
     ],
-    ids=["not open", "too large", "negative", "twice", "float", "two axes", "none", "rows", "one", "nan"],
+    ids=["not open", "too large", "negative", "twice", "float", "two axes", "none", "ragged", "rows", "one", "nan"],
 )
 def test_what_does_not_fit_is_refused_and_changes_nothing(model, arguments, error, message):
     streams = model.streams(4)
@@ -131,6 +136,9 @@ def test_states_that_were_written_and_are_not_finite_are_refused(model):
     streams.states[ids[1], 3] = np.nan
     with pytest.raises(ValueError, match="`states` must be finite"):
         streams.step(ids, np.ones((2, 3)))
+    streams.states[[ids[0], 2]] = np.inf  # of a stream that is not in the step, and of none
+    with pytest.raises(ValueError, match=r"`states` must be finite .*, got nan at index \(1, 3\)"):
+        streams.step(ids[1:], np.ones((1, 3)))
     with pytest.raises(ValueError, match="`state` must be finite"):
         streams.open(state=np.full(8, np.inf))
     with pytest.raises(ValueError, match=r"`state` must have shape \(8,\) or \(1, 8\)"):
