@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .. import kernels
@@ -65,7 +67,17 @@ class Streams:
         self._free = [*range(self.capacity)[::-1]]
         self._once = np.ones(1, model.dtype)
         self._largest, self._most = float(checks.largest(model.dtype)), float(np.finfo(model.dtype).max)
-        self._rows = kernels.load("cpu" if model.backend == "cpu" else "numpy", "streams")
+        self._load_rows()
+
+    def _load_rows(self) -> None:
+        self._rows = kernels.load("cpu" if self.model.backend == "cpu" else "numpy", "streams")
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_rows"}  # a module is not pickled
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._load_rows()
 
     def __len__(self) -> int:
         """How many are open."""

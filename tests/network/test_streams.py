@@ -1,5 +1,7 @@
 """Many streams of one model, stepped by number."""
 
+import copy
+import pickle
 import threading
 
 import numpy as np
@@ -171,6 +173,18 @@ def test_a_step_that_fails_leaves_streams_open(model, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             streams.step(stream, np.ones(3))
     np.testing.assert_array_equal(streams.step(stream, np.ones(3)), model.step(np.ones(3))[0])
+
+
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda streams: pickle.loads(pickle.dumps(streams))])
+def test_they_can_be_copied_and_pickled(model, again):
+    streams = model.streams(3)
+    ids = streams.open(2)
+    streams.step(ids, np.ones((2, 3)))
+    other = again(streams)
+    for _ in range(2):
+        np.testing.assert_array_equal(other.step(ids, np.ones((2, 3))), streams.step(ids, np.ones((2, 3))))
+    other.close(ids[0])
+    assert (len(streams), len(other)) == (2, 1)
 
 
 def test_parameters_may_change_meanwhile(model):
