@@ -251,6 +251,10 @@ class Layout(Immutable):
         """Whether a step changes all parameters alike: none is clipped to a bound, none has a rate of its own."""
         return not self._clip and self.lr_scale is None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what calls have found since; and an array for kernels must not come back read-only."""
+        return {name: value for name, value in vars(self).items() if name not in ("softplus_bounds", "moves_alike")}
+
     @classmethod
     def join(cls, layouts: Iterable[Layout]) -> Layout:
         """One layout for a stack: the names of layer k become ``"k.name"``; a single layer keeps plain names."""

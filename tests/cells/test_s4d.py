@@ -177,7 +177,7 @@ def test_products_of_the_convolution_run_on_one_thread(backend, monkeypatch):
     """Of BLAS, in the forward and in the backward pass, whatever the caller has set."""
     if blas._openblas is None:
         pytest.skip("NumPy's BLAS is not OpenBLAS")
-    (get, set_), seen, rfft = blas._openblas, [], np.fft.rfft
+    (get, set_, _), seen, rfft = blas._openblas, [], np.fft.rfft
 
     def looking(*args):
         seen.append(get())
