@@ -112,7 +112,7 @@ MODELS = {
     ),
     "no_gate": Setting("CfC, no gate", CfC(64, input_dim=2, mode="no_gate", **BACKBONE), 0.0015, 40, "96.29 ± 1.61"),
     "pure": Setting("CfC, pure", CfC(64, input_dim=2, mode="pure", **BACKBONE), 0.0015, 40, "85.42 ± 2.84"),
-    "ltc": Setting("LTC", LTC(FullyConnected(64), input_dim=2, solver="exponential", ode_unfolds=3), 0.01, 10, "49.11"),
+    "ltc": Setting("LTC", LTC(FullyConnected(64), input_dim=2, solver="exponential", ode_unfolds=3), 0.01, 20, "49.11"),
     "ltc_memory": Setting("LTC, time constants", LTC(FullyConnected(64), input_dim=2, **MEMORY), 0.01, 10, "49.11"),
     "lstm": Setting("LSTM", LSTM(64, input_dim=2), 0.005, 25, "89.71 ± 3.48"),
 }
