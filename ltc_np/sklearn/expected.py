@@ -1,4 +1,4 @@
-"""Which of scikit-learn's own checks estimators are expected to fail, and why; docs/sklearn.md has the same words."""
+"""Which of scikit-learn's own checks estimators are expected to fail, and why; docs/sklearn.md tells of them."""
 
 from __future__ import annotations
 

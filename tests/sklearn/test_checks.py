@@ -59,7 +59,6 @@ def test_check_estimator_of_defaults(kind):
 
 def test_expected_failures_are_in_the_docs():
     page = (ROOT / "docs" / "sklearn.md").read_text(encoding="utf-8")
-    listed = re.findall(r"^\| `(check_\w+)` \| (.*) \|$", page, re.MULTILINE)
-    assert dict(listed) == ALWAYS | IN_FLOAT32
+    assert set(re.findall(r"`(check_\w+)`", page)) == {*ALWAYS, *IN_FLOAT32, "check_estimator"}
     assert expected_failed_checks(LTCRegressor()) == ALWAYS | IN_FLOAT32
     assert expected_failed_checks(LTCRegressor(dtype="float64")) == ALWAYS
