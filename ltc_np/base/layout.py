@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from . import checks
 from .from_arguments import Immutable
+from .once import once
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -228,25 +228,25 @@ class Layout(Immutable):
         values = [getattr(e, attribute) for e in self.entries]
         return np.repeat(values, [e.size for e in self.entries]).astype(dtype)
 
-    @cached_property
+    @once
     def trainable(self) -> Bools:
         return self._spread("trainable", bool)
 
-    @cached_property
+    @once
     def decay(self) -> Bools:
         return self._spread("decay", bool)
 
-    @cached_property
+    @once
     def lr_scale(self) -> Array | None:
         scales = self._spread("lr_scale", np.float64)
         return None if (scales == 1).all() else scales
 
-    @cached_property
+    @once
     def softplus_bounds(self) -> Ints:
         """`softplus` as kernels take it: (R, 2) int64, from and to."""
         return np.array([(where.start, where.stop) for where in self.softplus], np.int64).reshape(-1, 2)
 
-    @cached_property
+    @once
     def moves_alike(self) -> bool:
         """Whether a step changes all parameters alike: none is clipped to a bound, none has a rate of its own."""
         return not self._clip and self.lr_scale is None

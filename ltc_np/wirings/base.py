@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from ..base import checks
 from ..base.calls import with_signature_hints
 from ..base.notebook import Text
+from ..base.once import once
 from ..base.types import Array, ArrayLike, Ints, Numbers, Seed
 from .synapses import SAVED, Edges, array_of, checked_edges, edge_lists, matrix_lists
 
@@ -183,7 +183,7 @@ class Wiring:
             raise ValueError(f"`input_dim` must be {self.input_dim}, as the synapses are given, got {input_dim}")
         raise ValueError(f"{self!r} cannot draw synapses; use Wiring.from_edges or Wiring.from_matrix")
 
-    @cached_property
+    @once
     def _edges(self) -> tuple[Edges | None, Edges | None]:
         # Drawn at the first use: describing a wiring, or restoring one with its synapses, draws nothing.
         return _checked(self.units, self.input_dim, *self._draw(self.input_dim))

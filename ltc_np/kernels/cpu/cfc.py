@@ -3,11 +3,10 @@
 `ltc_np.kernels.numpy.cfc` defines `steps`, `d_steps` and their pointwise parts, and has the arguments of all.
 """
 
-import functools
-
 import numpy as np
 
 from ...base.activations import LECUN_SCALE, LECUN_SLOPE
+from ...base.once import once
 from ..codes import DECAY, DECAY_OF_STATE, GATE, LECUN_TANH, LINEAR, NO_GATE, TANH
 from .activations import activate as _activation
 from .activations import clean_sigmoid, must_know_activation, number
@@ -354,12 +353,12 @@ class Packed:
     def __init__(self, products):
         self._products = products
 
-    @functools.cached_property
+    @once
     def weights(self):
         flat = [packed(product.weight).reshape(-1) for product in self._products]
         return np.concatenate(flat), np.concatenate([product.bias for product in self._products])
 
-    @functools.cached_property
+    @once
     def turned(self):
         return np.concatenate([packed(product.transposed).reshape(-1) for product in self._products])
 

@@ -9,12 +9,12 @@ to those of the segments behind it, so the gradient has the same bits whether th
 those before every segment, from which a segment is run again.
 """
 
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 from ...base import checks
+from ...base.once import once
 from ..codes import NEURON, SENSORY, SYNAPSE
 from . import ltc_solvers, ltc_sweeps, sums
 from .device import download, empty, launch, launch_over, upload
@@ -38,7 +38,7 @@ class Circuit:
     def __init__(self, recurrent, sensory, p, gains, epsilon):
         self.recurrent, self.sensory, self.p, self.gains, self.epsilon = recurrent, sensory, p, gains, epsilon
 
-    @cached_property
+    @once
     def on_device(self):
         p = {name: upload(self.p[name]) for name in NEURON + SYNAPSE + SENSORY}
         gains = tuple(map(upload, self.gains))
