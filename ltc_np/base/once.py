@@ -19,6 +19,9 @@ class once(Generic[T]):
     each compute the value.
     """
 
+    function: Callable[[Any], T]
+    name: str
+
     def __init__(self, function: Callable[[Any], T]) -> None:
         self.function, self.__doc__ = function, function.__doc__
 

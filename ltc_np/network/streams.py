@@ -57,15 +57,18 @@ class Streams:
     2
     """
 
+    model: Network
+    capacity: int
     states: Array
+    _rows: Any
 
     def __init__(self, model: Network, capacity: int) -> None:
         check_causal(model)
         self.model, self.capacity = model, checks.integer("capacity", capacity)
         self.states = np.empty((self.capacity, model.state_size), model.dtype)
-        self._marks = np.full(self.capacity, CLOSED)
-        self._free = [*range(self.capacity)[::-1]]
-        self._once = np.ones(1, model.dtype)
+        self._marks: Ints = np.full(self.capacity, CLOSED)
+        self._free: list[int] = [*range(self.capacity)[::-1]]
+        self._once: Array = np.ones(1, model.dtype)
         self._largest, self._most = float(checks.largest(model.dtype)), float(np.finfo(model.dtype).max)
         self._load_rows()
 

@@ -75,7 +75,7 @@ def test_pages_lead_to_where_they_are_edited(site):
 def test_blocks_that_other_tests_read_are_text(site):
     """MkDocs knows no `walk cpu`, and would make code of what follows the block."""
     page = (site / "architecture.html").read_text(encoding="utf-8")
-    assert page.count('<div class="language-text highlight">') == 11 and "```" not in page
+    assert page.count('<div class="language-text highlight">') == 12 and "```" not in page
 
 
 def test_the_search_finds_short_answers_first_and_nothing_internal(site):

@@ -40,10 +40,11 @@ def step(dtype=np.float64, size=5):
 
 
 def packed(dtype=np.float64):
-    """Arguments of `lrc._pack` for 3 neurons, 4 synapses and 2 of inputs."""
+    """Arguments of `lrc._pack` for 3 neurons, 4 synapses and 2 of inputs, each with an order."""
     rng = np.random.default_rng(0)
     groups = tuple(tuple(rng.normal(size=n).astype(dtype) for _ in range(k)) for n, k in ((3, 5), (4, 4), (2, 4)))
-    return [*groups, *(np.full(shape, np.nan, dtype) for shape in ((3, 6), (4, 5), (2, 5)))]
+    orders = np.array([2, 0, 3, 1]), np.array([1, 0])
+    return [*groups, orders, *(np.full(shape, np.nan, dtype) for shape in ((3, 6), (2, 4, 5), (2, 2, 5)))]
 
 
 slow = pytest.mark.slow  # a library is made, if there is none
@@ -57,10 +58,12 @@ def test_arguments_arrive_in_both_types(dtype, compiled):
     assert np.array_equal(args[2], want)
     groups = packed(dtype)
     compiled.pack(*groups)
-    neuron, constants, sensory = groups[3:]
+    (order, sensory_order), neuron, constants, sensory = groups[3:]
     assert np.array_equal(neuron[:, :5], np.array(groups[0]).T)
-    assert np.array_equal(constants[:, 2:], np.array([groups[1][k] for k in (0, 1, 3)]).T)
-    assert np.array_equal(sensory[:, 2:], np.array([groups[2][k] for k in (0, 1, 3)]).T)
+    assert np.array_equal(constants[0, :, 2:], np.array([groups[1][k] for k in (0, 1, 3)]).T)
+    assert np.array_equal(sensory[0, :, 2:], np.array([groups[2][k] for k in (0, 1, 3)]).T)
+    assert np.array_equal(constants[1], constants[0][order])
+    assert np.array_equal(sensory[1], sensory[0][sensory_order])
     for mask in (np.zeros((0, 3), dtype), np.full((2, 3), 2, dtype)):
         for keep in (True, False):
             u, d_u = np.array([[-1, 0, 2], [1, 0.5, -3]], dtype), np.full((2, 3), np.nan, dtype)
@@ -130,7 +133,7 @@ WRONG = {
     "two axes": ("sgd", _with(0, np.ones((5, 1)))),
     "every second": ("sgd", _with(0, np.ones(10)[::2])),
     "backwards": ("sgd", _with(0, np.ones(5)[::-1])),
-    "Fortran's order": ("pack", lambda: [*packed()[:3], np.ones((3, 6), order="F"), *packed()[4:]]),
+    "Fortran's order": ("pack", lambda: [*packed()[:4], np.ones((3, 6), order="F"), *packed()[5:]]),
     "an array for a number": ("sgd", _with(3, np.ones(2))),
     "a text for a number": ("sgd", _with(3, "0.5")),
     "None for a number": ("sgd", _with(3, None)),
@@ -244,12 +247,12 @@ def test_what_is_read_only_is_read_and_never_written(compiled, tmp_path):
             compiled.sgd(*args[:2], delta, *args[3:])
         assert (delta == 7).all()
     groups = packed()
-    groups[3].flags.writeable = groups[1][2].flags.writeable = False
+    groups[4].flags.writeable = groups[1][2].flags.writeable = False
     with pytest.raises(ValueError, match="read-only"):
         compiled.pack(*groups)
-    groups[3].flags.writeable = True
+    groups[4].flags.writeable = True
     compiled.pack(*groups)
-    assert np.isfinite(groups[4]).all()
+    assert np.isfinite(groups[5]).all()
 
 
 @slow

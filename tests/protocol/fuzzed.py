@@ -303,13 +303,16 @@ def agreement(case, results, bounds):
 
 
 def threads(case, results):
-    """The bits are the same for every number of threads, even for little work."""
+    """The bits are the same for every number of threads, even for little work, and outputs are those of any work."""
     if case.model.backend != "cpu":
         return
     with always_parallel():
-        for n in (1, 3):
-            set_num_threads(n)
-            same_bits(everything(case.model, case), results["cpu"], f"{n} threads")
+        set_num_threads(1)
+        alone = everything(case.model, case)
+        set_num_threads(3)
+        same_bits(everything(case.model, case), alone, "3 threads")
+    # Gradients are not: long calls are cut into more tiles, over which they are summed in another order.
+    same_bits({name: alone[name] for name in ("y", "state")}, results["cpu"], "as if there were much work")
     seen("threads")
 
 

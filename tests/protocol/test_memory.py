@@ -117,8 +117,8 @@ def test_a_lone_sequence_of_float64_is_stored_once(N, memory, T):
 @pytest.mark.slow
 @both
 def test_more_sequences_than_a_vector_take_whole_vectors(memory, T):
-    """17 sequences are worked on, and stored, like 32; 40 like 32 and 8."""
-    for B, lanes in ((17, 32), (40, 40)):
+    """17 sequences of a long call are 16 and 1, 40 are 32 and 8, which are stored as they are; of 50 the 18 are 32."""
+    for B, lanes in ((17, 17), (40, 40), (50, 64)):
         check(stored(17, memory) * lanes / B, BESIDE, sparse, "float32", memory, B, T // 10)
 
 
