@@ -37,6 +37,10 @@ class Guard(Immutable):
         moved straight back to this distance.
     """
 
+    worse: float
+    horizon: int
+    distance: float | None
+
     def __init__(self, worse: float = 1.05, horizon: int = 100, distance: float | None = None) -> None:
         self.worse = checks.number("worse", worse, low=1)
         self.horizon = checks.integer("horizon", horizon)

@@ -99,6 +99,15 @@ class Learner:
     True
     """
 
+    rule: Rule
+    guard: Guard | None
+    streams: int | None
+    shared: bool
+    delay: int
+    deployed: Array
+    state: Array
+    log: Log
+
     @with_signature_hints
     def __init__(
         self,

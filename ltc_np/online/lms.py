@@ -20,6 +20,8 @@ class LMS(Rule):
     Widrow & Hoff, "Adaptive switching circuits", 1960.
     """
 
+    rate: float
+
     def __init__(self, rate: float = 0.01) -> None:
         self.rate = checks.number("rate", rate, low_open=True)
 
@@ -48,6 +50,9 @@ class NLMS(Rule):
     ----------
     Nagumo & Noda, "A learning method for system identification", 1967.
     """
+
+    rate: float
+    epsilon: float
 
     def __init__(self, rate: float = 0.1, epsilon: float = 1e-6) -> None:
         self.rate = checks.number("rate", rate, high=2, low_open=True, high_open=True)

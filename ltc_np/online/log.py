@@ -28,9 +28,13 @@ class Log:
         After which observation, and what: "deployed weights answer", "limited" and the like; the last 1,000.
     """
 
+    events: list[tuple[int, str]]
+    stride: int
+    steps: int
+
     def __init__(self) -> None:
         self._rows, self._used = np.empty((MOST_ROWS, len(COLUMNS))), 0
-        self.events: list[tuple[int, str]] = []
+        self.events = []
         self.stride, self.steps = 1, 0
         self._error = self._deployed = 0.0  # sums since the last row
 

@@ -44,6 +44,9 @@ class RLS(Rule):
     Potter's form: Kaminski, Bryson & Schmidt, "Discrete square root filtering", IEEE Trans. Automatic Control, 1971.
     """
 
+    forgetting: float
+    regularization: float
+
     def __init__(self, forgetting: float = 0.999, regularization: float = 0.01) -> None:
         self.forgetting = checks.number("forgetting", forgetting, high=1, low_open=True)
         self.regularization = checks.number("regularization", regularization, low_open=True)

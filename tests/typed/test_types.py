@@ -21,7 +21,7 @@ HERE = pathlib.Path(__file__).parent
 # Modules of which users see nothing; the list of `tool.pyright` in pyproject.toml is longer, since it is of bodies too.
 # Also a class whose base is one of PyTorch, which need not be installed.
 INTERNAL = re.compile(
-    rf"{PACKAGE}\.(interop\.torch|kernels|bench|__main__|network\.(cuda|host|stream)|cells\.(cfc_sweep|gates)"
+    rf"{PACKAGE}\.(interop\.torch|kernels|bench|__main__|network\.(bound|cuda|host|stream)|cells\.(cfc_sweep|gates)"
     r"|export\.(builder|lower|run|c\.(floats|functions|lines|own|writer)|fixed\.(run|translate))"
     r"|base\.(archive|blas|threads)|simplify\.wired_cfc)\b"
 )
