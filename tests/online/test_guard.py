@@ -66,6 +66,7 @@ def test_weights_too_far_away_are_moved_straight_back():
         assert within(W, deployed, 5.0, limit) == (W, 5.0, ())
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("seed", range(5))
 def test_with_it_a_learner_is_never_much_worse_than_what_was_deployed(seed):
     """A rule with far too large a rate, which alone makes the error several times that of the deployed network."""
