@@ -67,7 +67,7 @@ class Parser(argparse.ArgumentParser):
         self.exit(MISTAKE, f"{self.prog}: {line(message)} (--help shows how)\n")
 
 
-# In the place of arguments: a command then raises `Described` with its parser, and does nothing.
+# Given instead of arguments, it makes a command raise `Described` with its parser and do nothing else.
 DESCRIBE: Sequence[str] = ("--describe",)  # known by identity, so nobody can type it
 
 

@@ -155,7 +155,7 @@ class Streams:
         times = self._once if dt is None else self._times(dt, B)
         engine, told = model.engine, np.empty(2, np.int64)
         prepared, stream = engine.stream(step_size(B))
-        stream.ones = False
+        stream.ones = False  # `Model.step` uses the same buffers
         rows, marks = self._rows, self._marks
         rows.take(numbers, x, times, marks, self.states, stream.now, stream.dt, stream.state, self._largest, told)
         if told[0] != FINE:

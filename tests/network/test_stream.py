@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ltc_np import GRU, LRC, LTC, LTCRNN, AutoNCP, Dense, FullyConnected, MixedMemory, Model
+from ltc_np.network import host
 
 
 @pytest.fixture
@@ -155,3 +156,11 @@ def test_layers_that_want_to_know_whether_one_trains_are_told():
 
     model = Model(Told(2), input_dim=3, seed=0)
     np.testing.assert_array_equal(model.step(np.ones(3))[0], model(np.ones((1, 3)))[0])
+
+
+def test_buffers_of_many_batch_sizes_take_no_more_memory_than_agreed(model, monkeypatch):
+    """The oldest are given back; the newest is kept however large it is."""
+    monkeypatch.setattr(host, "STREAM_ROWS", 10)
+    for B, kept in ((4, [4]), (6, [4, 6]), (3, [6, 3]), (4, [3, 4]), (20, [20]), (1, [1])):
+        model.step(np.ones((B, 3)))
+        assert list(model.engine.remembered().streams) == kept

@@ -73,7 +73,7 @@ def finish(
 ):
     """The gradient (P,) of raw parameters, of a norm of ``max_norm`` at most, from what the backward sweep has left.
 
-    That are gradient rows and d_x.  values and d_values (P,): effective values, and their gradients as far as they are
+    It left gradient rows and d_x.  values and d_values (P,): effective values, and their gradients as far as they are
     known; found[0] becomes the sum of the squared errors, and found[1] the norm before.  If both are finite, and theta,
     before, m and v of ``step`` are not empty, Adam makes a step with its numbers, and before is what theta was.
     """
