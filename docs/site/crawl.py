@@ -1,14 +1,15 @@
 """Read a built site as its readers will: every page in a headless Chromium, from files and without a network.
 
-    python docs/site/crawl.py site
+    python docs/site/crawl.py site [--sources 5]
 
 Each page is seen in a wide and in a narrow window, once in light and once in dark colours; pages of sources, which are
-made alike, in one of these views each.  Listed are errors of scripts and requests, requests to the network, formulas
+made alike, in one of these views each, or with ``--sources 5`` only every fifth of them.  Listed are errors of scripts and requests, requests to the network, formulas
 that are not rendered, what is wider than its window, code that scrolls sideways in the wide one and tables that do in
 either, text with a contrast below 4.5, figures in colours other than the page's, and links that lead nowhere; the exit
 code is then 1.
 """
 
+import argparse
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ from browser import NAME, Browser
 
 # Sizes of the window and colours.  A page is seen in two that differ in both: the first and third, or the others.
 VIEWS = [((1280, 900), "light"), ((1280, 900), "dark"), ((390, 844), "dark"), ((390, 844), "light")]
+SOURCES = "source"  # the folder of their pages
 BROWSERS = 2  # at the same time, each with its share of the pages
 LOOK = (Path(__file__).parent / "look.js").read_text(encoding="utf-8")
 
@@ -35,10 +37,10 @@ class Look(NamedTuple):
     formulas: int
 
 
-def crawl(folder):
-    """Every fault of the pages of a folder, one text each; and how many pages and formulas there are."""
+def crawl(folder, sources=1):
+    """Every fault of the `chosen` pages of a folder, one text each; and how many pages and formulas there are."""
     folder = Path(folder).resolve()
-    pages = sorted(path for path in folder.rglob("*.html") if path.name != "404.html")  # of a server
+    pages = chosen(folder, sources)
     tours = [(page, tour(page.relative_to(folder), k)) for k, page in enumerate(pages)]
     with ThreadPoolExecutor(BROWSERS) as pool:
         shares = pool.map(read, [tours[k::BROWSERS] for k in range(BROWSERS)])
@@ -55,10 +57,18 @@ def crawl(folder):
     return list(dict.fromkeys(lines)), len(pages), sum(formulas.values())
 
 
+def chosen(folder, sources):
+    """The pages of a folder; of those of sources, the first of every so many."""
+    pages = sorted(path for path in folder.rglob("*.html") if path.name != "404.html")  # of a server
+    made_alike = [page for page in pages if page.relative_to(folder).parts[0] == SOURCES]
+    left_out = set(made_alike) - set(made_alike[::sources])
+    return [page for page in pages if page not in left_out]
+
+
 def tour(name, k):
     """The views in which the page number ``k`` of a site is seen; a quarter of the pages are loaded in each view."""
     views = [VIEWS[k % 4], VIEWS[(k + 2) % 4]]
-    return views[:1] if name.parts[0] == "source" else views
+    return views[:1] if name.parts[0] == SOURCES else views
 
 
 def read(tours):
@@ -93,8 +103,12 @@ def dead(look, anchors):
 def main():
     if NAME is None:
         sys.exit("there is no Chromium here: install the package chromium")
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("site", help="its folder")
+    parser.add_argument("--sources", type=int, default=1, help="of the pages of sources read one in so many (default all)")
+    arguments = parser.parse_args()
     start = time.monotonic()
-    faults, pages, formulas = crawl(sys.argv[1])
+    faults, pages, formulas = crawl(arguments.site, arguments.sources)
     print("\n".join(faults))
     print(f"{pages} pages, {formulas} formulas, {len(faults)} faults, {time.monotonic() - start:.0f} s")
     sys.exit(bool(faults) or not pages)

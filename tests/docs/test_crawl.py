@@ -89,3 +89,13 @@ def test_views_of_a_page():
         sizes, schemes = zip(*crawl.tour(Path("maths/page.html"), k), strict=True)
         assert len(set(sizes)) == len(set(schemes)) == 2
     assert [crawl.tour(Path("source/ltc_np/page.html"), k) for k in range(8)] == [[view] for view in crawl.VIEWS] * 2
+
+
+def test_chosen_pages(tmp_path):
+    """Every page but a server's; of those of sources one in so many, if that is asked for."""
+    (tmp_path / "source").mkdir()
+    for name in ("404", "index", "online", *(f"source/{k}" for k in range(6))):
+        (tmp_path / f"{name}.html").touch()
+    assert len(crawl.chosen(tmp_path, 1)) == 8
+    names = [page.relative_to(tmp_path).as_posix() for page in crawl.chosen(tmp_path, 5)]
+    assert names == ["index.html", "online.html", "source/0.html", "source/5.html"]
