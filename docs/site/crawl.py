@@ -3,10 +3,10 @@
     python docs/site/crawl.py site [--sources 5]
 
 Each page is seen in a wide and in a narrow window, once in light and once in dark colours; pages of sources, which are
-made alike, in one of these views each, or with ``--sources 5`` only every fifth of them.  Listed are errors of scripts and requests, requests to the network, formulas
-that are not rendered, what is wider than its window, code that scrolls sideways in the wide one and tables that do in
-either, text with a contrast below 4.5, figures in colours other than the page's, and links that lead nowhere; the exit
-code is then 1.
+made alike, in one of these views each, or with ``--sources 5`` only every fifth of them.  Listed are errors of scripts
+and requests, requests to the network, formulas that are not rendered, what is wider than its window, code that scrolls
+sideways in the wide one and tables that do in either, text with a contrast below 4.5, figures in colours other than the
+page's, and links that lead nowhere; the exit code is then 1.
 """
 
 import argparse
@@ -105,7 +105,7 @@ def main():
         sys.exit("there is no Chromium here: install the package chromium")
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("site", help="its folder")
-    parser.add_argument("--sources", type=int, default=1, help="of the pages of sources read one in so many (default all)")
+    parser.add_argument("--sources", type=int, default=1, help="read one in so many pages of sources")
     arguments = parser.parse_args()
     start = time.monotonic()
     faults, pages, formulas = crawl(arguments.site, arguments.sources)
