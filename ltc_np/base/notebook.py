@@ -1,19 +1,10 @@
-"""What notebooks show: tables in HTML, and text as it is."""
+"""What notebooks show: tables in HTML."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 from .visible import visible
-
-
-class Text(str):
-    """Text of several lines, which a prompt and a notebook show as `print` does."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return str(self)
 
 
 def html_table(head: Sequence[object], rows: Iterable[Sequence[object]], caption: str = "") -> str:

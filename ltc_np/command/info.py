@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -80,8 +81,9 @@ def _report(model: Model, path: str) -> dict[str, Any]:
 
 
 def _text(model: Model, task: Task | None, path: str) -> list[str]:
-    summary = model.summary().removesuffix(f", backend {model.backend}")  # a file has none; the one of this command
-    lines = [f"{path}: {os.path.getsize(path)} bytes, {type(model).__name__}", *summary.split("\n")]
+    model.summary(summary := io.StringIO())
+    shown = summary.getvalue().replace(f", backend {model.backend}", "")  # a file has none; the one of this command
+    lines = [f"{path}: {os.path.getsize(path)} bytes, {type(model).__name__}", *shown.splitlines()]
     answer = "at every step" if model.return_sequences else "for a whole sequence"
     times = "elapsed times" if model.takes_dt else "no elapsed times"
     sizes = f"{counted(model.input_size, 'input')}, {counted(model.output_size, 'output')}"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from .. import kernels
 from ..base import checks
-from ..base.notebook import Text, html_table
+from ..base.notebook import html_table
 from ..base.types import Array, Backend, Float
 from ..cells.base import TRAITS, Layer
 from ..layers import Stack, parallel
@@ -102,14 +102,20 @@ class Structure(Parameters):
         vars(self)["config"] = config
         return self
 
-    def summary(self) -> str:
-        """A table of layers, states and parameters as text: ``print`` it in a script."""
+    def summary(self, file: TextIO | None = None) -> None:
+        """Print a table of layers, states and parameters.
+
+        Parameters
+        ----------
+        file : text file, optional
+            Where to, as for `print`; default: standard output. An `io.StringIO` keeps the text.
+        """
         lines = [f"{'layer':<44} {'output':>7} {'state':>6} {'parameters':>10}"]
         for layer in self.layers:
             name = repr(layer)
             name = name if len(name) <= 44 else name[:41] + "..."
             lines.append(f"{name:<44} {layer.output_size:>7} {layer.state_size:>6} {layer.layout.size:>10,}")
-        return Text("\n".join([*lines, *self._totals()]))
+        print(*lines, *self._totals(), sep="\n", file=file)
 
     def _totals(self) -> list[str]:
         """What is said of all layers together."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import numpy as np
 
 from ..base import checks
 from ..base.calls import with_signature_hints
-from ..base.notebook import Text
 from ..base.once import once
 from ..base.types import Array, ArrayLike, Ints, Numbers, Seed
 from .synapses import SAVED, Edges, array_of, checked_edges, edge_lists, matrix_lists
@@ -427,13 +426,18 @@ class Wiring:
         built = f".build({self.input_dim})" if self.is_built and "input_dim" not in self.arguments else ""
         return f"{self.class_name}({text}){built}"
 
-    def summary(self) -> str:
-        """A few lines of text: neurons by type, inputs, synapses and their share of dense, signs and fan-in.
+    def summary(self, file: TextIO | None = None) -> None:
+        """Print neurons by type, inputs, synapses and their share of dense, signs and fan-in.
+
+        Parameters
+        ----------
+        file : text file, optional
+            Where to, as for `print`; default: standard output. An `io.StringIO` keeps the text.
 
         Examples
         --------
         >>> from ltc_np import AutoNCP
-        >>> print(AutoNCP(16, 4).build(3).summary())
+        >>> AutoNCP(16, 4).build(3).summary()
         AutoNCP(units=16, output_size=4, sparsity_level=0.5, seed=22222).build(3)
         neurons   16: 8 inter, 4 command, 4 motor
         inputs    3
@@ -446,7 +450,8 @@ class Wiring:
         lines = [repr(self), f"neurons   {N}: " + ", ".join(f"{types[name]} {name}" for name in flow)]
         inputs = self.input_dim
         if inputs is None:
-            return Text("\n".join([*lines, "inputs    not known before build(input_dim)"]))
+            print(*lines, "inputs    not known before build(input_dim)", sep="\n", file=file)
+            return
         S, S_in = self.synapse_count, self.sensory_synapse_count
         # What a synapse does is the sign of its reversal potential, which in RandomWiring is not the polarity's.
         positive = np.count_nonzero(self.erev > 0) + np.count_nonzero(self.sensory_erev > 0)
@@ -457,7 +462,7 @@ class Wiring:
             f"polarity  {positive} excitatory, {S + S_in - positive} inhibitory",
             f"fan-in    {fan_in.min()} to {fan_in.max()} synapses per neuron",
         ]
-        return Text("\n".join(lines))
+        print(*lines, sep="\n", file=file)
 
     @property
     def recipe(self) -> tuple[Any, ...]:

@@ -165,10 +165,15 @@ def test_info_says_what_is_asked(trained, ltc):
 
 
 def test_info_of_any_model(here, ltc):
-    LTCRNN(AutoNCP(8, 2), 3, seed=0, backend="numpy").save("m.npz")
+    model = LTCRNN(AutoNCP(8, 2), 3, seed=0, backend="numpy")
+    model.save("m.npz")
     status, out, _ = ltc("info", "m.npz")
     assert status == 0 and "3 inputs, 2 outputs at every step; reads elapsed times" in out and "target" not in out
     assert "float32\n" in out and "backend" not in out  # a file has none
+    model.freeze("w")
+    model.save("frozen.npz")
+    out = ltc("info", "frozen.npz")[1]
+    assert "float32\nfrozen: w\n3 inputs" in out
 
 
 @pytest.mark.slow

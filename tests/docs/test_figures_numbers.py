@@ -2,6 +2,7 @@
 
 import importlib
 import math
+import re
 
 import numpy as np
 import pytest
@@ -387,6 +388,20 @@ def test_time_line(figure):
     y = single(np.repeat(x, script.UNFOLDS, axis=0), dt=np.concatenate([np.diff(times) for times in unfolds]))
     np.testing.assert_allclose(y[script.UNFOLDS - 1 :: script.UNFOLDS], whole(x, dt=script.DT), rtol=1e-12)
     np.testing.assert_allclose(ends, [0, 1, 3.5, 4])
+
+
+def test_bucket(figure):
+    """The levels and the flows' directions are those of the tutorial's first example."""
+    script, page = figure("bucket"), (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
+    (numbers,) = re.findall(r"^>>> c, g, lake, a, E = ([\d., ]+)  #", page, re.MULTILINE)
+    (level, leak, synapse) = re.search(
+        r"^>>> v = ([\d.]+)\n(?:>>> .*\n)+leak = (\S+), synapse = (\S+),", page, re.MULTILINE
+    ).groups()
+    _, *wanted = map(float, numbers.split(","))
+    assert wanted == [script.G, script.LAKE, script.A, script.E] and float(level) == script.LEVEL
+    assert float(leak) < 0 < float(synapse)  # both to the left, where the bucket is between the lakes
+    assert float(leak) == pytest.approx(script.G * (script.LAKE - script.LEVEL))
+    assert float(synapse) == pytest.approx(script.A * (script.E - script.LEVEL))
 
 
 @pytest.mark.parametrize("solver, drawn", [("euler", "euler"), ("semi_implicit", "implicit"), ("exponential", None)])

@@ -39,10 +39,16 @@ def test_figures_are_written_beside_those_of_other_tests(elsewhere):
 
 
 def test_a_table_has_the_longest_run_and_each_outcome_once():
-    known = {"a (in every run)": 1, "b (in every run)": 2, "a (in the long run)": 3, "c": "4 passed", "d": "4 passed"}
+    known = {"a (in every run)": 1, "b (in every run)": 2, "a (in the long run)": 3}
+    known |= {"c (of 3)": "5 passed", "e: f (1.0, 2.0)": "4 passed", "e: g": "4 passed"}
     table = trust.table({what: {"figure": n, "date": "", "machine": "", "command": ""} for what, n in known.items()})
-    rows = table.splitlines()[2:5]
-    assert rows == ["| b (in every run) | 2 |", "| a (in the long run) | 3 |", "| c; d | 4 passed |"]
+    rows = table.splitlines()[2:6]
+    assert rows == [
+        "| b (in every run) | 2 |",
+        "| a (in the long run) | 3 |",
+        "| c (of 3) | 5 passed |",
+        "| e: f; g | 4 passed |",
+    ]
 
 
 def test_without_the_option_nothing_is_written(elsewhere):

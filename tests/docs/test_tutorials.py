@@ -113,6 +113,7 @@ def test_notebooks_show_the_results_of_the_pages(notebooks, tmp_path, monkeypatc
         pytest.importorskip(package, reason=f"there is no {package} here to run a notebook")
     import nbformat
 
+    monkeypatch.chdir(tmp_path)  # a page saves a file
     monkeypatch.setenv("MPLBACKEND", "Agg")
     assert notebooks.main(["--execute", "--output", str(tmp_path)]) == 0
     assert capsys.readouterr().out.count("wrote ") == 2

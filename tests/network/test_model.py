@@ -8,6 +8,7 @@ import tracemalloc
 import numpy as np
 import pytest
 from support.gradients import worst
+from support.texts import summary
 
 from ltc_np import (
     LSTM,
@@ -128,7 +129,7 @@ def test_freeze(stack):
     changed = stack.views(stack.theta != before)
     assert not any(changed[name].any() for name in names)
     assert changed["0.mu"].all()
-    assert "trainable" in stack.summary()
+    assert "trainable" in summary(stack)
     assert set(gradcheck.check(stack, X[:1, :2])) == (set(stack.params) - set(names)) | {"x", "h0", "dt"}
     stack.unfreeze("0.w")
     assert (stack.views(stack.loss_and_grad(X, Y)[1])["0.w"] != 0).any()
@@ -328,9 +329,17 @@ def test_pickle_and_copy(stack):
 
 def test_repr_and_summary(stack):
     assert repr(stack).startswith("Model(LTC(AutoNCP(")
-    text = stack.summary()
+    text = summary(stack)
     assert "Dense(4, activation='tanh', input_dim=3)" in text
     assert f"{stack.layout.size:,} parameters" in text
+
+
+def test_a_summary_is_seen(stack, capsys):
+    """As a line of a script too, where nothing shows what a call returns."""
+    for described in (stack, stack.layers[0].wiring, AutoNCP(8, 2)):
+        assert described.summary() is None
+        assert capsys.readouterr().out == summary(described)
+        assert not capsys.readouterr().out, "a text for a file is not shown"
 
 
 # ----------------------------------------------------------------------------------------------------- losses

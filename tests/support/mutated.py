@@ -40,6 +40,7 @@ from ltc_np.export.fixed import calibration
 from ltc_np.interop.ncps import from_ncps, to_ncps
 from support import GOLDEN, mutations
 from support.ncps_files import case as ncps_case
+from support.texts import summary
 
 MOST_WORDS = 1500  # characters of an error; that about a state dict names all keys that are wrong
 LIMIT = 192 * 2**20  # bytes of address space beyond what the process has when it begins
@@ -96,7 +97,7 @@ def plain(value):
 def of_model(model, optimizer=None):
     """All that a file says of a model."""
     return [
-        type(model).__name__, model.theta, model.buffer_vector, model.trainable, repr(model), model.summary(),
+        type(model).__name__, model.theta, model.buffer_vector, model.trainable, repr(model), summary(model),
         [layer.config() if not _wired(layer) else repr(layer) for layer in model.layers],
         [layer.wiring.key for layer in model.layers if _wired(layer)], model.dtype.name, model.return_sequences,
         model.config and model.config.to_dict(), model.best and list(model.best), model.trained and list(model.trained),

@@ -87,7 +87,7 @@ def table(known):
     for what, found in known.items():
         figure = shown(found["figure"])
         rows.setdefault(figure if " passed" in figure else what, ([], figure))[0].append(what)
-    lines = ["| what | figure |", "|---|---|", *(f"| {'; '.join(own)} | {figure} |" for own, figure in rows.values())]
+    lines = ["| what | figure |", "|---|---|", *(f"| {together(own)} | {figure} |" for own, figure in rows.values())]
     sources = {}
     for found in known.values():
         processor = found["machine"].partition(", Python")[0]  # the file has the versions
@@ -97,6 +97,15 @@ def table(known):
         *(f"Measured by {', '.join(own)} on {day}, {processor}." for (day, processor), own in sources.items()),
     ]
     return "\n".join(lines) + "\n"
+
+
+def together(names):
+    """What a row is about; several runs without their versions and what they begin with alike, which the file has."""
+    if len(names) == 1:
+        return names[0]
+    alike = names[0].partition(": ")[0] + ": "
+    first, *others = (re.sub(r" \(.*\)$", "", name) for name in names)
+    return "; ".join([first, *(name.removeprefix(alike) for name in others)])
 
 
 def shown(figure):

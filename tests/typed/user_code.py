@@ -295,7 +295,8 @@ model.theta[:] = 0.1
 model.params["w"][:] = 0.5
 model.freeze("w", "sensory_w")
 if model.trainable is not None:
-    print(int(model.trainable.sum()), model.layout.size, model.summary())
+    print(int(model.trainable.sum()), model.layout.size)
+    model.summary()
 
 # ------------------------------------------------------------------------------------------------- files and checks
 

@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
+from support.texts import summary
 from support.wirings import BUILT, EDGES, RECIPES, SENSORY_EDGES, arrays, hand_made, name_of, with_gains
 
 from ltc_np.wirings import NCP, AutoNCP, FullyConnected, NotBuiltError, Random, RandomWiring, Wiring
@@ -195,7 +196,7 @@ def test_repr():
 
 
 def test_summary():
-    assert hand_made().summary().splitlines() == [
+    assert summary(hand_made()).splitlines() == [
         "Wiring.from_edges(units=4, edges=<6>, sensory_edges=<3>, output_dim=2, input_dim=3)",
         "neurons   4: 2 inter, 2 motor",
         "inputs    3",
@@ -203,7 +204,7 @@ def test_summary():
         "polarity  6 excitatory, 3 inhibitory",
         "fan-in    1 to 3 synapses per neuron",
     ]
-    assert AutoNCP(16, 4).summary().splitlines()[1:] == [
+    assert summary(AutoNCP(16, 4)).splitlines()[1:] == [
         "neurons   16: 8 inter, 4 command, 4 motor",
         "inputs    not known before build(input_dim)",
     ]

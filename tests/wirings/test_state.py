@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+from support.texts import summary
 from support.wirings import BUILT, RECIPES, hand_made, in_layers, name_of, through_npz
 
 from ltc_np.wirings import AutoNCP, FullyConnected, RandomWiring, Wiring
@@ -62,7 +63,7 @@ def test_subclass_of_a_user():
     assert repr(ring) == "Ring(units=5, gain=-0.5).build(3)"
     assert ring.gain.tolist() == [0.5] * 5 and ring.polarity.tolist() == [-1] * 5
     assert [ring.get_type_of_neuron(i) for i in range(5)] == ["motor", "ring", "ring", "ring", "ring"]
-    assert "5: 1 motor, 4 ring" in ring.summary()
+    assert "5: 1 motor, 4 ring" in summary(ring)
     assert pickle.loads(pickle.dumps(ring)) == ring
     again = Wiring.from_state(through_npz(ring.state()))
     assert type(again) is Ring and again == ring and again.build(2) == Ring(5, gain=-0.5).build(2)

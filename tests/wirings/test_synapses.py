@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.texts import summary
 from support.wirings import BUILT, name_of, through_npz, with_gains
 
 from ltc_np.wirings import AutoNCP, Wiring
@@ -104,4 +105,4 @@ def test_any_edges(graph):
         assert Wiring.from_matrix(matrix, sensory_matrix, output_dim) == wiring
     assert Wiring.from_state(through_npz(wiring.state())) == wiring
     assert pickle.loads(pickle.dumps(wiring)) == wiring
-    assert wiring.summary().count("\n") == 5
+    assert summary(wiring).count("\n") == 6

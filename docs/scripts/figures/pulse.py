@@ -47,7 +47,7 @@ def draw():
     bottom.set(ylabel="time constant τ", xlabel="time", yscale="log", yticks=(0.5, 1, 2, 5), ylim=(0.38, 7))
     bottom.set_yticklabels(("0.5", "1", "2", "5"))
     bottom.minorticks_off()
-    for bound, word in zip(bounds(), ("synapse open", "synapse closed"), strict=True):
+    for bound, word in zip(bounds(), ("shortest", "longest"), strict=True):
         bottom.axhline(bound, color=GREY, linestyle=(0, (4, 1.5)), linewidth=0.8)
         bottom.text(LASTS, bound * 1.04, word, ha="right", va="bottom")
     bottom.set_xlim(0, LASTS)
