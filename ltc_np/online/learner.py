@@ -15,12 +15,12 @@ from ..base import checks
 from ..base.calls import with_signature_hints
 from ..base.sums import sum_of_squares
 from ..base.types import Array, ArrayLike, Backend, Bools, PathLike
-from ..layers import Dense, Stack, Standardize
 from ..model import Model
 from ..network.step import check_causal
 from .guard import WORDS, Guard, Watched, within
 from .lms import LMS, NLMS
 from .log import Log
+from .readout import apart
 from .rls import RLS
 from .rule import Rule
 
@@ -130,7 +130,7 @@ class Learner:
         self.streams = None if streams is None else checks.integer("streams", streams)
         self.shared, self.delay = checks.boolean("shared", shared), checks.integer("delay", delay, least=0)
         self._model = copy.deepcopy(model)
-        self._body, self._scale, self._mean, self.deployed = _apart(self._model)
+        self._body, self._scale, self._mean, self.deployed = apart(self._model)
         B = self.streams or 1
         self._readouts = [self._begin() for _ in range(1 if self.shared else B)]
         self._answers: deque[_Answer] = deque(maxlen=self.delay + 1)
@@ -349,34 +349,6 @@ class Learner:
             self._answers.append(_Answer(np.array(f, dtype), np.array(y, dtype), [None] * len(y)))
         self.state = np.array(held["state"], dtype).reshape(shape)
         self.log.restore(held["log"])
-
-
-def _apart(model: Model) -> tuple[Model, Array, Array, Array]:
-    """The model without its readout; scale and mean (O,) of outputs; the readout (O, F + 1) in the outputs' units."""
-    layers, n = model.layers, len(model.layers) - 1
-    last = layers[n]
-    scaled = n > 0 and isinstance(last, Standardize) and last.inverse
-    n -= scaled
-    last = layers[n]
-    if n < 1 or not isinstance(last, Dense) or last.activation is not None:
-        raise ValueError(
-            "`model` must end with a Dense without activation (before Standardize(inverse=True), if it has one) and "
-            f"have a layer before it, got {', '.join(map(repr, layers))}: add Dense({model.output_size}); "
-            "`ltc_np.shortcut.network` takes out a line beside the network"
-        )
-    stack, prefix = Stack(layers[:n], model.input_size), model.layer_stack.prefixes
-    size, buffers = stack.layout.size, stack.buffers.size
-    body = Model.restored(
-        stack, model.theta[:size].copy(), model.buffer_vector[:buffers].copy(), model.backend, return_sequences=True
-    )
-    O = last.output_size
-    scale, mean = np.ones(O), np.zeros(O)
-    if scaled:
-        scale, mean = (np.asarray(model.buffers[prefix[n + 1] + name], np.float64) for name in ("scale", "mean"))
-    weight, bias = model.params[prefix[n] + "weight"], model.params[prefix[n] + "bias"]
-    W = np.concatenate([weight.T, bias[:, None]], axis=1).astype(np.float64) * scale[:, None]
-    W[:, -1] += mean
-    return body, scale, mean, np.ascontiguousarray(W, model.dtype)
 
 
 def _plain(readout: Watched) -> dict[str, Any]:

@@ -119,7 +119,7 @@ def test_files_say_what_they_are(quantised, tmp_path):
     assert ("NET_DT_PLACES" in header) == quantised.program.takes_dt
     assert "Numbers are integers of 32 bits" in header
     assert f"within {export.error:.1e}" in header
-    assert quantised.report.memory == (export.table_bytes, export.state_bytes, export.stack_bytes)
+    assert quantised.report.memory == (export.table_bytes, export.state_bytes, export.stack_bytes, 0)
     sketch = (export.folder / "arduino" / "net" / "net.ino").read_text()
     assert sketch.index("#define NET_REAL") < sketch.index('#include "net.h"')
     assert "x[i] = net_x_from_real(0);" in sketch
