@@ -1,4 +1,4 @@
-"""How the gradient of a recurrent layer is carried along a stream: exactly, or cheaper; docs/online.md compares them."""
+"""How the gradient of a recurrent layer is carried along a stream: exactly, or cheaper (docs/online.md)."""
 
 from __future__ import annotations
 

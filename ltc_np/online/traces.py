@@ -21,7 +21,7 @@ class Traces(abc.ABC):
 
     @abc.abstractmethod
     def prepare(self, theta: Array) -> None:
-        """Take the layer's raw parameters (P,), flat as in its `Layout`; called at the start and whenever they changed."""
+        """Take the layer's raw parameters (P,), flat as in its `Layout`: at the start, and whenever they changed."""
 
     @abc.abstractmethod
     def advance(self, x: Array, dt: float) -> Array:

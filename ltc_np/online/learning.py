@@ -1,0 +1,217 @@
+"""One set of weights that an optimiser changes, and the streams along which its network runs."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..base import checks
+from ..base.sums import sum_of_squares
+from ..base.types import Array
+from ..model import Model
+from ..optim import Optimizer
+from .guard import Guard, Watched
+from .held import copied
+from .methods import Method
+from .split import Head, cut, places, traces_for
+from .traces import Traces
+
+QUIET = {"over": "ignore", "invalid": "ignore", "divide": "ignore"}
+STATE = "state"  # among the arrays of `Traces`
+
+
+class Learning:
+    """A network that learns on n streams.
+
+    Parameters
+    ----------
+    model : Model
+        As deployed; it is copied.
+    optimizer : Optimizer
+        It is copied.
+    method : Method
+    n : int
+    guard : Guard or None
+
+    Attributes
+    ----------
+    model : Model
+        With the weights as learnt.
+    good : Model
+        With the last good weights, and ``good_state`` (n, K), where it is on its own way.  Only with a guard.
+    watched : Watched
+    traces : list of Traces
+        Of each stream.
+    features : int
+        Numbers that come out of the recurrent layer.
+    """
+
+    good_state: Array
+
+    def __init__(self, model: Model, optimizer: Optimizer, method: Method, n: int, guard: Guard | None) -> None:
+        self.model, self.optimizer, self.guard = copy.deepcopy(model), copy.deepcopy(optimizer), guard
+        self.good = copy.deepcopy(model) if guard is not None else None
+        self.optimizer.bind(self.model.theta)
+        first, last = places(model)
+        self._front = cut(model, 0, first) if first else None
+        self._middle = cut(model, first, last)
+        self.head = Head(cut(model, last, len(model.layers)) if last < len(model.layers) else None)
+        self.features = self._middle.output_size
+        self.traces: list[Traces] = [traces_for(self._middle, method) for _ in range(n)]
+        W, kept = self.model.theta.copy(), self.optimizer.state()
+        self.watched = Watched(W, kept, (W, kept))
+        self.good_state = np.empty((n, model.state_size), model.dtype)
+        self.reset(slice(None))
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Let all parts have the weights that the model has now."""
+        theta, size = self.model.theta, self._middle.layout.size
+        for traces in self.traces:
+            traces.prepare(theta[:size].copy())
+        self.head.prepare(theta[size:])
+
+    def reset(self, streams: slice) -> None:
+        """Let streams begin at the start."""
+        for traces in self.traces[streams]:
+            traces.reset()
+        self.good_state[streams] = self.model.initial_state()
+
+    # ------------------------------------------------------------------------------------------------------ answers
+
+    @property
+    def state(self) -> Array:
+        """(n, K)."""
+        return np.stack([traces.arrays[STATE] for traces in self.traces])
+
+    def put(self, state: Array) -> None:
+        """Go on from states (n, K), with sensitivities that begin anew."""
+        for traces, own in zip(self.traces, state, strict=True):
+            traces.reset()
+            traces.arrays[STATE][...] = own
+
+    def answer(self, x: Array, dt: Array) -> tuple[Array, Array]:
+        """Features (n, F) behind the recurrent layer and outputs (n, O), as the states go on; they may be infinite.
+
+        Inputs are (n, I) and elapsed times (n,).
+        """
+        with np.errstate(**QUIET):
+            if self._front is not None:
+                x = self._front.step(x)[0]
+            found = [traces.advance(row, h) for traces, row, h in zip(self.traces, x, dt.tolist(), strict=True)]
+            f = np.stack(found)
+            return f, self.head.forward(f)
+
+    def overflows(self, y: Array) -> bool:
+        """Whether outputs or a state do."""
+        return not math.isfinite(sum_of_squares(y) + sum(sum_of_squares(t.arrays[STATE]) for t in self.traces))
+
+    def sensitivities_overflow(self) -> bool:
+        """Whether a sensitivity does: it would for ever, so they are to begin anew."""
+        return not math.isfinite(sum(sum(map(sum_of_squares, traces.arrays.values())) for traces in self.traces))
+
+    # ---------------------------------------------------------------------------------------------------- gradients
+
+    def gradient(self, f: Array, d_y: Array) -> Array:
+        """The derivative (P,) of the sum of d_y . y of all streams, for their last answers; d_y (n, O) is 0 where a
+        stream does not count."""
+        d_head, d_f = self.head.backward(f, d_y)
+        d_middle = np.zeros(self._middle.layout.size, f.dtype)
+        for traces, row, counts in zip(self.traces, d_f, d_y.any(axis=1), strict=True):
+            if counts:
+                d_middle += traces.gradient(row)
+        return self.unfrozen(np.concatenate([d_middle, d_head]))
+
+    def rows(self, f: Array) -> Array:
+        """(n, O, P): the derivative of each output, to be used when its target comes."""
+        n, O = len(f), self.model.output_size
+        found = np.empty((n, O, self.model.layout.size), f.dtype)
+        for b in range(n):
+            for o in range(O):
+                d_y = np.zeros((n, O), f.dtype)
+                d_y[b, o] = 1
+                found[b, o] = self.gradient(f, d_y)
+        return found
+
+    def unfrozen(self, gradient: Array) -> Array:
+        """The gradient, 0 for frozen parameters; in place."""
+        if self.model.trainable is not None:
+            gradient[~self.model.trainable] = 0
+        return gradient
+
+    # ------------------------------------------------------------------------------------------------------ weights
+
+    def step(self, gradient: Array) -> bool:
+        """One step of the optimiser, after which `follow`, `begin_anew` or `back` comes; whether all is finite."""
+        if not checks.surely_finite(gradient):
+            return False
+        with np.errstate(**QUIET):
+            self.optimizer.step(self.model, gradient)
+        moments = self.optimizer.moments.values()
+        return checks.surely_finite(self.model.theta) and all(np.isfinite(array).all() for array in moments)
+
+    def back(self) -> None:
+        """Undo `step`."""
+        self.model.theta[:] = self.watched.W
+        self.optimizer.load_state(self.watched.kept)
+
+    def follow(self, deployed: Array, seen: list[tuple[float, float, float]]) -> tuple[float, tuple[str, ...]]:
+        """After `step`, keep the weights, or what the guard makes of them after the losses of observations by the
+        learnt, the last good and the deployed weights; how far away they are then, and what was done."""
+        distance = math.sqrt(sum_of_squares(self.model.theta - deployed))
+        W, kept = self.model.theta.copy(), self.optimizer.state()
+        if self.guard is None:
+            self.watched, events = Watched(W, kept, self.watched.good), ()
+        else:
+            self.watched, distance, events = self.watched.moved(W, kept, deployed, distance, self.guard)
+            if self.watched.W is not W:
+                self.model.theta[:] = self.watched.W
+            for losses in seen:
+                before = self.watched
+                self.watched, more = before.judged(self.guard, losses)
+                events += more
+                if self.watched.good is not before.good:
+                    self.good.theta[:], self.good_state[...] = self.watched.W, self.state
+                elif self.watched.W is not before.W:
+                    self._take_good()
+        self._prepare()
+        return distance, events
+
+    def begin_anew(self, deployed: Array) -> tuple[float, tuple[str, ...]]:
+        """Go back to the last good weights, and to where their network is; as `follow`."""
+        self.watched = self.watched.anew()
+        self._take_good()
+        self._prepare()
+        return math.sqrt(sum_of_squares(self.model.theta - deployed)), ("begun anew",)
+
+    def _take_good(self) -> None:
+        self.back()
+        self.put(self.good_state)
+
+    # -------------------------------------------------------------------------------------------------------- files
+
+    def held(self) -> dict[str, Any]:
+        """All that changes, as plain data and arrays."""
+        return {
+            "watched": self.watched.held(),
+            "good_state": self.good_state,
+            "traces": [dict(traces.arrays) for traces in self.traces],
+        }
+
+    def restore(self, held: Mapping[str, Any]) -> None:
+        """Inverse of `held`."""
+        self.watched = self.watched.restored(held["watched"])
+        self.back()
+        if self.good is not None:
+            self.good.theta[:] = self.watched.good[0]
+        self.good_state[...] = copied(held["good_state"], self.good_state)
+        for traces, arrays in zip(self.traces, held["traces"], strict=True):
+            if arrays.keys() != traces.arrays.keys():
+                raise ValueError(f"sensitivities must be {', '.join(traces.arrays)}, got {', '.join(arrays)}")
+            for name, own in traces.arrays.items():
+                own[...] = copied(arrays[name], own)
+        self._prepare()
