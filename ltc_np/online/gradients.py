@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import losses
 from ..base import checks
-from ..base.types import Array, ArrayLike, LibraryLoss
+from ..base.types import Array, ArrayLike
 from ..model import Model
 from ..optim import Optimizer
 from ..optim.clip import Clip
 from .guard import Guard
 from .held import copied
-from .learning import QUIET, Learning
+from .learning import Learning
 from .methods import Method
 from .part import Answer, Part, Told
 from .split import cut, places, warn_of_unseen
-from .targets import Observed, measure
+from .targets import Observed, Targets
+
+QUIET = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # what overflows is looked for in results
 
 
 class Kept(NamedTuple):
@@ -34,13 +36,21 @@ class Kept(NamedTuple):
     rows: Array | None
 
 
+class Losses(NamedTuple):
+    """Of one observation: by the learnt, the last good and the deployed weights, and of the answer."""
+
+    own: float
+    good: float
+    deployed: float
+    answer: float
+
+
 class Step(NamedTuple):
-    """What an observation asks of one `Learning`: a gradient (P,), and for each stream with a target the losses by the
-    learnt, the last good and the deployed weights and of the answer."""
+    """What an observation asks of one `Learning`: a gradient (P,), and the `Losses` of each stream with a target."""
 
     learning: Learning
     gradient: Array
-    losses: list[tuple[float, float, float, float]]
+    losses: list[Losses]
 
 
 class Gradients(Part):
@@ -53,7 +63,7 @@ class Gradients(Part):
     optimizer : Optimizer
         It is copied.
     method : Method
-    loss : function of `ltc_np.losses`
+    targets : Targets
     clip : Clip or None
     pull : float
     B : int
@@ -67,7 +77,7 @@ class Gradients(Part):
         model: Model,
         optimizer: Optimizer,
         method: Method,
-        loss: LibraryLoss,
+        targets: Targets,
         clip: Clip | None,
         pull: float,
         B: int,
@@ -75,8 +85,8 @@ class Gradients(Part):
         late: bool,
         guard: Guard | None,
     ) -> None:
-        self._model, self._loss, self._clip, self._pull = model, losses.trusted(loss), clip, pull
-        self._late, self._guard = late, guard
+        self._model, self._targets, self._clip, self._pull = model, targets, clip, pull
+        self._late, self._guard, self._largest = late, guard, float(checks.largest(model.dtype))
         self.deployed = model.theta.copy()
         n = B if shared else 1
         warn_of_unseen(cut(model, *places(model)), method)
@@ -86,7 +96,7 @@ class Gradients(Part):
 
     @property
     def state(self) -> Array:
-        return np.concatenate([learning.state for learning in self._learnings])
+        return np.array([state for learning in self._learnings for state in learning.states()])
 
     @property
     def weights(self) -> list[Array]:
@@ -103,30 +113,31 @@ class Gradients(Part):
 
     # ------------------------------------------------------------------------------------------------------ answers
 
-    @np.errstate(**QUIET)
+    @QUIET
     def predict(self, x: Array, dt: ArrayLike | None) -> Answer:
         deployed, state = _stepped(self._model, x, dt, self._state)  # refuses inputs before anything has changed
-        own, good, y = (np.empty_like(deployed) for _ in range(3))
-        good_state, before, features, events = state.copy(), self.state, [], list[str]()
+        before, found = [learning.states() for learning in self._learnings], []
         try:
             for learning, part in self._each():
                 now = self._of(part, x, dt)
-                if learning.good is not None:
-                    good[part], good_state[part] = _stepped(learning.good, *now, learning.good_state)
-                found, own[part], told = self._run(learning, *now)
-                features.append(found)
-                events += told
-        except FloatingPointError:
-            for learning, part in self._each():
-                learning.put(before[part])
+                good = None if learning.good is None else _stepped(learning.good, *now, learning.good_state)
+                found.append((*self._run(learning, *now), good))
+        except Exception:
+            for learning, states in zip(self._learnings, before, strict=True):
+                learning.put(states)
             raise
-        self._state[...], f = state, np.concatenate(features)
-        for learning, part in self._each():
-            if learning.good is None:
-                good[part] = own[part]
-            learning.good_state[...] = good_state[part]
-            y[part] = {"learnt": own, "last good": good, "deployed": deployed}[learning.watched.answering][part]
-        rows = np.concatenate([learning.rows(f[part]) for learning, part in self._each()]) if self._late else None
+        self._state[...] = state
+        f, own = (_joined([one[k] for one in found]) for k in range(2))
+        good, y, events = own, own, list[str]()
+        if self._guard is not None:
+            good, y = _joined([one[3][0] for one in found]), own.copy()
+            for (learning, part), (*_, told, step) in zip(self._each(), found, strict=True):
+                learning.good_state[...] = step[1]
+                y[part] = {"learnt": own, "last good": good, "deployed": deployed}[learning.watched.answering][part]
+                events += told
+        else:
+            y, events = own.copy(), [event for *_, told, _ in found for event in told]
+        rows = _joined([learning.rows(f[part]) for learning, part in self._each()]) if self._late else None
         return Answer(y, Kept(f, own, good, deployed, rows), tuple(events))
 
     def _of(self, part: slice, x: Array, dt: ArrayLike | None) -> tuple[Array, ArrayLike | None]:
@@ -135,39 +146,46 @@ class Gradients(Part):
             return x, dt
         return x[part], dt if dt is None or np.ndim(dt) == 0 else np.asarray(dt)[part]
 
-    def _run(self, learning: Learning, x: Array, dt: ArrayLike | None) -> tuple[Array, Array, list[str]]:
+    def _run(self, learning: Learning, x: Array, dt: ArrayLike | None) -> tuple[Array, Array, tuple[str, ...]]:
         """Features and outputs by the learnt weights, or, where these overflow, by the last good ones; and events."""
-        x = np.atleast_2d(x).astype(self._model.dtype, copy=False)
-        times = np.broadcast_to(np.asarray(1.0 if dt is None else dt, self._model.dtype), len(x))
-        (f, y), events = learning.answer(x, times), []
-        if learning.overflows(y) and learning.good is not None:
-            events += learning.begin_anew(self.deployed)[1]
+        x = x[None] if x.ndim == 1 else x
+        if x.dtype != self._model.dtype:
+            x = x.astype(self._model.dtype)
+        one = 1.0 if dt is None else dt
+        times = [one] * len(x) if isinstance(one, float) else np.broadcast_to(np.asarray(one), len(x)).tolist()
+        (f, y), events = learning.answer(x, times), tuple[str, ...]()
+        wrong = learning.overflows(y)
+        if wrong == "states" and learning.good is not None:
+            _, events = learning.begin_anew(self.deployed)
             f, y = learning.answer(x, times)
-        if learning.overflows(y):
+            wrong = learning.overflows(y)
+        if wrong == "states":
             raise FloatingPointError(
                 f"states and outputs must stay finite in {y.dtype}, but the weights that {learning.optimizer!r} has "
                 "learnt let them overflow: the observation is left out; take a guard, which goes back to the last good "
                 "weights, a smaller learning rate, or inputs of a smaller scale"
             )
-        if learning.sensitivities_overflow():
-            learning.put(learning.state)
-            events.append("sensitivities begun anew")
+        if wrong:
+            learning.put(learning.states())
+            events = (*events, "sensitivities begun anew")
         return f, y, events
 
-    @np.errstate(**QUIET)
+    @QUIET
     def peek(self, x: Array, dt: ArrayLike | None) -> Array:
         found = []
         for learning, part in self._each():
-            network, state = {
-                "learnt": (learning.model, learning.state),
+            way: dict[str, tuple[Any, Array]] = {
+                "learnt": (learning.model, np.array(learning.states())),
                 "last good": (learning.good, learning.good_state),
                 "deployed": (self._model, self._state[part]),
-            }[learning.watched.answering]
+            }
+            network, state = way[learning.watched.answering]
             found.append(_stepped(network, *self._of(part, x, dt), state)[0])
-        return np.concatenate(found)
+        return _joined(found)
 
     # ----------------------------------------------------------------------------------------------------- learning
 
+    @QUIET
     def learn(self, answer: Answer, observed: Observed) -> list[Told]:
         steps = [found for learning, part in self._each() if (found := self._asked(learning, part, answer, observed))]
         try:
@@ -184,46 +202,48 @@ class Gradients(Part):
             raise
         told = []
         for step, good in zip(steps, sound, strict=True):
-            seen = [losses[:3] for losses in step.losses]
+            seen = [(one.own, one.good, one.deployed) for one in step.losses]
             distance, events = (
                 step.learning.follow(self.deployed, seen) if good else step.learning.begin_anew(self.deployed)
             )
-            for *_, deployed, own in step.losses:
-                told.append(Told(own, deployed, distance, events))
+            for one in step.losses:
+                told.append(Told(one.answer, one.deployed, distance, events))
                 events = ()
         return told
 
     def _asked(self, learning: Learning, part: slice, answer: Answer, observed: Observed) -> Step | None:
         """The `Step` of one set of weights, None where its streams have no targets."""
         kept: Kept = answer.kept
-        d_y, found = np.zeros_like(kept.own[part]), []
-        with np.errstate(**QUIET):
-            for b, known, weight in observed.streams():
-                if part.start <= b < part.stop:
-                    one, target = slice(b, b + 1), observed.target[b : b + 1]
-                    own, derivative = measure(self._loss, kept.own[one], target, known)
-                    others = [
-                        measure(self._loss, y[one], target, known)[0] for y in (kept.good, kept.deployed, answer.y)
-                    ]
-                    # What the learnt weights do is the guard's affair, an extreme target or weight the caller's.
-                    extreme = not checks.surely_finite(d_y.dtype.type(weight) * target.astype(d_y.dtype))
-                    if extreme or not np.isfinite(others).all():
-                        raise FloatingPointError(
-                            f"errors must stay finite in {d_y.dtype}, but overflow for a target of {target[0]} and "
-                            f"a weight of {weight:g}: nothing was learnt; take targets or weights of a smaller scale"
-                        )
-                    found.append((own, *others))
-                    d_y[b - part.start] = weight * derivative[0]
-            if not found:
-                return None
+        own_y, found, measure = kept.own[part], list[Losses](), self._targets.measure
+        d_y = np.zeros(own_y.shape, own_y.dtype)
+        for b, known, weight in observed.streams():
+            if part.start <= b < part.stop:
+                one, target = slice(b, b + 1), observed.target[b : b + 1]
+                own, derivative = measure(kept.own[one], target, known)
+                deployed, _ = measure(kept.deployed[one], target, known)
+                good = given = own
+                if self._guard is not None:
+                    (good, _), (given, _) = (measure(y[one], target, known) for y in (kept.good, answer.y))
+                # What the learnt weights do is the guard's affair, an extreme target or weight the caller's.
+                if weight > self._largest or not math.isfinite(deployed + (0 if self._guard is None else good + given)):
+                    raise FloatingPointError(
+                        f"errors must stay finite in {d_y.dtype}, but overflow for a target of {target[0]} and a "
+                        f"weight of {weight:g}: nothing was learnt; take targets or weights of a smaller scale"
+                    )
+                found.append(Losses(own, good, deployed, given))
+                d_y[b - part.start] = weight * derivative[0]
+        if not found:
+            return None
+        if len(found) > 1:
             d_y /= len(found)
-            if kept.rows is None:
-                gradient = learning.gradient(kept.f[part], d_y)
-            else:
-                gradient = np.einsum("bo,bop->p", d_y, kept.rows[part])
+        if kept.rows is None:
+            gradient = learning.gradient(kept.f[part], d_y)
+        else:
+            gradient = np.einsum("bo,bop->p", d_y, kept.rows[part])
+        if self._pull:
             gradient += self._pull * (learning.model.theta - self.deployed)
-            if self._clip is not None:
-                self._clip(gradient, learning.model.layout)
+        if self._clip is not None:
+            self._clip(gradient, learning.model.layout)
         return Step(learning, gradient, found)
 
     # --------------------------------------------------------------------------------------------- models and files
@@ -248,6 +268,11 @@ class Gradients(Part):
         if rows is not None:
             rows = copied(rows, np.empty((*like.shape, self.deployed.size), dtype))
         return Answer(y, Kept(f, own, good, deployed, rows))
+
+
+def _joined(parts: list[Array]) -> Array:
+    """Arrays of the streams of each set of weights as one of all streams."""
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def _stepped(network: Model, x: Array, dt: ArrayLike | None, state: Array) -> tuple[Array, Array]:

@@ -19,8 +19,8 @@ from .methods import METHODS, Method
 from .rls import RLS
 from .rule import Rule
 
-RULES: dict[str, type[Rule | Optimizer]] = {rule.__name__: rule for rule in (LMS, NLMS, RLS)} | {
-    kind.__name__: kind for kind in optim.OPTIMIZERS.values()
+RULES: dict[str, type[Rule | Optimizer]] = {
+    kind.__name__: kind for kind in (LMS, NLMS, RLS, *optim.OPTIMIZERS.values())
 }
 SCHEDULES: dict[str, type[Schedule]] = {
     kind.__name__: kind for kind in (PiecewiseConstant, ExponentialDecay, CosineDecay, WarmUp)

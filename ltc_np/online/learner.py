@@ -26,7 +26,7 @@ from .methods import Exact, Method
 from .part import Answer, Part
 from .readouts import Readouts
 from .rule import Rule
-from .targets import observed
+from .targets import Targets
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -139,6 +139,7 @@ class Learner:
         self.shared, self.delay = checks.boolean("shared", shared), checks.integer("delay", delay, least=0)
         self.input_size, self.output_size = model.input_size, model.output_size
         self._model = copy.deepcopy(model)
+        self._targets = Targets(self.loss)
         self._part = self._begin()
         self._answers: deque[Answer] = deque(maxlen=self.delay + 1)
         self.log = Log()
@@ -160,7 +161,16 @@ class Learner:
         self.method = self.method or Exact()
         late = self.delay > 0
         return Gradients(
-            self._model, self.rule, self.method, self.loss, self.clip_norm, self.pull, B, self.shared, late, self.guard
+            self._model,
+            self.rule,
+            self.method,
+            self._targets,
+            self.clip_norm,
+            self.pull,
+            B,
+            self.shared,
+            late,
+            self.guard,
         )
 
     def __repr__(self) -> str:
@@ -272,7 +282,7 @@ class Learner:
                 "and make the learner with a larger `delay` for targets that come later"
             )
         answer, single = self._answers[-1 - ago], self.streams is None
-        found = observed(self.loss, target, weight, answer.y, single)
+        found = self._targets.observed(target, weight, answer.y, single)
         for told in self._part.learn(answer, found):
             self.log.add(told.error, told.deployed, told.distance)
             for event in told.events:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,12 +15,12 @@ from ..base.types import Array
 from ..model import Model
 from ..optim import Optimizer
 from .guard import Guard, Watched
+from .head import head_of
 from .held import copied
 from .methods import Method
-from .split import Head, cut, places, traces_for
+from .split import cut, places, traces_for
 from .traces import Traces
 
-QUIET = {"over": "ignore", "invalid": "ignore", "divide": "ignore"}
 STATE = "state"  # among the arrays of `Traces`
 
 
@@ -59,7 +59,7 @@ class Learning:
         first, last = places(model)
         self._front = cut(model, 0, first) if first else None
         self._middle = cut(model, first, last)
-        self.head = Head(cut(model, last, len(model.layers)) if last < len(model.layers) else None)
+        self._head = head_of(cut(model, last, len(model.layers)) if last < len(model.layers) else None)
         self.features = self._middle.output_size
         self.traces: list[Traces] = [traces_for(self._middle, method) for _ in range(n)]
         W, kept = self.model.theta.copy(), self.optimizer.state()
@@ -73,7 +73,7 @@ class Learning:
         theta, size = self.model.theta, self._middle.layout.size
         for traces in self.traces:
             traces.prepare(theta[:size].copy())
-        self.head.prepare(theta[size:])
+        self._head.prepare(theta[size:])
 
     def reset(self, streams: slice) -> None:
         """Let streams begin at the start."""
@@ -83,46 +83,43 @@ class Learning:
 
     # ------------------------------------------------------------------------------------------------------ answers
 
-    @property
-    def state(self) -> Array:
-        """(n, K)."""
-        return np.stack([traces.arrays[STATE] for traces in self.traces])
+    def states(self) -> list[Array]:
+        """(K,) of each stream, copies."""
+        return [traces.arrays[STATE].copy() for traces in self.traces]
 
-    def put(self, state: Array) -> None:
-        """Go on from states (n, K), with sensitivities that begin anew."""
-        for traces, own in zip(self.traces, state, strict=True):
+    def put(self, states: Iterable[Array]) -> None:
+        """Go on from states (K,) of each stream, with sensitivities that begin anew."""
+        for traces, state in zip(self.traces, states, strict=True):
             traces.reset()
-            traces.arrays[STATE][...] = own
+            traces.arrays[STATE][...] = state
 
-    def answer(self, x: Array, dt: Array) -> tuple[Array, Array]:
+    def answer(self, x: Array, dt: list[float]) -> tuple[Array, Array]:
         """Features (n, F) behind the recurrent layer and outputs (n, O), as the states go on; they may be infinite.
 
-        Inputs are (n, I) and elapsed times (n,).
+        Inputs are (n, I), elapsed times one for each stream.
         """
-        with np.errstate(**QUIET):
-            if self._front is not None:
-                x = self._front.step(x)[0]
-            found = [traces.advance(row, h) for traces, row, h in zip(self.traces, x, dt.tolist(), strict=True)]
-            f = np.stack(found)
-            return f, self.head.forward(f)
+        if self._front is not None:
+            x = self._front.step(x)[0]
+        f = np.array([traces.advance(row, h) for traces, row, h in zip(self.traces, x, dt, strict=True)])
+        return f, self._head.forward(f)
 
-    def overflows(self, y: Array) -> bool:
-        """Whether outputs or a state do."""
-        return not math.isfinite(sum_of_squares(y) + sum(sum_of_squares(t.arrays[STATE]) for t in self.traces))
-
-    def sensitivities_overflow(self) -> bool:
-        """Whether a sensitivity does: it would for ever, so they are to begin anew."""
-        return not math.isfinite(sum(sum(map(sum_of_squares, traces.arrays.values())) for traces in self.traces))
+    def overflows(self, y: Array) -> str:
+        """What does: "states", among which outputs y count, "sensitivities", which would for ever, or nothing, ""."""
+        arrays = [array for traces in self.traces for array in traces.arrays.values()]
+        if math.isfinite(sum_of_squares(y) + sum(map(sum_of_squares, arrays))):
+            return ""
+        states = [traces.arrays[STATE] for traces in self.traces]
+        return "sensitivities" if math.isfinite(sum(map(sum_of_squares, [y, *states]))) else "states"
 
     # ---------------------------------------------------------------------------------------------------- gradients
 
     def gradient(self, f: Array, d_y: Array) -> Array:
         """The derivative (P,) of the sum of d_y . y of all streams, for their last answers; d_y (n, O) is 0 where a
         stream does not count."""
-        d_head, d_f = self.head.backward(f, d_y)
+        d_head, d_f = self._head.backward(f, d_y)
         d_middle = np.zeros(self._middle.layout.size, f.dtype)
-        for traces, row, counts in zip(self.traces, d_f, d_y.any(axis=1), strict=True):
-            if counts:
+        for traces, row, d_own in zip(self.traces, d_f, d_y, strict=True):
+            if d_own.any():
                 d_middle += traces.gradient(row)
         return self.unfrozen(np.concatenate([d_middle, d_head]))
 
@@ -149,10 +146,10 @@ class Learning:
         """One step of the optimiser, after which `follow`, `begin_anew` or `back` comes; whether all is finite."""
         if not checks.surely_finite(gradient):
             return False
-        with np.errstate(**QUIET):
-            self.optimizer.step(self.model, gradient)
-        moments = self.optimizer.moments.values()
-        return checks.surely_finite(self.model.theta) and all(np.isfinite(array).all() for array in moments)
+        self.optimizer.step(self.model, gradient)
+        if not checks.surely_finite(self.model.theta):
+            return False
+        return all(checks.surely_finite(m) or bool(np.isfinite(m).all()) for m in self.optimizer.moments.values())
 
     def back(self) -> None:
         """Undo `step`."""
@@ -163,9 +160,9 @@ class Learning:
         """After `step`, keep the weights, or what the guard makes of them after the losses of observations by the
         learnt, the last good and the deployed weights; how far away they are then, and what was done."""
         distance = math.sqrt(sum_of_squares(self.model.theta - deployed))
-        W, kept = self.model.theta.copy(), self.optimizer.state()
-        if self.guard is None:
-            self.watched, events = Watched(W, kept, self.watched.good), ()
+        W, kept, events = self.model.theta.copy(), self.optimizer.state(), tuple[str, ...]()
+        if self.guard is None or self.good is None:
+            self.watched = Watched(W, kept, self.watched.good)
         else:
             self.watched, distance, events = self.watched.moved(W, kept, deployed, distance, self.guard)
             if self.watched.W is not W:
@@ -175,7 +172,7 @@ class Learning:
                 self.watched, more = before.judged(self.guard, losses)
                 events += more
                 if self.watched.good is not before.good:
-                    self.good.theta[:], self.good_state[...] = self.watched.W, self.state
+                    self.good.theta[:], self.good_state[...] = self.watched.W, self.states()
                 elif self.watched.W is not before.W:
                     self._take_good()
         self._prepare()

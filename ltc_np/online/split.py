@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import kernels
 from ..base import checks
-from ..base.types import Array
-from ..base.workspace import Fresh, Workspace
 from ..cells import Layer
 from ..layers import Stack
 from ..model import Model
-from ..network.sequences import Sequences
 from .generic import AnyTraces
 from .methods import Method
 from .traces import Traces
@@ -67,43 +64,7 @@ def places(model: Model) -> Places:
     return Places(holds[0], max([holds[0], *states]) + 1)
 
 
-class Head:
-    """Layers without a state behind the recurrent one, over single steps; none is the identity."""
-
-    network: Model | None
-
-    def __init__(self, network: Model | None) -> None:
-        self.network, self._workspace = network, Workspace()
-
-    def prepare(self, theta: Array) -> None:
-        """Take the raw parameters of the layers."""
-        if self.network is not None:
-            self.network.theta[:] = theta
-            self._prepared = self.network.engine.prepare(Fresh())
-
-    def forward(self, f: Array) -> Array:
-        """Outputs (B, O) for features (B, F)."""
-        return f if self.network is None else self._run(f)[0]
-
-    def _run(self, f: Array) -> tuple[Array, object]:
-        B, network = len(f), self.network
-        given = Sequences(f[:, None], np.ones((B, 1), f.dtype), np.ones(B, np.int64), None, np.zeros((B, 0), f.dtype))
-        y, _, saved = network.engine.forward(self._prepared, given, "full", Fresh())
-        return y[:, 0], saved
-
-    def backward(self, f: Array, d_y: Array) -> tuple[Array, Array]:
-        """Adjoint of `forward`: of the parameters (P,), summed over the batch, and of the features."""
-        if self.network is None:
-            return np.empty(0, f.dtype), d_y
-        _, saved = self._run(f)
-        d_h = np.zeros((len(f), 0), f.dtype)
-        found = self.network.engine.backward(
-            self._prepared, saved, None, d_y[:, None].copy(), d_h, True, False, self._workspace
-        )
-        return found.theta, found.x[:, 0].copy()
-
-
-def unseen(layer: Layer, method: Method) -> int:
+def unseen(layer: Any, method: Method) -> int:
     """How many neurons of a wiring, although their outputs are heard, the method gives a gradient of exactly 0."""
     if not layer.reads_wiring:
         return 0
