@@ -19,9 +19,8 @@ from .methods import METHODS, Method
 from .rls import RLS
 from .rule import Rule
 
-RULES: dict[str, type[Rule | Optimizer]] = {
-    kind.__name__: kind for kind in (LMS, NLMS, RLS, *optim.OPTIMIZERS.values())
-}
+_KINDS: tuple[type[Rule | Optimizer], ...] = (LMS, NLMS, RLS, *optim.OPTIMIZERS.values())
+RULES = {kind.__name__: kind for kind in _KINDS}
 SCHEDULES: dict[str, type[Schedule]] = {
     kind.__name__: kind for kind in (PiecewiseConstant, ExponentialDecay, CosineDecay, WarmUp)
 }
