@@ -93,6 +93,10 @@ TESTED_THROUGH = {
         "tests/sklearn/test_forecaster.py calls `LiquidForecaster`, which is made of them": """
             sklearn.ahead
         """,
+        "tests/online/test_learner.py and test_gradients.py go through them by `Learner`": """
+            online.gradients online.held online.learning online.part online.readouts online.targets
+            online.traces
+        """,
         "tests/aeon and tests/sktime make classes by it": """
             sklearn.wrapped
         """,

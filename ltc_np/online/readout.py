@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ..base.types import Array
-from ..layers import Dense, Stack, Standardize
+from ..layers import Dense, Standardize
 from ..model import Model
+from .split import cut
 
 
 class Apart(NamedTuple):
@@ -43,16 +44,11 @@ def apart(model: Model) -> Apart:
             f"have a layer before it, got {', '.join(map(repr, layers))}: add Dense({model.output_size}); "
             "`ltc_np.shortcut.network` takes out a line beside the network"
         )
-    stack, prefix = Stack(layers[:n], model.input_size), model.layer_stack.prefixes
-    size, buffers = stack.layout.size, stack.buffers.size
-    body = Model.restored(
-        stack, model.theta[:size].copy(), model.buffer_vector[:buffers].copy(), model.backend, return_sequences=True
-    )
-    O = last.output_size
+    prefix, O = model.layer_stack.prefixes, last.output_size
     scale, mean = np.ones(O), np.zeros(O)
     if scaled:
         scale, mean = (np.asarray(model.buffers[prefix[n + 1] + name], np.float64) for name in ("scale", "mean"))
     weight, bias = model.params[prefix[n] + "weight"], model.params[prefix[n] + "bias"]
     W = np.concatenate([weight.T, bias[:, None]], axis=1).astype(np.float64) * scale[:, None]
     W[:, -1] += mean
-    return Apart(body, scale, mean, np.ascontiguousarray(W, model.dtype))
+    return Apart(cut(model, 0, n), scale, mean, np.ascontiguousarray(W, model.dtype))
