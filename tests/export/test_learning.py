@@ -1,10 +1,11 @@
 """C that goes on learning, in float and double: against the learner in Python, its bytes, and what it refuses."""
 
 import pathlib
+import re
 
 import numpy as np
 import pytest
-from support import compilers
+from support import ROOT, compilers
 from support.learning_c import Learns
 
 from ltc_np import GRU, LTC, AutoNCP, Dense, LrcSSM, Model, Standardize
@@ -218,6 +219,42 @@ def test_rls_in_float_follows_float64(steps, tmp_path):
     assert np.linalg.norm((learns.weights - W) * scales) <= 1e-3 * np.linalg.norm(W * scales)
     root = learns.readout[20:].reshape(20, 20).astype(float)
     assert (root**2).sum() <= 20 / 1.0 * (1 + 1e-5)
+
+
+MAIN = """
+#include <stdio.h>
+int main(void)
+{
+    const float x[CONTROLLER_INPUTS] = {1, -1}, target[] = {0.5f};
+    float y[CONTROLLER_OUTPUTS];
+    int failed = 0;
+    controller_reset(&state);
+    controller_deploy(&readout);
+    for (int t = 0; t < 20; t++) {
+        failed |= observe(x, 0.5f, y, target);
+    }
+    printf("%.9g", (double)y[0]);
+    return failed;
+}
+"""
+
+
+@needs_compiler
+def test_the_page_s_program(tmp_path):
+    """What docs/export_c.md tells callers to write."""
+    page = (ROOT / "docs" / "export_c.md").read_text(encoding="utf-8")
+    _, code = re.findall(r"^```c\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    model = Model(LTC(AutoNCP(9, 4)), Dense(1), input_dim=2, seed=0)
+    folder = c.write(model, tmp_path / "controller", "controller", learn=NLMS(0.1), measure=False).folder
+    (tmp_path / "main.c").write_text(code + MAIN)
+    sources = tmp_path / "main.c", folder / "controller.c"
+    compilers.run(compilers.HOST[0], "-std=c99", f"-I{folder}", *sources, "-lm", "-o", tmp_path / "main")
+    learner = Learner(model, NLMS(0.1))
+    for _ in range(20):
+        y = learner.predict([1.0, -1.0], dt=0.5)
+        learner.learn([0.5])
+    assert float(compilers.run(tmp_path / "main")) == pytest.approx(y[0], abs=1e-5)
+    assert 0 < abs(y[0] - 0.5) < 0.1
 
 
 @needs_compiler

@@ -175,6 +175,10 @@ def test_what_learning_costs(rule, kind, most, target, request, tmp_path):
     folder = learning(rule, tmp_path / "c", kind).folder
     step, _ = measured(target, folder, tmp_path)
     learn, stack = measured(target, folder, tmp_path, "-DLEARN")
+    if request.node.callspec.params["target"] == "Cortex-M4F":
+        name = type(rule).__name__ + (", fixed point" if kind == "fixed" else "")
+        printed = re.search(rf"^\| {name} \| ([\d,]+) \| ([\d,]+) \|$", PAGE, re.MULTILINE).groups()
+        np.testing.assert_allclose([int(n.replace(",", "")) for n in printed], [step, learn], rtol=0.15)
     print(f"{type(rule).__name__} {kind} {request.node.callspec.params['target']}: {learn:,} beside {step:,}, {stack}")
     assert 0 < learn <= most * step
     assert stack < 512
