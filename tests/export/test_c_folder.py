@@ -348,10 +348,10 @@ int main() { setup(); loop(); }
 
 
 @pytest.mark.tools("gcc", "g++")
-@pytest.mark.parametrize("dt", [None, 0.1])
-def test_the_sketch_is_a_program(dt, model, tmp_path):
+@pytest.mark.parametrize(("dt", "learn"), [(None, None), (0.1, None), (None, NLMS()), (0.1, RLS())], ids=str)
+def test_the_sketch_is_a_program(dt, learn, model, tmp_path):
     """The header serves C++, and the sketch runs with an Arduino's names."""
-    export = c.write(model, tmp_path / "a", "net", measure=False, dt=dt).folder / "arduino" / "net"
+    export = c.write(model, tmp_path / "a", "net", measure=False, dt=dt, learn=learn).folder / "arduino" / "net"
     (tmp_path / "main.cpp").write_text(ARDUINO.replace("sketch.ino", str(export / "net.ino")))
     compilers.run("gcc", "-std=c99", "-c", export / "net.c", "-o", tmp_path / "net.o")
     flags = ["-std=c++11", "-Wall", "-Wextra", "-Werror", "-pedantic", f"-I{export}"]

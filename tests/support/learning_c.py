@@ -9,11 +9,15 @@ from . import compilers
 
 # What C leaves undefined ends the process.
 UNDEFINED = ["-fsanitize=undefined", "-fsanitize-undefined-trap-on-error"]
-SIZES = (
-    "int net_sizes(int of_readout);\nint net_sizes(int of_readout)\n{{\n    return (int){}; /* bytes */\n}}\n".format(
-        "(of_readout ? sizeof(net_readout) : sizeof(net_state))"
-    )
-)
+# Its second file: the bytes of both structures.
+SIZES = """
+#include "net.h"
+int net_sizes(int of_readout);
+int net_sizes(int of_readout)
+{
+    return of_readout ? (int)sizeof(net_readout) : (int)sizeof(net_state);
+}
+"""
 
 
 class Learns:
@@ -38,7 +42,7 @@ class Learns:
         compiler = compiler or compilers.HOST[0]
         library = folder.parent / f"{folder.name}_{compiler}.so"
         source = folder.parent / f"{folder.name}_sizes.c"
-        source.write_text(f'#include "net.h"\n{SIZES}')
+        source.write_text(SIZES)
         flags = [*compilers.WARNINGS, *UNDEFINED, f"-I{folder}", "-O1", "-shared", "-fPIC"]
         compilers.run(compiler, *flags, source, folder / "net.c", "-o", library, "-lm")
         self.functions, self.dtype = ctypes.CDLL(str(library)), np.dtype(dtype)

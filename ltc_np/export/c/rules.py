@@ -36,10 +36,11 @@ int @name_learn(@name_readout *readout, const @name_state *state, const @real *t
     for (int i = 0; i < @F; i++) {
         norm += f[i] * f[i];
     }
+    const @real gain = @rate / norm;
     check = norm - norm;
     for (int o = 0; o < @O; o++) {
         const int known = target[o] == target[o]; /* it is a number */
-        step[o] = known ? @rate / norm * (target[o] - @name_answer(readout, state, o)) : 0;
+        step[o] = known ? gain * (target[o] - @name_answer(readout, state, o)) : 0;
         for (int i = 0; i < @F; i++) {
             const @real v = w[o * @F + i] + step[o] * f[i];
             check += v - v;
