@@ -189,6 +189,30 @@ def test_what_nothing_can_be_learnt_from(rule, tmp_path):
 
 
 @needs_compiler
+@pytest.mark.parametrize("rule", RULES)
+def test_hostile_streams(rule, tmp_path):
+    """Whatever comes, all stays finite, and what is refused changes no bit."""
+    learns = Learns(c.write(made([GRU(4)], 2), tmp_path / "c", "net", learn=RULES[rule], measure=False).folder)
+    rng, state, codes = np.random.default_rng(2), learns.begin(), set()
+    hostile = np.array([np.nan, np.inf, -np.inf, 0, 1e6, -1e6, 1e18, -1e25, 3e38, 1e-38], "float32")
+    for stream in range(1000):
+        learns.functions.net_deploy(learns._pointer(learns.readout))
+        share = rng.choice([0.02, 0.2, 1.0])
+        for _ in range(5):
+            state[4:-1], state[-1] = rng.normal(size=4), 1
+            target = rng.normal(size=2).astype("float32")
+            for array in (state[4:-1], target):
+                where = rng.random(array.shape) < share
+                array[where] = rng.choice(hostile, where.sum())
+            before = learns.readout.copy()
+            codes.add(code := learns.learn(state, target))
+            assert np.isfinite(learns.readout).all(), stream
+            if code:
+                np.testing.assert_array_equal(learns.readout, before)
+    assert codes == ({0, 2} if rule == "NLMS" else {0, 2, 3})
+
+
+@needs_compiler
 def test_nlms_learns_what_is_known(tmp_path):
     """A row whose target is missing keeps its bits; the other is right about the observation, with a rate of 1."""
     learns = Learns(c.write(made(BODIES["NCP"], 2), tmp_path / "c", "net", learn=NLMS(1.0), measure=False).folder)
