@@ -148,7 +148,7 @@ def test_golden_case(method, wanted):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("layer", RECURRENT, ids=str)
+@pytest.mark.parametrize("layer", CELLS)
 def test_two_thousand_steps(layer):
     model = Model(*RECURRENT[layer], input_dim=2, seed=3, dtype="float64", backend="numpy")
     x, dt, target = sequence(model, 2000, 3)

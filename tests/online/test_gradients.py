@@ -132,6 +132,20 @@ def test_pull_clip_and_the_optimiser(model):
             np.testing.assert_allclose(learner.weights, other.theta, rtol=1e-5, atol=1e-7)
 
 
+def test_the_weights_are_pulled_to_the_deployed_ones(model):
+    """By steps of rate 0.1 that are 0.1 * pull times the distance, where the answers are right."""
+    learner = Learner(model, SGD(0.1), pull=2.0)
+    for x, dt, target in stream(5):
+        learner.predict(x, dt=dt)
+        learner.learn(target)
+    before = learner.weights - model.theta
+    y = learner.predict([0.5, 0.5])
+    learner.learn(y)
+    after = learner.weights - model.theta
+    assert np.abs(before).max() > 1e-3
+    np.testing.assert_allclose(after, 0.8 * before, rtol=0, atol=1e-6)
+
+
 @pytest.mark.parametrize("options", LEARNERS, ids=repr)
 def test_a_file_goes_on_with_the_same_bits(model, options, tmp_path):
     model.notes = {"mine": [1, 2.5]}
@@ -253,6 +267,21 @@ def test_three_networks_are_compared_each_with_its_own_state(model):
     assert answered == {"learnt", "last good", "deployed"}
 
 
+def test_what_becomes_good_goes_on_from_where_it_is(model):
+    """The state of the last good network is that of the learnt one when its weights are taken."""
+    learner, taken = Learner(model, SGD(0.01), guard=Guard(1.5, horizon=2)), 0
+    own = learner._part._learnings[0]
+    for x, dt, target in stream(40, seed=2):
+        learner.predict(x, dt=dt)
+        before = own.watched.good[0]
+        learner.learn(target)
+        if own.watched.good[0] is not before:
+            taken += 1
+            np.testing.assert_array_equal(own.good.theta, learner.weights)
+            np.testing.assert_array_equal(own.good_state[0], learner.state)
+    assert taken > 0
+
+
 def test_what_does_not_recover_begins_anew_where_the_last_good_network_is(model):
     """The rate is far too large, so that the learnt weights soon let everything overflow."""
     learner, begun = Learner(model, SGD(0.3), guard=Guard(1.0, horizon=5)), 0
@@ -287,6 +316,8 @@ def test_a_batch_is_learnt_whole_or_not_at_all(model):
     with pytest.raises(FloatingPointError, match="nothing was learnt"):
         learner.learn([[1.0, 1.0], [1e18, 1.0]])
     np.testing.assert_array_equal(learner.weights, before)
+    for k in range(2):
+        np.testing.assert_array_equal(learner.network(k).theta, model.theta)
     assert learner.log.steps == 0
 
 
