@@ -47,23 +47,14 @@ def look_first(network: Model, method: Method, streams: int) -> None:
 
 def cut(model: Model, first: int, last: int) -> Model:
     """Layers first..last - 1 of a model as one of their own, with the parameters and buffers that they have now."""
-    whole, stack = model.layer_stack, Stack(model.layers[first:last])
-    starts = [sum(layer.layout.size for layer in whole.layers[:first]), _buffers(whole, first)]
-    theta, buffers = (
-        vector[start : start + size].copy()
-        for vector, start, size in zip(
-            (model.theta, model.buffer_vector), starts, (stack.layout.size, stack.buffers.size), strict=True
-        )
-    )
-    found = Model.restored(stack, theta, buffers, kernels.on_host(model.backend), return_sequences=True)
-    if model.trainable is not None:
-        found.trainable = model.trainable[starts[0] : starts[0] + theta.size]
+    stack, before = Stack(model.layers[first:last]), model.layers[:first]
+    start, first_buffer = sum(layer.layout.size for layer in before), sum(layer.buffers.size for layer in before)
+    own = slice(start, start + stack.layout.size)
+    buffers = model.buffer_vector[first_buffer : first_buffer + stack.buffers.size].copy()
+    backend = kernels.on_host(model.backend)
+    found = Model.restored(stack, model.theta[own].copy(), buffers, backend, return_sequences=True)
+    found.trainable = None if model.trainable is None else model.trainable[own]
     return found
-
-
-def _buffers(stack: Stack, first: int) -> int:
-    """Where the buffers of a layer begin."""
-    return sum(layer.buffers.size for layer in stack.layers[:first])
 
 
 class Places(NamedTuple):

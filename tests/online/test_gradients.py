@@ -14,6 +14,7 @@ from ltc_np import (
     AutoNCP,
     CosineDecay,
     Dense,
+    FullyConnected,
     LrcSSM,
     Model,
     PerEpoch,
@@ -338,6 +339,38 @@ def test_weights_that_let_a_state_overflow(guard):
         assert np.isfinite(learner.predict([1.0])).all()
         assert learner.log.events == [(0, "begun anew")]
         np.testing.assert_array_equal(learner.weights, model.theta)
+
+
+@pytest.mark.parametrize("guard", [None, Guard(horizon=5)], ids=["alone", "guarded"])
+def test_weights_for_which_steps_are_too_long(guard):
+    """Of an explicit solver: as where a state overflows."""
+    model = Model(LTC(FullyConnected(3, 1), solver="euler"), input_dim=1, seed=0)
+    learner = Learner(model, SGD(0.01), guard=guard)
+    learner.predict([1.0])
+    own, before = learner._part._learnings[0], learner.state
+    own.model.params["cm"] = -12.0
+    own._prepare()
+    if guard is None:
+        with pytest.raises(ValueError, match="euler"):
+            learner.predict([1.0])
+        np.testing.assert_array_equal(learner.state, before)
+    else:
+        assert np.isfinite(learner.predict([1.0])).all()
+        assert learner.log.events == [(0, "begun anew")]
+
+
+def test_a_loss_of_your_own(model):
+    def mine(y, target):
+        return float(np.mean((y - target) ** 2)), 2 * (y - target) / y.size
+
+    learner, other = Learner(model, Adam(0.01), loss=mine), Learner(model, Adam(0.01))
+    for x, dt, target in stream(5):
+        for each in (learner, other):
+            each.predict(x, dt=dt)
+            each.learn(target)
+    np.testing.assert_allclose(learner.weights, other.weights, rtol=1e-5)
+    with pytest.raises(TypeError, match="`loss` must be one of mse, .* to be saved"):
+        learner.save("not_written.npz")
 
 
 def test_sensitivities_that_overflow_begin_anew(model):
