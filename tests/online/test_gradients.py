@@ -1,6 +1,8 @@
 """Learning of the whole network: against gradients through time and plain loops; files, streams, guard, limits."""
 
 import copy
+import gc
+import tracemalloc
 from itertools import pairwise
 
 import numpy as np
@@ -22,7 +24,7 @@ from ltc_np import (
     RMSprop,
     Standardize,
 )
-from ltc_np.online import Exact, Guard, Immediate, Learner, SnAp
+from ltc_np.online import NLMS, Exact, Guard, Immediate, Learner, SnAp
 
 LEARNERS = [
     {"rule": Adam(0.01)},
@@ -385,6 +387,28 @@ def test_sensitivities_that_overflow_begin_anew(model):
     assert (learner.weights != model.theta).any() and (learner.state != state).any()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("rule", [NLMS(), Adam(1e-3)], ids=["readout", "network"])
+def test_memory_does_not_grow_with_the_steps(rule):
+    """After the log has its largest size, thousands of steps leave nothing behind."""
+    learner = Learner(Model(LSTM(2), Dense(1), input_dim=1, seed=0), rule, guard=Guard(distance=0.01), delay=3)
+
+    def run(steps):
+        for k in range(steps):
+            learner.predict([np.sin(0.1 * k)])
+            learner.learn([1.0], ago=min(3, len(learner._answers) - 1))
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        run(3000)
+        before, after = run(100), run(4000)
+    finally:
+        tracemalloc.stop()
+    assert after - before < 20_000  # a number kept of each step would be 4,000 times 32 bytes
+
+
 def test_of_other_models(backend):
     for layers in (
         (LSTM(3), Dense(1)),
@@ -417,8 +441,6 @@ def test_what_it_takes(model):
     learner.learn([1.0, 2.0])
     assert optimizer.t == 0 and learner.method == Exact()
     assert isinstance(Learner(model, "adam").rule, Adam)
-    from ltc_np.online import NLMS
-
     readout = Model(LTC(AutoNCP(6, 3)), Dense(2), input_dim=2, seed=0)
     for options, name in (({"method": Exact()}, "method"), ({"pull": 0.1}, "pull"), ({"loss": "mae"}, "loss")):
         with pytest.raises(ValueError, match=f"`{name}` is for an optimiser such as Adam"):
