@@ -87,6 +87,9 @@ TESTED_THROUGH = {
         "tests/sklearn/test_forecaster.py calls `LiquidForecaster`, which is made of them": """
             sklearn.ahead
         """,
+        "tests/online/test_synaptic.py follows layers with them": """
+            kernels.cpu.synaptic_traces kernels.numpy.synaptic_traces
+        """,
         "tests/aeon and tests/sktime make classes by it": """
             sklearn.wrapped
         """,
