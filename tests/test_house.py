@@ -94,8 +94,10 @@ TESTED_THROUGH = {
             sklearn.ahead
         """,
         "tests/online/test_learner.py and test_gradients.py go through them by `Learner`": """
-            online.gradients online.held online.learning online.part online.readouts online.targets
-            online.traces
+            online.gradients online.learning online.part online.readouts online.settings online.targets
+        """,
+        "tests/online/test_synaptic.py follows layers with them": """
+            kernels.cpu.synaptic_traces kernels.numpy.synaptic_traces online.traces
         """,
         "tests/aeon and tests/sktime make classes by it": """
             sklearn.wrapped

@@ -10,7 +10,7 @@ from ..base import checks
 from ..base.types import Numbers
 from ..model import Model
 from ..online import NLMS, RLS
-from ..online.readout import apart
+from ..online.readout import take_apart
 from .agreement import in_float64
 
 MISSING_EVERY = 8  # steps of the golden vectors: none of their targets is known
@@ -37,7 +37,7 @@ class Readout(NamedTuple):
         """Of a model whose last layer is a Dense; ``rule`` is checked."""
         if type(rule) is not NLMS and type(rule) is not RLS:
             raise TypeError(f"`learn` must be an NLMS or an RLS of ltc_np.online, or None, got {checks.brief(rule)}")
-        both = apart(in_float64(model))
+        both = take_apart(in_float64(model))
         return cls(rule, both.body, both.W)
 
     def deployed(self, features: Numbers) -> Numbers:

@@ -14,12 +14,11 @@ from ..base.types import Array, ArrayLike
 from ..model import Model
 from ..optim import Optimizer
 from ..optim.clip import Clip
-from .guard import Guard
-from .held import copied
+from .guard import Guard, copied
 from .learning import Learning
 from .methods import Method
 from .part import Answer, Part, Told
-from .split import cut, places, warn_of_unseen
+from .split import cut, look_first, places
 from .targets import Observed, Targets
 
 QUIET = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # what overflows is looked for in results
@@ -104,7 +103,7 @@ class Gradients(Part):
         self._late, self._guard, self._largest = late, guard, float(checks.largest(model.dtype))
         self.deployed = model.theta.copy()
         n = B if shared else 1
-        warn_of_unseen(cut(model, *places(model)), method)
+        look_first(cut(model, *places(model)), method, B)
         self._learnings = [Learning(model, optimizer, method, n, guard) for _ in range(B // n)]
         self._parts = [slice(k, k + n) for k in range(0, B, n)]  # of the streams
         self._state = np.empty((B, model.state_size), model.dtype)  # where the deployed network is
@@ -166,8 +165,14 @@ class Gradients(Part):
             x = x.astype(self._model.dtype)
         one = 1.0 if dt is None else dt
         times = [one] * len(x) if isinstance(one, float) else np.broadcast_to(np.asarray(one), len(x)).tolist()
-        (f, y), events = learning.answer(x, times), tuple[str, ...]()
-        wrong = learning.overflows(y)
+        events = tuple[str, ...]()
+        try:
+            f, y = learning.answer(x, times)
+            wrong = learning.overflows(y)
+        except ValueError:  # steps that are too long for the learnt weights, and were not for the deployed ones
+            if learning.good is None:
+                raise
+            wrong = "states"
         if wrong == "states" and learning.good is not None:
             _, events = learning.begin_anew(self.deployed)
             f, y = learning.answer(x, times)

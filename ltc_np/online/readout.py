@@ -31,7 +31,7 @@ class Apart(NamedTuple):
     W: Array
 
 
-def apart(model: Model) -> Apart:
+def take_apart(model: Model) -> Apart:
     """A model and its readout, the last Dense; ValueError where it has none, or nothing before it."""
     layers, n = model.layers, len(model.layers) - 1
     last = layers[n]

@@ -13,10 +13,9 @@ import numpy as np
 from ..base.sums import sum_of_squares
 from ..base.types import Array, ArrayLike, Bools
 from ..model import Model
-from .guard import Guard, Watched
-from .held import copied
+from .guard import Guard, Watched, copied
 from .part import Answer, Part, Told
-from .readout import apart
+from .readout import take_apart
 from .rule import Rule
 from .targets import Observed
 
@@ -47,7 +46,7 @@ class Readouts(Part):
 
     def __init__(self, model: Model, rule: Rule, B: int, shared: bool, guard: Guard | None) -> None:
         self.model, self.rule, self.shared, self.guard = model, rule, shared, guard
-        self._body, self._scale, self._mean, self.deployed = apart(model)
+        self._body, self._scale, self._mean, self.deployed = take_apart(model)
         W = self.deployed
         kept = rule.begin(W.shape[1], W.shape[0], W.dtype)
         self.readouts = [Watched(W, kept, (W, kept)) for _ in range(1 if shared else B)]

@@ -28,8 +28,8 @@ from ltc_np import (
 )
 from ltc_np.base.layout import Entry, Layout
 from ltc_np.cells import CELLS
-from ltc_np.online import Exact, Immediate, generic
-from ltc_np.online.generic import AnyTraces, cost
+from ltc_np.online import Exact, Immediate, Learner, generic
+from ltc_np.online.generic import AnyTraces, cost, say_cost
 
 NCP = AutoNCP(8, 3)
 RECURRENT = {
@@ -148,7 +148,7 @@ def test_golden_case(method, wanted):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("layer", RECURRENT, ids=str)
+@pytest.mark.parametrize("layer", CELLS)
 def test_two_thousand_steps(layer):
     model = Model(*RECURRENT[layer], input_dim=2, seed=3, dtype="float64", backend="numpy")
     x, dt, target = sequence(model, 2000, 3)
@@ -201,9 +201,17 @@ def test_the_cost_is_said_before_it_starts(monkeypatch):
     K, P, O = 120, 15120, 60
     assert cost(model, Exact()) == (K + (K + O) * P, (K + O) * P * (K + 2))
     assert cost(model, Immediate()) == (K + O * P, 2 * O * P)
-    with pytest.warns(RuntimeWarning, match="carries 2,721,720 numbers a stream and takes 332,035,200 multiplications"):
-        traces = AnyTraces(model, Exact())
-    assert sum(array.size for array in traces.arrays.values()) == cost(model, Exact()).numbers
+    assert sum(a.size for a in AnyTraces(model, Exact()).arrays.values()) == cost(model, Exact()).numbers
+    numbers, multiplications = (3 * each for each in cost(model, Exact()))
+    words = f"carries {numbers:,} numbers for LSTM.* and takes {multiplications:,} multiplications a step: for shorter"
+    with pytest.warns(RuntimeWarning, match=words) as told:
+        Learner(model, "adam", streams=3, shared=False)
+    assert len(told) == 1
+    say_cost(Model(LSTM(20), input_dim=2, seed=0), Exact(), 3)  # says nothing
     monkeypatch.setattr(generic, "memory", lambda: 2**20)
-    with pytest.raises(MemoryError, match="this machine has 0 GiB of memory"):
-        AnyTraces(model, Exact())
+    with pytest.raises(MemoryError, match=r"but this machine has 0.000977 GiB of memory: take a layer on a sparse wir"):
+        Learner(model, "adam")
+
+
+def test_memory_of_this_machine():
+    assert 2**28 < generic.memory() < 2**50

@@ -1,5 +1,8 @@
 """Learning of the whole network: against gradients through time and plain loops; files, streams, guard, limits."""
 
+import copy
+import gc
+import tracemalloc
 from itertools import pairwise
 
 import numpy as np
@@ -13,13 +16,15 @@ from ltc_np import (
     AutoNCP,
     CosineDecay,
     Dense,
+    FullyConnected,
     LrcSSM,
     Model,
+    PerEpoch,
     Pooling,
     RMSprop,
     Standardize,
 )
-from ltc_np.online import Exact, Guard, Immediate, Learner, SnAp
+from ltc_np.online import NLMS, Exact, Guard, Immediate, Learner, SnAp
 
 LEARNERS = [
     {"rule": Adam(0.01)},
@@ -116,20 +121,32 @@ def test_a_missing_target_of_several(model):
 def test_pull_clip_and_the_optimiser(model):
     """One step after another: clip(gradient + pull * (theta - deployed)), then the optimiser's own step."""
     learner, alone = Learner(model, Adam(0.02), clip_norm=0.3, pull=0.5), Learner(model, Still(1.0))
-    copy, optimizer = learner.network(), Adam(0.02)
+    other, optimizer = learner.network(), Adam(0.02)
     for k, (x, dt, target) in enumerate(stream(6)):
         for each in (learner, alone):
             each.predict(x, dt=dt)
             each.learn(target)
         gradient = seen(alone)[-1]
-        gradient = gradient + 0.5 * (copy.theta - model.theta)
+        gradient = gradient + 0.5 * (other.theta - model.theta)
         gradient *= min(1, 0.3 / np.linalg.norm(gradient))
-        optimizer.step(copy, gradient.astype(np.float32))
+        optimizer.step(other, gradient.astype(np.float32))
         # The sensitivities are those of the weights as they were, so a second network has others after the first step.
         if k == 0:
-            np.testing.assert_allclose(learner.weights, copy.theta, rtol=1e-5, atol=1e-7)
-    far = [np.linalg.norm(Learner(model, SGD(0.1), pull=pull).weights - model.theta) for pull in (0.0, 1.0)]
-    assert far == [0, 0]
+            np.testing.assert_allclose(learner.weights, other.theta, rtol=1e-5, atol=1e-7)
+
+
+def test_the_weights_are_pulled_to_the_deployed_ones(model):
+    """By steps of rate 0.1 that are 0.1 * pull times the distance, where the answers are right."""
+    learner = Learner(model, SGD(0.1), pull=2.0)
+    for x, dt, target in stream(5):
+        learner.predict(x, dt=dt)
+        learner.learn(target)
+    before = learner.weights - model.theta
+    y = learner.predict([0.5, 0.5])
+    learner.learn(y)
+    after = learner.weights - model.theta
+    assert np.abs(before).max() > 1e-3
+    np.testing.assert_allclose(after, 0.8 * before, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("options", LEARNERS, ids=repr)
@@ -143,20 +160,24 @@ def test_a_file_goes_on_with_the_same_bits(model, options, tmp_path):
         answers = [each.predict(x, dt=dt) for each in every]
         if k == 12:  # between an answer and its target
             learner.save(path)
-            every.append(Learner.load(path, backend=model.backend))
+            every += Learner.load(path, backend=model.backend), copy.deepcopy(learner)
             np.testing.assert_array_equal(every[1].state, learner.state)
         if k >= delay:
             answers += [each.learn(steps[k - delay][2], ago=delay) for each in every]
         for answer in answers:
             assert answer.shape == target.shape
-    learner, other = every
+    for other in every[1:]:
+        check_same(learner, other)
+    assert (learner.weights != learner.deployed).any()
+    assert every[1].network().notes == {"mine": [1, 2.5]}
+
+
+def check_same(learner, other):
     np.testing.assert_array_equal(other.weights, learner.weights)
     np.testing.assert_array_equal(other.state, learner.state)
     np.testing.assert_array_equal(other.log.rows, learner.log.rows)
     assert other.log.events == learner.log.events and repr(other.rule) == repr(learner.rule)
     assert other.method == learner.method and other.clip_norm == learner.clip_norm
-    assert (learner.weights != learner.deployed).any()
-    assert other.network().notes == {"mine": [1, 2.5]}
 
 
 def test_streams_with_weights_of_their_own_are_single_ones(model):
@@ -249,6 +270,21 @@ def test_three_networks_are_compared_each_with_its_own_state(model):
     assert answered == {"learnt", "last good", "deployed"}
 
 
+def test_what_becomes_good_goes_on_from_where_it_is(model):
+    """The state of the last good network is that of the learnt one when its weights are taken."""
+    learner, taken = Learner(model, SGD(0.01), guard=Guard(1.5, horizon=2)), 0
+    own = learner._part._learnings[0]
+    for x, dt, target in stream(40, seed=2):
+        learner.predict(x, dt=dt)
+        before = own.watched.good[0]
+        learner.learn(target)
+        if own.watched.good[0] is not before:
+            taken += 1
+            np.testing.assert_array_equal(own.good.theta, learner.weights)
+            np.testing.assert_array_equal(own.good_state[0], learner.state)
+    assert taken > 0
+
+
 def test_what_does_not_recover_begins_anew_where_the_last_good_network_is(model):
     """The rate is far too large, so that the learnt weights soon let everything overflow."""
     learner, begun = Learner(model, SGD(0.3), guard=Guard(1.0, horizon=5)), 0
@@ -283,6 +319,8 @@ def test_a_batch_is_learnt_whole_or_not_at_all(model):
     with pytest.raises(FloatingPointError, match="nothing was learnt"):
         learner.learn([[1.0, 1.0], [1e18, 1.0]])
     np.testing.assert_array_equal(learner.weights, before)
+    for k in range(2):
+        np.testing.assert_array_equal(learner.network(k).theta, model.theta)
     assert learner.log.steps == 0
 
 
@@ -305,6 +343,38 @@ def test_weights_that_let_a_state_overflow(guard):
         np.testing.assert_array_equal(learner.weights, model.theta)
 
 
+@pytest.mark.parametrize("guard", [None, Guard(horizon=5)], ids=["alone", "guarded"])
+def test_weights_for_which_steps_are_too_long(guard):
+    """Of an explicit solver: as where a state overflows."""
+    model = Model(LTC(FullyConnected(3, 1), solver="euler"), input_dim=1, seed=0)
+    learner = Learner(model, SGD(0.01), guard=guard)
+    learner.predict([1.0])
+    own, before = learner._part._learnings[0], learner.state
+    own.model.params["cm"] = -12.0
+    own._prepare()
+    if guard is None:
+        with pytest.raises(ValueError, match="euler"):
+            learner.predict([1.0])
+        np.testing.assert_array_equal(learner.state, before)
+    else:
+        assert np.isfinite(learner.predict([1.0])).all()
+        assert learner.log.events == [(0, "begun anew")]
+
+
+def test_a_loss_of_your_own(model):
+    def mine(y, target):
+        return float(np.mean((y - target) ** 2)), 2 * (y - target) / y.size
+
+    learner, other = Learner(model, Adam(0.01), loss=mine), Learner(model, Adam(0.01))
+    for x, dt, target in stream(5):
+        for each in (learner, other):
+            each.predict(x, dt=dt)
+            each.learn(target)
+    np.testing.assert_allclose(learner.weights, other.weights, rtol=1e-5)
+    with pytest.raises(TypeError, match="`loss` must be one of mse, .* to be saved"):
+        learner.save("not_written.npz")
+
+
 def test_sensitivities_that_overflow_begin_anew(model):
     learner = Learner(model, SGD(0.01))
     learner.predict([1.0, 2.0])
@@ -315,6 +385,28 @@ def test_sensitivities_that_overflow_begin_anew(model):
     learner.learn([1.0, 2.0])
     assert learner.log.events == [(0, "sensitivities begun anew")]
     assert (learner.weights != model.theta).any() and (learner.state != state).any()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rule", [NLMS(), Adam(1e-3)], ids=["readout", "network"])
+def test_memory_does_not_grow_with_the_steps(rule):
+    """After the log has its largest size, thousands of steps leave nothing behind."""
+    learner = Learner(Model(LSTM(2), Dense(1), input_dim=1, seed=0), rule, guard=Guard(distance=0.01), delay=3)
+
+    def run(steps):
+        for k in range(steps):
+            learner.predict([np.sin(0.1 * k)])
+            learner.learn([1.0], ago=min(3, len(learner._answers) - 1))
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        run(3000)
+        before, after = run(100), run(4000)
+    finally:
+        tracemalloc.stop()
+    assert after - before < 20_000  # a number kept of each step would be 4,000 times 32 bytes
 
 
 def test_of_other_models(backend):
@@ -339,6 +431,7 @@ def test_what_it_takes(model):
         ({"rule": Adam(), "pull": -1.0}, ValueError, "`pull` must be"),
         ({"rule": Adam(), "clip_norm": 0.0}, ValueError, "`clip_norm` must be"),
         ({"rule": Adam(), "loss": "binary_cross_entropy"}, ValueError, "needs a model of logits"),
+        ({"rule": Adam(PerEpoch(lambda epoch: 0.1))}, ValueError, "`optimizer.epoch` must be set"),
     ):
         with pytest.raises(error, match=message):
             Learner(model, **options)
@@ -348,8 +441,6 @@ def test_what_it_takes(model):
     learner.learn([1.0, 2.0])
     assert optimizer.t == 0 and learner.method == Exact()
     assert isinstance(Learner(model, "adam").rule, Adam)
-    from ltc_np.online import NLMS
-
     readout = Model(LTC(AutoNCP(6, 3)), Dense(2), input_dim=2, seed=0)
     for options, name in (({"method": Exact()}, "method"), ({"pull": 0.1}, "pull"), ({"loss": "mae"}, "loss")):
         with pytest.raises(ValueError, match=f"`{name}` is for an optimiser such as Adam"):

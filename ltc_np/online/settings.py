@@ -1,4 +1,4 @@
-"""What files hold of a learner: its arrays, and its settings as plain data."""
+"""The settings of a learner as plain data, for files."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from .. import losses, optim
-from ..base import checks
-from ..base.types import Array, LibraryLoss
+from ..base.types import LibraryLoss
 from ..losses.registry import option_of
-from ..optim import Optimizer
+from ..optim import Clip, Optimizer
 from ..optim.schedules import CosineDecay, ExponentialDecay, PiecewiseConstant, Schedule, WarmUp
+from .guard import Guard
 from .lms import LMS, NLMS
-from .methods import METHODS, Method
+from .methods import METHODS
 from .rls import RLS
 from .rule import Rule
 
@@ -24,19 +22,6 @@ RULES = {kind.__name__: kind for kind in _KINDS}
 SCHEDULES: dict[str, type[Schedule]] = {
     kind.__name__: kind for kind in (PiecewiseConstant, ExponentialDecay, CosineDecay, WarmUp)
 }
-
-
-def copied(held: Any, like: Array) -> Array:
-    """An array of a file, which must have the form of another one."""
-    if not isinstance(held, np.ndarray) or held.shape != like.shape or held.dtype != like.dtype:
-        got = checks.describe(held)
-        raise ValueError(f"an array must be {like.dtype} of shape {like.shape}, got {got}")
-    return held.copy()
-
-
-def rule_form(rule: Rule | Optimizer) -> list[Any]:
-    """The name of a rule or an optimiser, and its arguments."""
-    return _form("rule", rule, RULES)
 
 
 def _form(name: str, value: Any, known: Mapping[str, type[Any]]) -> list[Any]:
@@ -57,40 +42,51 @@ def _plain(name: str, value: Any) -> Any:
 
 def _value(form: Any) -> Any:
     """Inverse of `_plain`."""
-    return made(form["schedule"], SCHEDULES) if isinstance(form, dict) else form
+    return _made(form["schedule"], SCHEDULES) if isinstance(form, dict) else form
 
 
-def made(form: Any, known: Mapping[str, type[Any]]) -> Any:
+def _made(form: Any, known: Mapping[str, type[Any]]) -> Any:
     """Inverse of `_form`."""
     name, arguments = form
     return known[name](**{key: _value(one) for key, one in arguments.items()})
 
 
-def rule_of(form: Any) -> Rule | Optimizer:
-    """Inverse of `rule_form`."""
-    return made(form, RULES)
+def settings_form(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a learner as plain data."""
+    method, clip, guard = (settings[name] for name in ("method", "clip_norm", "guard"))
+    return {
+        **settings,
+        "rule": _form("rule", settings["rule"], RULES),
+        "method": None if method is None else _form("method", method, METHODS),
+        "loss": _loss_form(settings["loss"]),
+        "clip_norm": None if clip is None else clip.config(),
+        "guard": None if guard is None else guard.config(),
+    }
 
 
-def method_form(method: Method | None) -> list[Any] | None:
-    """The name of a method, and its arguments."""
-    return None if method is None else _form("method", method, METHODS)
+def settings_of(form: Mapping[str, Any]) -> dict[str, Any]:
+    """Inverse of `settings_form`."""
+    method, clip, guard = (form[name] for name in ("method", "clip_norm", "guard"))
+    return {
+        **form,
+        "rule": _made(form["rule"], RULES),
+        "method": None if method is None else _made(method, METHODS),
+        "loss": _loss_of(form["loss"]),
+        "clip_norm": None if clip is None else Clip(**clip),
+        "guard": None if guard is None else Guard(**guard),
+    }
 
 
-def method_of(form: Any) -> Method | None:
-    """Inverse of `method_form`."""
-    return None if form is None else made(form, METHODS)
-
-
-def loss_form(loss: LibraryLoss) -> list[Any]:
+def _loss_form(loss: LibraryLoss) -> tuple[str, dict[str, Any]]:
     """The name of a loss, and its option."""
     name = losses.name_of(loss)
     if name is None:
         raise TypeError(f"`loss` must be one of {', '.join(losses.LOSSES)} to be saved, got {loss!r}")
-    return [name, option_of(loss)]
+    return name, option_of(loss)
 
 
-def loss_of(form: Any) -> LibraryLoss:
-    """Inverse of `loss_form`."""
+def _loss_of(form: Any) -> LibraryLoss:
+    """Inverse of `_loss_form`."""
     name, option = form
     loss = losses.get(name)
     return partial(loss, **option) if option else loss
