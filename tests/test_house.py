@@ -68,6 +68,12 @@ TESTED_THROUGH = {
         "tests/export/fixed/test_write.py writes folders and runs the command": """
             export.fixed.write
         """,
+        "tests/export/test_learning.py and tests/export/fixed/test_readout.py run what they write": """
+            export.c.learning export.c.rules export.fixed.c_rule
+        """,
+        "tests/online/test_learner.py makes learners of models of all kinds": """
+            online.readout
+        """,
         "tests/export/fixed/test_quantise.py quantises every layer": """
             export.fixed.c_text export.fixed.quantised export.fixed.report
         """,
@@ -86,6 +92,12 @@ TESTED_THROUGH = {
         """,
         "tests/sklearn/test_forecaster.py calls `LiquidForecaster`, which is made of them": """
             sklearn.ahead
+        """,
+        "tests/online/test_learner.py and test_gradients.py go through them by `Learner`": """
+            online.gradients online.learning online.part online.readouts online.settings online.targets
+        """,
+        "tests/online/test_synaptic.py follows layers with them": """
+            kernels.cpu.synaptic_traces kernels.numpy.synaptic_traces online.traces
         """,
         "tests/aeon and tests/sktime make classes by it": """
             sklearn.wrapped

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..base.command_line import DONE, Parser, report, run
 from ..base.visible import visible
 from ..model import Model, load
+from ..online import NLMS, RLS
 from . import c, fixed, onnx, web
 from .c import Export
 from .fixed.calibration import read
@@ -49,6 +50,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--dt", type=float, metavar="T", help="C for one elapsed time of every step, if it never changes"
     )
     any_c.add_argument("--unroll", action="store_true", help="C with a line for each synapse and weight, not tables")
+    any_c.add_argument("--learn", choices=RULES, help="C that goes on learning: its last layer, a Dense, by this rule")
+    any_c.add_argument("--rate", type=float, metavar="R", help="of --learn nlms, below 2; default: 0.1")
+    any_c.add_argument("--forgetting", type=float, metavar="F", help="of --learn rls, at most 1; default: 0.999")
     real = parser.add_argument_group("C in float and double")
     real.add_argument("--double", action="store_true", help="numbers are double; default: float")
     real.add_argument("--no-libm", action="store_true", help="without math.h: its functions are written into the file")
@@ -86,6 +90,9 @@ def _check(args: argparse.Namespace, kind: _Kind) -> None:
         if given and name not in ("model", "target", *kind.options):
             options = ", ".join(map(_option, kind.options))
             raise ValueError(f"{_option(name)} has no effect on {kind.title}, which has the options {options}")
+    for name, rule in OF_RULES.items():
+        if vars(args)[name] is not None and args.learn != rule:
+            raise ValueError(f"{_option(name)} has an effect on --learn {rule} only")
     if args.fixed and not args.calibration:
         raise ValueError("--fixed needs --calibration FILE, sequences like those that the model will see")
 
@@ -98,6 +105,14 @@ def _name(args: argparse.Namespace) -> str:
     return "model" if args.name is None else args.name
 
 
+def _rule(args: argparse.Namespace) -> Any:
+    """The rule of --learn, or None; a rule of `ltc_np.online` says what is wrong with its numbers."""
+    if args.learn is None:
+        return None
+    names = [name for name, rule in OF_RULES.items() if rule == args.learn]
+    return RULES[args.learn](**{name: vars(args)[name] for name in names if vars(args)[name] is not None})
+
+
 def _real(model: Model, args: argparse.Namespace) -> str:
     export = c.write(
         model,
@@ -107,6 +122,7 @@ def _real(model: Model, args: argparse.Namespace) -> str:
         libm=not args.no_libm,
         unroll=args.unroll,
         dt=args.dt,
+        learn=_rule(args),
     )
     return _about(export)
 
@@ -118,14 +134,16 @@ def _fixed(model: Model, args: argparse.Namespace) -> str:
         every_dt=args.dt,
         headroom=fixed.HEADROOM if args.headroom is None else args.headroom,
         weights="int16" if args.int16 else "int32",
+        learn=_rule(args),
     )
     export = fixed.write(found, args.target, _name(args), unroll=args.unroll)
     return f"{found.report}\n{_about(export)}"
 
 
 def _about(export: Export) -> str:
+    readout = f"{export.readout_bytes} of the readout, " if export.readout_bytes else ""
     return (
-        f"{visible(export.folder)}: {export.table_bytes} bytes of tables, {export.state_bytes} of state, "
+        f"{visible(export.folder)}: {export.table_bytes} bytes of tables, {export.state_bytes} of state, {readout}"
         f"{export.stack_bytes} on the stack; error {export.error:.1e}"
     )
 
@@ -144,6 +162,10 @@ def _size(path: str) -> str:
     return f"{visible(path)}: {os.path.getsize(path)} bytes"
 
 
+# Rules by their names, and options of theirs.
+RULES: dict[str, type[NLMS] | type[RLS]] = {"nlms": NLMS, "rls": RLS}
+OF_RULES = {"rate": "nlms", "forgetting": "rls"}
+LEARNING = ("learn", *OF_RULES)
 IN_A_FOLDER = "an export in C is a folder with a .c, a .h and more, and --name says what they are called"
 # Targets that look like files of a kind that is not written here, and what to do instead.
 FILES = {
@@ -158,6 +180,8 @@ FILES = {
 KINDS = {
     ".js": _Kind("a script, FILE.js", ("name",), _script),
     ".onnx": _Kind("a graph, FILE.onnx", ("step",), _graph),
-    "real": _Kind("C in float or double", ("name", "unroll", "double", "no_libm", "dt"), _real),
-    "fixed": _Kind("C in fixed point", ("name", "unroll", "dt", "fixed", "calibration", "headroom", "int16"), _fixed),
+    "real": _Kind("C in float or double", ("name", "unroll", "double", "no_libm", "dt", *LEARNING), _real),
+    "fixed": _Kind(
+        "C in fixed point", ("name", "unroll", "dt", "fixed", "calibration", "headroom", "int16", *LEARNING), _fixed
+    ),
 }

@@ -26,11 +26,14 @@ class Golden(NamedTuple):
         Elapsed times, likewise; None for a model without time or of one elapsed time.
     y : (T, O) array
         The outputs of the model, computed in float64.
+    target : (T, O) array, optional
+        Of an export that learns: the targets from which it does after each step, NaN where there is none.
     """
 
     x: np.ndarray
     dt: np.ndarray | None
     y: np.ndarray
+    target: np.ndarray | None = None
 
     @property
     def scale(self) -> float:

@@ -14,6 +14,7 @@ from ltc_np.export import c, command
 from ltc_np.export.c import folder
 from ltc_np.export.c.names import RESERVED
 from ltc_np.export.identity import identity
+from ltc_np.online import NLMS, RLS
 
 
 @pytest.fixture
@@ -231,6 +232,25 @@ def test_command(model, tmp_path, capsys):
     assert "uint8_t" not in (tmp_path / "a" / "net.c").read_text()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "rule"),
+    [
+        (["nlms"], NLMS()),
+        (["nlms", "--rate", "0.5"], NLMS(0.5)),
+        (["rls"], RLS()),
+        (["rls", "--forgetting", "0.9"], RLS(0.9)),
+    ],
+    ids=str,
+)
+def test_command_that_learns(options, rule, model, tmp_path, capsys):
+    model.save(tmp_path / "model.npz")
+    expected = c.write(model, tmp_path / "expected", learn=rule)
+    assert command.main([str(tmp_path / "model.npz"), str(tmp_path / "a"), "--learn", *options]) == 0
+    assert contents(tmp_path / "a") == contents(expected.folder)
+    assert f"{expected.readout_bytes} of the readout" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -238,6 +258,10 @@ def test_command(model, tmp_path, capsys):
         (["model.npz", "a", "--name", "3"], "`name` must be a C identifier"),
         (["whole.npz", "a"], "`model` must be causal"),
         (["model.npz", "a", "--double", "--no-libm"], "`libm` must be True"),
+        (["model.npz", "a", "--learn", "nlms", "--rate", "2"], "`rate` must be a finite number in (0, 2), got 2.0"),
+        (["model.npz", "a", "--learn", "nlms", "--forgetting", "1"], "--forgetting has an effect on --learn rls only"),
+        (["model.npz", "a", "--rate", "0.1"], "--rate has an effect on --learn nlms only"),
+        (["model.npz", "a.onnx", "--learn", "rls"], "--learn has no effect on a graph, FILE.onnx"),
         (["model.npz", "a", "--step"], "--step has no effect on C in float or double"),
         (["model.npz", "a.c"], "got a.c: an export in C is a folder with a .c, a .h and more"),
         (["model.npz", "a.H"], "got a.H: an export in C is a folder"),
@@ -304,7 +328,7 @@ int main(void)
 @pytest.mark.tools("gcc")
 def test_the_page_s_program_builds_by_the_page_s_command(tmp_path):
     page = (ROOT / "docs" / "export_c.md").read_text(encoding="utf-8")
-    (code,) = re.findall(r"^```c\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    code, _ = re.findall(r"^```c\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     (line,) = re.findall(r"^```sh\n(gcc .*)$", page, re.MULTILINE)
     model = LTCRNN(AutoNCP(9, 1), input_dim=2, seed=0)
     c.write(model, tmp_path / "controller", "controller", measure=False)
@@ -324,10 +348,10 @@ int main() { setup(); loop(); }
 
 
 @pytest.mark.tools("gcc", "g++")
-@pytest.mark.parametrize("dt", [None, 0.1])
-def test_the_sketch_is_a_program(dt, model, tmp_path):
+@pytest.mark.parametrize(("dt", "learn"), [(None, None), (0.1, None), (None, NLMS()), (0.1, RLS())], ids=str)
+def test_the_sketch_is_a_program(dt, learn, model, tmp_path):
     """The header serves C++, and the sketch runs with an Arduino's names."""
-    export = c.write(model, tmp_path / "a", "net", measure=False, dt=dt).folder / "arduino" / "net"
+    export = c.write(model, tmp_path / "a", "net", measure=False, dt=dt, learn=learn).folder / "arduino" / "net"
     (tmp_path / "main.cpp").write_text(ARDUINO.replace("sketch.ino", str(export / "net.ino")))
     compilers.run("gcc", "-std=c99", "-c", export / "net.c", "-o", tmp_path / "net.o")
     flags = ["-std=c++11", "-Wall", "-Wextra", "-Werror", "-pedantic", f"-I{export}"]

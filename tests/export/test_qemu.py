@@ -11,6 +11,7 @@ from support import ROOT, compilers
 
 from ltc_np import GRU, LSTM, LTC, AutoNCP, CfC, Dense, Model
 from ltc_np.export import c, fixed
+from ltc_np.online import NLMS, RLS
 
 pytestmark = pytest.mark.slow
 
@@ -131,11 +132,56 @@ def test_a_test_that_fails_says_so(target, tmp_path):
         emulated(target, program)
 
 
-def measured(target, folder, tmp_path):
-    """(instructions, bytes of stack) of a step."""
-    program = built(target, folder, HERE / "count.c", tmp_path / "count.elf", "-Os")
+def measured(target, folder, tmp_path, *flags):
+    """(instructions, bytes of stack) of a step; with the flag -DLEARN of learning."""
+    program = built(target, folder, HERE / "count.c", tmp_path / "count.elf", "-Os", *flags)
     ticks, stack = map(int, emulated(target, program).split())
     return ticks * target.instructions // 50, stack
+
+
+# ----------------------------------------------------------------------------------------------------- what it learns
+
+
+LEARNING = [LTC(AutoNCP(19, 8)), Dense(2)]
+
+
+def learning(rule, folder, kind="float"):
+    """An export of a network of 19 neurons whose readout learns, in float or, of any other kind, in fixed point."""
+    model, rng = Model(*LEARNING, input_dim=INPUTS, seed=0), np.random.default_rng(0)
+    if kind == "float":
+        return c.write(model, folder, "net", libm=False, learn=rule, measure=False)
+    x, dt = rng.standard_normal((8, 50, INPUTS)), rng.exponential(size=(8, 50))
+    return fixed.write(fixed.quantise(model, x, dt=dt, learn=rule), folder, "net", measure=False)
+
+
+@pytest.mark.parametrize(
+    ("rule", "kind"), [(NLMS(0.5), "float"), (RLS(0.98), "float"), (NLMS(0.5), "fixed")], ids=["NLMS", "RLS", "fixed"]
+)
+def test_it_learns_as_python_does(rule, kind, target, tmp_path):
+    """Its own test learns from 28 targets; answers within 1e-5 of those of the rule in float64, or the same bits."""
+    folder = learning(rule, tmp_path / "c", kind).folder
+    program = built(target, folder, folder / "net_test.c", tmp_path / "test.elf")
+    largest, allowed = map(float, re.findall(r"largest error (\S+), allowed (\S+)", emulated(target, program))[0])
+    assert largest <= (0 if kind == "fixed" else 1e-5) and allowed < 3e-5
+
+
+@pytest.mark.parametrize(
+    ("rule", "kind", "most"),
+    [(NLMS(0.5), "float", 2.0), (NLMS(0.5), "fixed", 2.0), (RLS(0.98), "float", 3.0)],
+    ids=["NLMS", "fixed", "RLS"],
+)
+def test_what_learning_costs(rule, kind, most, target, request, tmp_path):
+    """In instructions, beside a step; the stack is small, too."""
+    folder = learning(rule, tmp_path / "c", kind).folder
+    step, _ = measured(target, folder, tmp_path)
+    learn, stack = measured(target, folder, tmp_path, "-DLEARN")
+    if request.node.callspec.params["target"] == "Cortex-M4F":
+        name = type(rule).__name__ + (", fixed point" if kind == "fixed" else "")
+        printed = re.search(rf"^\| {name} \| ([\d,]+) \| ([\d,]+) \|$", PAGE, re.MULTILINE).groups()
+        np.testing.assert_allclose([int(n.replace(",", "")) for n in printed], [step, learn], rtol=0.15)
+    print(f"{type(rule).__name__} {kind} {request.node.callspec.params['target']}: {learn:,} beside {step:,}, {stack}")
+    assert 0 < learn <= most * step
+    assert stack < 512
 
 
 def flash(target, folder, tmp_path):

@@ -35,20 +35,20 @@ SKETCH = """\
 // large networks have no room.
 @real_numbers#include "@name.h"
 
-static @name_state state;
+static @name_state state;@readout
 static @real x[@NAME_INPUTS];
 static @real y[@NAME_OUTPUTS];
 @before
 void setup() {
   Serial.begin(115200);
-  @name_reset(&state);@begin
+  @name_reset(&state);@deploy@begin
 }
 
 void loop() {
   for (int i = 0; i < @NAME_INPUTS; i++) {
     x[i] = @zero;  // your sensors, in the units that the network was trained with
   }
-@step
+@step@learn
   for (int i = 0; i < @NAME_OUTPUTS; i++) {
     Serial.print(@shown);
     Serial.print(i < @NAME_OUTPUTS - 1 ? '\\t' : '\\n');
@@ -57,11 +57,21 @@ void loop() {
 """
 WITH_TIME = """\
   const unsigned long now = micros();
-  @name_step(&state, x, @elapsed, y);  // seconds, if the network was trained with seconds
+  @name_step(&state@by, x, @elapsed, y);  // seconds, if the network was trained with seconds
   before = now;"""
 
 
-def build_files(name: str, arithmetic: Arithmetic, takes_dt: bool, files: Mapping[str, str]) -> dict[str, str]:
+LEARNS = {
+    "readout": "\nstatic @name_readout readout;",
+    "deploy": "\n  @name_deploy(&readout);",
+    "by": ", &readout",
+    "learn": "\n  // where the target of y is known: @name_learn(&readout, &state, target);",
+}
+
+
+def build_files(
+    name: str, arithmetic: Arithmetic, takes_dt: bool, files: Mapping[str, str], learns: bool
+) -> dict[str, str]:
     """Files by name; ``files`` are the two of the export, which an Arduino sketch wants in its own folder."""
     is_real = arithmetic.c_type in ("float", "double")
     seconds = f"(now - before) * ({arithmetic.c_type if is_real else 'double'})1e-6"
@@ -75,8 +85,9 @@ def build_files(name: str, arithmetic: Arithmetic, takes_dt: bool, files: Mappin
         "shown": arithmetic.to_real(name, "y[i]"),
         "before": "static unsigned long before;\n" if takes_dt else "",
         "begin": "\n  before = micros();" if takes_dt else "",
+        **{place: filled(text, {"name": name}) if learns else "" for place, text in LEARNS.items()},
     }
-    step = filled(WITH_TIME, values) if takes_dt else f"  {name}_step(&state, x, y);"
+    step = filled(WITH_TIME if takes_dt else "  @name_step(&state@by, x, y);", values)
     sketch = filled(SKETCH, values | {"step": step})
     folder = f"arduino/{name}"
     return {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -28,8 +28,8 @@ class Floats:
 
     def __init__(self, c_type: Literal["float", "double"], libm: bool) -> None:
         self.c_type: str = c_type
-        self.dtype = np.dtype({"float": np.float32, "double": np.float64}[c_type])
-        self.used = Functions(c_type, libm)
+        self.dtype: np.dtype[Any] = np.dtype({"float": np.float32, "double": np.float64}[c_type])
+        self.used: Functions = Functions(c_type, libm)
 
     table_bytes = 0
 

@@ -48,7 +48,8 @@ class Functions:
     def __init__(self, c_type: str, libm: bool) -> None:
         if not libm and c_type != "float":
             raise ValueError("`libm` must be True with numbers of type double: functions of its own are in float only")
-        self.c_type, self.libm = c_type, libm
+        self.c_type: str = c_type
+        self.libm: bool = libm
         self._known = (*OF_LIBM, *WITH_LIBM, *(() if libm else freestanding.DEFINITIONS))
         self._called: set[str] = set()
 

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 from ..counts import operations
 from ..program import Program
+from .learning import Learning
 from .sizes import FLAGS, TARGETS, Size
 from .source import Source
 
 
-def report(name: str, program: Program, source: Source, about: str, sizes: Mapping[str, Size]) -> str:
+def report(
+    name: str, program: Program, source: Source, about: str, sizes: Mapping[str, Size], learning: Learning | None
+) -> str:
     """The text."""
     lines = [f"# {name}", "", *about.splitlines(), "", "## Memory", ""]
     lines += [
         f"* Tables of weights and synapses, in flash: {source.table_bytes} bytes.",
         f"* State, one for each sequence that runs: {source.state_bytes} bytes.",
         f"* Temporary numbers of a step, on the stack: {source.stack_bytes} bytes. There is no heap.",
-        "",
     ]
+    found = operations(program)
+    if learning is not None:
+        lines += [
+            f"* The readout, which learns, one for all sequences or one for each: {source.readout_bytes} bytes.",
+            f"* Temporary numbers of learning, on the stack: {source.learn_stack_bytes} bytes.",
+        ]
+        terms = dict.fromkeys(("multiply", "add"), int(learning.W.size))
+        found = dict((Counter(found) + Counter(terms)).most_common())
+    lines.append("")
     if sizes:
         lines += [f"Measured with `{FLAGS}`; routines that the compiler links for its target are not counted.", ""]
         lines += ["| target | flags | flash: code and tables | state | stack |", "|---|---|---|---|---|"]
@@ -27,5 +39,5 @@ def report(name: str, program: Program, source: Source, about: str, sizes: Mappi
             lines.append(f"| {target} | `{flags}` | {size.flash} | {source.state_bytes} | {size.stack} |")
         lines.append("")
     lines += ["## Operations of one step", "", "| operation | number |", "|---|---|"]
-    lines += [f"| {operation} | {number} |" for operation, number in operations(program).items()]
+    lines += [f"| {operation} | {number} |" for operation, number in found.items()]
     return "\n".join(lines) + "\n"

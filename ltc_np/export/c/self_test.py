@@ -12,7 +12,7 @@ from .templates import filled
 
 TEXT = """\
 /* Runs @name over @steps steps and compares its outputs with the model's; returns 0 if all are near enough. */
-#include "@name.h"
+#include "@name.h"@math
 #include <stdio.h>
 
 #define STEPS @steps
@@ -24,22 +24,30 @@ int main(void)
     const double bound = @bound;
     double largest = 0;
     @name_state state;
-    @real y[@NAME_OUTPUTS];
+    @real y[@NAME_OUTPUTS];@deploy
     @name_reset(&state);
     for (int t = 0; t < STEPS; t++) {
-        @name_step(&state, inputs[t]@dt, y);
+        @name_step(&state@by, inputs[t]@dt, y);
         for (int i = 0; i < @NAME_OUTPUTS; i++) {
             const double difference = (double)y[i] - (double)outputs[t][i];
             const double error = difference < 0 ? -difference : difference;
             if (!(error <= largest)) { /* not a number, too */
                 largest = error;
             }
-        }
+        }@learn
     }
     printf("@name: largest error %g, allowed %g\\n", largest, bound);
     return largest <= bound ? 0 : 1;
 }
 """
+DEPLOY = """
+    static @name_readout readout;
+    @name_deploy(&readout);"""
+LEARN = """
+        if (@name_learn(&readout, &state, targets[t]) != 0) {
+            printf("@name: nothing was learnt in step %d\\n", t);
+            return 1;
+        }"""
 
 
 def self_test(name: str, arithmetic: Arithmetic, golden: Golden, bound: float) -> str:
@@ -48,6 +56,8 @@ def self_test(name: str, arithmetic: Arithmetic, golden: Golden, bound: float) -
         _table(arithmetic, "inputs", "x", golden.x, f"[STEPS][{name.upper()}_INPUTS]"),
         _table(arithmetic, "outputs", "y", golden.y, f"[STEPS][{name.upper()}_OUTPUTS]"),
     ]
+    if golden.target is not None:
+        tables.append(_table(arithmetic, "targets", "target", golden.target, f"[STEPS][{name.upper()}_OUTPUTS]"))
     if golden.dt is not None:
         tables.insert(1, _table(arithmetic, "times", "dt", golden.dt, "[STEPS]"))
     values = {
@@ -58,6 +68,12 @@ def self_test(name: str, arithmetic: Arithmetic, golden: Golden, bound: float) -
         "bound": f"{bound:.9g}",
         "dt": "" if golden.dt is None else ", times[t]",
         "tables": "\n".join(tables),
+        "by": "" if golden.target is None else ", &readout",
+    }
+    values |= {
+        "deploy": "" if golden.target is None else filled(DEPLOY, values),
+        "math": "" if golden.target is None or not np.isnan(golden.target).any() else "\n#include <math.h>",
+        "learn": "" if golden.target is None else filled(LEARN, values),
     }
     return filled(TEXT, values)
 
@@ -65,8 +81,16 @@ def self_test(name: str, arithmetic: Arithmetic, golden: Golden, bound: float) -
 def _table(arithmetic: Arithmetic, table: str, variable: str, values: np.ndarray, shape: str) -> str:
     """``values`` as those of a variable, one row a step."""
     rows = values if values.ndim == 2 else values[None]
-    texts = [", ".join(arithmetic.literals(variable, row)[1]) for row in rows]
+    texts = [", ".join(_elements(arithmetic, variable, row)) for row in rows]
     if values.ndim == 2:
         texts = [f"{{{text}}}," for text in texts]
     body = "\n".join(textwrap.fill(text, 100, initial_indent="    ", subsequent_indent="     ") for text in texts)
     return f"static const {arithmetic.c_type} {table}{shape} = {{\n{body}\n}};\n"
+
+
+def _elements(arithmetic: Arithmetic, variable: str, row: np.ndarray) -> list[str]:
+    """Numbers of C; NAN, which math.h defines, for a target that is missing."""
+    missing = np.isnan(row)
+    texts = arithmetic.literals(variable, np.where(missing, 0, row))[1]
+    nan = f"({arithmetic.c_type})NAN"
+    return [nan if none else text for none, text in zip(missing, texts, strict=True)]

@@ -27,7 +27,7 @@ class Size(NamedTuple):
     flash : int
         Code and tables.
     stack : int
-        The frames of NAME_step and of what it calls in its own file, all at once.
+        The frames of NAME_step and of what it calls in its own file, all at once; or of NAME_learn, if those are more.
     """
 
     flash: int
@@ -53,5 +53,9 @@ def _measured(name: str, folder: str, compiler: str, flags: str) -> Size:
     report = subprocess.run([tool, "object.o"], cwd=folder, check=True, capture_output=True, text=True).stdout
     text, data, _ = map(int, report.splitlines()[1].split()[:3])
     usage = pathlib.Path(folder, "object.su").read_text(encoding="utf-8")
-    frames = re.findall(r":(\w+)\t(\d+)\t", usage)
-    return Size(text + data, sum(int(size) for function, size in frames if function != f"{name}_reset"))
+    frames = {function: int(size) for function, size in re.findall(r":(\w+)\t(\d+)\t", usage)}
+    step, learn = (
+        sum(size for function, size in frames.items() if not re.fullmatch(f"{name}_({others})", function))
+        for others in ("reset|deploy|learn", r"reset|deploy|step|\d+_\w+")
+    )
+    return Size(text + data, max(step, learn) if f"{name}_learn" in frames else step)

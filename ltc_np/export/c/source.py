@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from ..program import Program
 from .arithmetic import Arithmetic
+from .learning import NOTHING, Learning, parts
 from .lines import Lines
 from .tables import BYTES
 from .templates import filled
@@ -27,22 +28,22 @@ HEADER = """\
 #define @NAME_OUTPUTS @outputs
 #define @NAME_STATES @states
 #define @NAME_TAKES_DT @takes_dt
-@interface
+@features@interface
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 /* What the network remembers, one of these for each sequence that runs. */
 typedef struct {
-    @real values[@room];
+    @real values[@room];@kept_features
 } @name_state;
-
+@readout
 /* Begin a sequence. */
 void @name_reset(@name_state *state);
 
 /* One step: reads @NAME_INPUTS numbers at x, writes @NAME_OUTPUTS numbers at y; x and y are different arrays.@time
-void @name_step(@name_state *state, const @real *x@dt, @real *y);
-
+void @name_step(@name_state *state@by, const @real *x@dt, @real *y);
+@learn
 #ifdef __cplusplus
 }
 #endif
@@ -58,16 +59,17 @@ SOURCE = """\
 @tables
 @functions
 @stages
+@learning
 void @name_reset(@name_state *state)
 {
 @reset
 }
 
-void @name_step(@name_state *state, const @real *x@dt, @real *y)
+void @name_step(@name_state *state@by, const @real *x@dt, @real *y)
 {
 @step
 }
-"""
+@deploy"""
 
 
 class Source(NamedTuple):
@@ -79,7 +81,9 @@ class Source(NamedTuple):
     table_bytes : int
         Of all tables.
     state_bytes, stack_bytes : int
-        Of the state, and of the temporary variables.
+        Of the state, and of the temporary variables of a step.
+    readout_bytes, learn_stack_bytes : int
+        Of a readout that learns, and of the temporary variables of learning; 0 where nothing learns.
     """
 
     header: str
@@ -87,9 +91,13 @@ class Source(NamedTuple):
     table_bytes: int
     state_bytes: int
     stack_bytes: int
+    readout_bytes: int
+    learn_stack_bytes: int
 
 
-def source(program: Program, name: str, arithmetic: Arithmetic, unroll: bool, about: str) -> Source:
+def source(
+    program: Program, name: str, arithmetic: Arithmetic, unroll: bool, about: str, learning: Learning | None = None
+) -> Source:
     """Write a program in C.
 
     Parameters
@@ -101,8 +109,11 @@ def source(program: Program, name: str, arithmetic: Arithmetic, unroll: bool, ab
     unroll : bool
     about : str
         What the head of the header says.
+    learning : Learning, optional
+        Of a readout, whose features are the outputs of the program.
     """
-    writer = Writer(program, name, arithmetic, unroll)
+    writer = Writer(program, name, arithmetic, unroll, "y" if learning is None else "state->features")
+    learns = NOTHING if learning is None else parts(learning, name, arithmetic.c_type, writer)
     reset = _reset(program, writer)  # before the text of the tables is read, since it may add one
     room = max(program.state_size, 1)  # C has no arrays of no elements
     values: dict[str, object] = {
@@ -111,7 +122,7 @@ def source(program: Program, name: str, arithmetic: Arithmetic, unroll: bool, ab
         "about": _wrapped(about),
         "real": arithmetic.c_type,
         "inputs": program.input_size,
-        "outputs": program.output_size,
+        "outputs": program.output_size if learning is None else learning.outputs,
         "states": program.state_size,
         "room": room,
         "takes_dt": int(program.takes_dt),
@@ -120,15 +131,17 @@ def source(program: Program, name: str, arithmetic: Arithmetic, unroll: bool, ab
         "tables": writer.tables.text,
         "functions": arithmetic.functions(name),
         "stages": writer.functions,
-        "reset": reset,
-        "step": _step(program, writer),
+        "reset": reset + learns.reset,
+        "step": _step(program, writer, learns.step),
+        **learns.text,
     }
     shown = {"includes": _includes(arithmetic.header_includes()), "interface": arithmetic.interface(name)}
     header = filled(HEADER, values | shown)
     includes = (*arithmetic.includes(), *(["<stdint.h>"] if writer.tables.needs_stdint else []))
     text = filled(SOURCE, values | {"includes": _includes(includes)})
-    state, stack = (count * BYTES[arithmetic.c_type] for count in (room, writer.scratch))
-    return Source(_tidy(header), _tidy(text), writer.tables.size, state, stack)
+    counts = room + learns.features, writer.scratch, learns.readout, learns.scratch
+    sizes = (count * BYTES[arithmetic.c_type] for count in counts)
+    return Source(_tidy(header), _tidy(text), writer.tables.size, *sizes)
 
 
 def _wrapped(about: str) -> str:
@@ -160,14 +173,14 @@ def _reset(program: Program, writer: Writer) -> str:
     return lines.text.rstrip()
 
 
-def _step(program: Program, writer: Writer) -> str:
-    """The statements of NAME_step."""
-    lines, calls = Lines(), " ".join(writer.calls)
+def _step(program: Program, writer: Writer, then: Sequence[str]) -> str:
+    """The statements of NAME_step, with those behind the program's."""
+    lines, calls = Lines(), " ".join([*writer.calls, *then])
     if writer.scratch:
         lines.add(f"{writer.arithmetic.c_type} t[{writer.scratch}];")
         lines.add("")
     for parameter in ("state", "x", "dt", "y"):
         if not re.search(rf"\b{parameter}\b", calls) and (parameter != "dt" or program.takes_dt):
             lines.add(f"(void){parameter};")
-    lines.add(*writer.calls)
+    lines.add(*writer.calls, *then)
     return lines.text.rstrip()

@@ -4,30 +4,38 @@ from __future__ import annotations
 
 import pathlib
 import textwrap
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
 from ...base import checks
 from ...base.types import ArrayLike, Numbers, PathLike
 from ...model import Model
+from ...online import NLMS, RLS, Rule
 from ..agreement import proved
 from ..golden import Golden, golden
 from ..identity import identity
+from ..learning import Readout, targets_for
 from ..program import Program
 from ..run import Machine
 from . import folder
 from .arithmetic import Arithmetic
 from .build_files import build_files
 from .floats import Floats
+from .learning import Learning
 from .names import identifier
 from .prepare import prepared
 from .report import report
+from .rules import learning as learning_of
 from .self_test import self_test
 from .sizes import measured
 from .source import Source, source
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 C_TYPES: dict[str, Literal["float", "double"]] = {"float32": "float", "float64": "double"}
+NUMBERS: dict[str, type] = {"float32": np.float32, "float64": np.float64}
 # How far outputs may be from the model's, in units of their largest: besides four times what rounding to the same type
 # changes in NumPy, whose order of sums is another.
 ALLOWED = {"float32": 1e-5, "float64": 1e-12}
@@ -48,7 +56,9 @@ class Export(NamedTuple):
         Of the state, which the caller keeps, and of the temporary variables of a step.
     error : float
         The largest difference between the outputs in arithmetic of this type, by NumPy, and the model's in float64, on
-        the golden vectors.
+        the golden vectors; of an export that learns, while it does.
+    readout_bytes, learn_stack_bytes : int
+        Of a readout that learns, which the caller keeps, and of the temporary variables of learning; else 0.
     """
 
     folder: pathlib.Path
@@ -56,6 +66,14 @@ class Export(NamedTuple):
     state_bytes: int
     stack_bytes: int
     error: float
+    readout_bytes: int
+    learn_stack_bytes: int
+
+    @classmethod
+    def of(cls, folder: pathlib.Path, text: Source, error: float) -> Self:
+        """What is known of the text, with the folder and the error."""
+        sizes = text.table_bytes, text.state_bytes, text.stack_bytes
+        return cls(folder, *sizes, error, text.readout_bytes, text.learn_stack_bytes)
 
 
 def write(
@@ -69,9 +87,10 @@ def write(
     dt: float | None = None,
     x: ArrayLike | None = None,
     x_dt: ArrayLike | None = None,
+    learn: NLMS | RLS | None = None,
     measure: bool = True,
 ) -> Export:
-    """Write one time step of a model as C99 to a folder.
+    """Write one time step of a model as C99 to a folder, and, with a rule, how its readout learns.
 
     Parameters
     ----------
@@ -93,6 +112,9 @@ def write(
         Inputs of the golden vectors; default: standard normal numbers.
     x_dt : (T,) array_like, optional
         Their elapsed times; default: uniform from 0 to 1, or to what an explicit solver takes, every eighth 0.
+    learn : NLMS or RLS, optional
+        A rule of `ltc_np.online` for the readout, the last Dense of the model: there is NAME_learn then, which does
+        what `Learner.learn` does.
     measure : bool
         Whether cross compilers, if some are installed, say in report.md how large the code is.
 
@@ -110,14 +132,21 @@ def write(
     arithmetic = Floats(C_TYPES[checks.one_of("dtype", dtype, C_TYPES)], checks.boolean("libm", libm))
     name, target = identifier(name), folder.check(directory)
     unroll, measure = checks.boolean("unroll", unroll), checks.boolean("measure", measure)
-    program = proved(model, dt, prepared)
-    vectors = golden(model, program, dt, x, x_dt)
-    outputs = {kind: _outputs(program, vectors, np.dtype(kind)) for kind in ALLOWED}
+    readout = None if learn is None else Readout.of(model, learn)
+    body = model if readout is None else readout.body
+    program = proved(body, dt, prepared)
+    vectors = golden(body, program, dt, x, x_dt)
+    outputs = {kind: _outputs(program, vectors, number) for kind, number in NUMBERS.items()}
+    learning = None
+    if readout is not None:
+        learning, wanted = learning_of(readout, arithmetic, name), targets_for(readout.deployed(vectors.y))
+        outputs = {kind: readout.answers(outputs[kind], wanted, number) for kind, number in NUMBERS.items()}
+        vectors = vectors._replace(y=readout.answers(vectors.y, wanted, np.float64), target=wanted)
     error = _largest(outputs[dtype], vectors.y)
-    about = _about(model, arithmetic.described, vectors, error)
+    about = _about(model, arithmetic.described + learns(learn), vectors, error)
     allowed = ALLOWED[dtype] * vectors.scale + 4 * FINER[dtype] * _rounding(**outputs)
-    text = write_files(target, name, program, arithmetic, vectors, allowed, about, unroll, measure)
-    return Export(target, text.table_bytes, text.state_bytes, text.stack_bytes, error)
+    text = write_files(target, name, program, arithmetic, vectors, allowed, about, unroll, measure, learning)
+    return Export.of(target, text, error)
 
 
 def write_files(
@@ -130,6 +159,7 @@ def write_files(
     about: str,
     unroll: bool,
     measure: bool,
+    learning: Learning | None,
 ) -> Source:
     """Write a folder that was checked, and tell what is in it; the other arguments are checked, too.
 
@@ -142,22 +172,22 @@ def write_files(
     about : str
         What the head of the files says.
     """
-    text = source(program, name, arithmetic, unroll, about)
+    text = source(program, name, arithmetic, unroll, about, learning)
     text = text._replace(table_bytes=text.table_bytes + arithmetic.table_bytes)
     files = {f"{name}.h": text.header, f"{name}.c": text.source}
     sizes = measured(name, files) if measure else {}
     others = {
         f"{name}_test.c": self_test(name, arithmetic, vectors, allowed),
-        "report.md": report(name, program, text, about, sizes),
-        **build_files(name, arithmetic, program.takes_dt, files),
+        "report.md": report(name, program, text, about, sizes, learning),
+        **build_files(name, arithmetic, program.takes_dt, files, learning is not None),
     }
     folder.write(target, files | others)
     return text
 
 
-def _outputs(program: Program, vectors: Golden, dtype: np.dtype) -> Numbers:
+def _outputs(program: Program, vectors: Golden, dtype: type) -> Numbers:
     """Those of the golden vectors' inputs (T, O) by arithmetic in ``dtype``."""
-    machine = Machine(program, 1, dtype.type)
+    machine = Machine(program, 1, dtype)
     times = np.ones(len(vectors.x)) if vectors.dt is None else vectors.dt
     with np.errstate(over="ignore", invalid="ignore"):  # numbers that are too large are refused where they are written
         outputs = [machine.step(x[None], dt)[0] for x, dt in zip(vectors.x, times, strict=True)]
@@ -184,6 +214,11 @@ def origin(model: Model) -> str:
         f"Written by ltc_np {known['ltc_np']} from a model of {layers},\n"
         f"whose layers and parameters have the SHA-256 {known['sha256']}.\n"
     )
+
+
+def learns(rule: Rule | None) -> str:
+    """What the head of the files says about learning, behind a sentence."""
+    return "" if rule is None else f" The readout learns by {rule!r}, in the test beside it too."
 
 
 def _about(model: Model, numbers: str, vectors: Golden, error: float) -> str:

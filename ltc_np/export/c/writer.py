@@ -17,7 +17,7 @@ from .tables import Tables
 
 # The variables of a `Program` that a caller of NAME_step hands over: as parameters, in this order, and as arguments.
 PARAMETERS = {"state": "@real *state", "x": "const @real *x", "dt": "@real dt", "y": "@real *y"}
-ARGUMENTS = {"state": "state->values", "x": "x", "dt": "dt", "y": "y", "t": "t"}
+ARGUMENTS = {"state": "state->values", "x": "x", "dt": "dt", "t": "t"}
 
 
 class Writer:
@@ -32,6 +32,8 @@ class Writer:
     arithmetic : Arithmetic
     unroll : bool
         Whether each synapse and each weight of a matrix is a line of its own, without tables.
+    y : str
+        Where NAME_step wants the outputs.
 
     Attributes
     ----------
@@ -44,8 +46,9 @@ class Writer:
         What NAME_step does.
     """
 
-    def __init__(self, program: Program, name: str, arithmetic: Arithmetic, unroll: bool) -> None:
+    def __init__(self, program: Program, name: str, arithmetic: Arithmetic, unroll: bool, y: str = "y") -> None:
         self.program, self.name, self.arithmetic, self.unroll = program, name, arithmetic, unroll
+        self._arguments = ARGUMENTS | {"y": y}
         self.tables = Tables(name)
         stages = [grouped(stage.statements) for stage in program.stages]
         self._locals = local_variables(program, stages)
@@ -94,7 +97,7 @@ class Writer:
         if own:
             names, parameters = [*names, "t"], [*parameters, f"{c_type} *t"]
         function = f"{self.name}_{number}_{part_of_name(stage.rpartition('.')[2])}"
-        self.calls.append(f"{function}({', '.join(ARGUMENTS[name] for name in names)});")
+        self.calls.append(f"{function}({', '.join(self._arguments[name] for name in names)});")
         pointers = Lines()
         for name in own:
             pointers.add(f"{c_type} *const {name} = {_sum('t', self._offsets[name])}; /* {self._sizes[name]} */")

@@ -23,7 +23,7 @@ CALLED = {"divide", "sqrt", "sigmoid", "tanh", "normal_cdf", "exp", "relaxed", "
 
 INTERFACE = """\
 
-/* An integer at x stands for itself times 2**-@NAME_X_PLACES; dt and y likewise. */
+/* An integer at x stands for itself times 2**-@NAME_X_PLACES; the others likewise. */
 @places
 
 #ifdef @NAME_REAL
@@ -47,6 +47,15 @@ static inline double @name_y_to_real(int32_t y)
     return (double)y * @factor;
 }
 """
+TARGET_FROM_REAL = """
+/* What is no number becomes INT32_MIN: a target that is not known. */
+static inline int32_t @name_target_from_real(double v)
+{
+    const int32_t whole = @name_nearest(v * @factor);
+    return v == v && whole < -INT32_MAX ? -INT32_MAX : whole;
+}
+"""
+CONVERSIONS = {"x": FROM_REAL, "dt": FROM_REAL, "y": TO_REAL, "target": TARGET_FROM_REAL}
 
 
 class Fixed:
@@ -57,7 +66,7 @@ class Fixed:
     name : str
         What all names begin with.
     places : dict
-        Binary places of those of "x", "dt" and "y" that there are.
+        Binary places of those of "x", "dt", "y" and "target" that there are.
     """
 
     c_type = "int32_t"
@@ -87,30 +96,30 @@ class Fixed:
         a, *others = (self.value(argument, i, scope) for argument in expr.arguments)
         n = expr.constants
         if expr.operation in CALLED:
-            return self._call(expr.operation, a, *others, *map(str, n))
+            return self.call(expr.operation, a, *others, *map(str, n))
         wide = f"(int64_t){a}"
         if expr.operation == "rescale":
-            text = self._rescaled(a, n[0])
+            text = self.rescaled(a, n[0])
         elif expr.operation in SIGNS:
-            left, right = self._rescaled(a, n[0]), self._rescaled(others[0], n[1])
-            text = self._rescaled(f"(int64_t){left} {SIGNS[expr.operation]} {right}", n[2])
+            left, right = self.rescaled(a, n[0]), self.rescaled(others[0], n[1])
+            text = self.rescaled(f"(int64_t){left} {SIGNS[expr.operation]} {right}", n[2])
         elif expr.operation == "multiply":
-            text = self._rescaled(f"{wide} * {others[0]}", n[0])
+            text = self.rescaled(f"{wide} * {others[0]}", n[0])
         elif expr.operation == "negative":
-            text = self._rescaled(f"-{wide}", n[0])
+            text = self.rescaled(f"-{wide}", n[0])
         elif expr.operation == "absolute":
-            text = self._rescaled(f"{a} < 0 ? -{wide} : {a}", n[0])
+            text = self.rescaled(f"{a} < 0 ? -{wide} : {a}", n[0])
         elif expr.operation in COMPARED:
-            left, right = self._rescaled(a, n[0]), self._rescaled(others[0], n[1])
+            left, right = self.rescaled(a, n[0]), self.rescaled(others[0], n[1])
             text = f"{left} {COMPARED[expr.operation]} {right} ? {left} : {right}"
         else:
             checks.must_know(__name__, "operation", expr.operation, ("select",))
-            text = f"{a} > 0 ? {self._rescaled(others[0], n[0])} : {self._rescaled(others[1], n[1])}"
-        return self._call("saturated", text)
+            text = f"{a} > 0 ? {self.rescaled(others[0], n[0])} : {self.rescaled(others[1], n[1])}"
+        return self.call("saturated", text)
 
     def linear_sum(self, statement: Linear, bias: str) -> Sum:
         assert isinstance(statement, FixedLinear)
-        added = "" if bias == "0" else f" + {self._rescaled(bias, statement.bias_shift)}"
+        added = "" if bias == "0" else f" + {self.rescaled(bias, statement.bias_shift)}"
         return self._sum(statement.shift, added)
 
     def linear_term(self, statement: Linear, weight: str, i: str, scope: Scope) -> str:
@@ -124,10 +133,10 @@ class Fixed:
         assert isinstance(statement, FixedSynapses)
         source = self.value(statement.source, i, scope)
         if statement.source_shift:
-            source = self._call("saturated", self._rescaled(source, statement.source_shift))
-        difference = self._call("saturated", f"(int64_t){source} - {mu}")
-        argument = self._rescaled(f"(int64_t){sigma} * {difference}", statement.argument_shift)
-        return "int32_t", self._call("sigmoid", self._call("saturated", argument))
+            source = self.call("saturated", self.rescaled(source, statement.source_shift))
+        difference = self.call("saturated", f"(int64_t){source} - {mu}")
+        argument = self.rescaled(f"(int64_t){sigma} * {difference}", statement.argument_shift)
+        return "int32_t", self.call("sigmoid", self.call("saturated", argument))
 
     def synapse_term(self, weight: str, s: str) -> str:
         return f"(int64_t){weight} * {s}"
@@ -144,8 +153,8 @@ class Fixed:
         macros = [f"#define {name.upper()}_{each.upper()}_PLACES {n}" for each, n in self._places.items()]
         conversions = []
         for variable, n in self._places.items():
-            template, power = (TO_REAL, -n) if variable == "y" else (FROM_REAL, n)
-            conversions.append(filled(template, values | {"variable": variable, "factor": repr(2.0**power)}))
+            factor = repr(2.0 ** (-n if variable == "y" else n))
+            conversions.append(filled(CONVERSIONS[variable], values | {"variable": variable, "factor": factor}))
         return filled(INTERFACE, values | {"places": "\n".join(macros), "conversions": "".join(conversions)})
 
     def from_real(self, name: str, variable: str, text: str) -> str:
@@ -169,15 +178,16 @@ class Fixed:
         return table_bytes(self._called, self._name)
 
     def _sum(self, shift: int, added: str) -> Sum:
-        return Sum("int64_t", "0", self._call("saturated", f"{self._rescaled('{sum}', shift)}{added}"))
+        return Sum("int64_t", "0", self.call("saturated", f"{self.rescaled('{sum}', shift)}{added}"))
 
-    def _rescaled(self, text: str, n: int) -> str:
+    def rescaled(self, text: str, n: int) -> str:
         """What `ltc_np.export.fixed.arithmetic.rescaled` gives."""
         if n == 0:
             return text
-        return self._call("right" if n > 0 else "left", text, str(abs(n)))
+        return self.call("right" if n > 0 else "left", text, str(abs(n)))
 
-    def _call(self, function: str, *arguments: str) -> str:
+    def call(self, function: str, *arguments: str) -> str:
+        """A call of one of `ltc_np.export.fixed.c_text`."""
         self._called.add(function)
         return f"{self._name}_{function}({', '.join(arguments)})"
 

@@ -10,17 +10,21 @@ from ...base import checks
 from ...base.types import ArrayLike, Numbers
 from ...model import Model
 from ...network import sequences
+from ...online import NLMS
 from ..agreement import compare, in_float64, proved, steps_of
 from ..c.prepare import prepared
 from ..c.source import source
 from ..golden import STEPS, Golden
-from ..program import Program
+from ..learning import Readout, targets_for
+from ..program import Program, Vector
 from .arithmetic import integers
 from .bound import bound
 from .c import Fixed
+from .c_rule import learning
 from .formats import Formats
 from .quantised import Quantised
 from .ranges import Ranges
+from .readout import FixedReadout
 from .report import Memory, OutputError, Report
 from .translate import Translator
 
@@ -37,6 +41,7 @@ def quantise(
     every_dt: float | None = None,
     headroom: float = HEADROOM,
     weights: Literal["int32", "int16"] = "int32",
+    learn: NLMS | None = None,
 ) -> Quantised:
     """A model in fixed point: formats that suit its numbers on calibration data, and what error that makes.
 
@@ -59,6 +64,8 @@ def quantise(
         How many times larger than on the calibration data numbers may become before they are cut off.
     weights : "int32" or "int16"
         Of matrices and synapses.  16 bits halve what they take in flash.
+    learn : NLMS, optional
+        A rule for the readout, the last Dense of the model: `write` adds NAME_learn then.
 
     Returns
     -------
@@ -71,34 +78,47 @@ def quantise(
     """
     if every_dt is not None and dt is not None:
         raise ValueError("`dt` must be left out with `every_dt`, which is the elapsed time of every step")
-    program = proved(model, every_dt, prepared)
+    readout = None if learn is None else Readout.of(model, learn)
+    body = model if readout is None else readout.body
+    program = proved(body, every_dt, prepared)
     data, _ = sequences.check(model, x, dt if every_dt is None else every_dt, lengths, None)
     headroom = checks.number("headroom", headroom, 1)
     bits = WEIGHT_BITS[checks.one_of("weights", weights, WEIGHT_BITS)]
     with np.errstate(over="ignore", invalid="ignore"):
         ranges = Ranges(program, data)
-    if not np.isfinite(ranges.outputs).all():
+    outputs = ranges.outputs if readout is None else readout.deployed(ranges.outputs)
+    if not np.isfinite(outputs).all():
         raise ValueError("`x` must be sequences on which the outputs of `model` are finite")
     steps = _first_steps(data)
-    _compare(model, program, data.x[steps], data.dt[steps])
+    _compare(body, program, data.x[steps], data.dt[steps])
     formats = Formats(program, ranges, headroom)
-    found = Quantised(model, Translator(program, ranges, formats, headroom, bits).program, formats)
+    valid = np.arange(outputs.shape[1]) < data.lengths[:, None]
+    whole, listed = None, tuple(formats.listed())
+    if readout is not None:
+        sizes = float(np.abs(ranges.outputs[valid]).max()), float(np.abs(outputs[valid]).max())
+        whole = FixedReadout.of(readout, formats.of(Vector("y", 0, program.output_size)), sizes, headroom)
+        listed = (
+            *(each._replace(name="network") if each.name == "y" else each for each in listed),
+            *whole.formats(sizes),
+        )
+    found = Quantised(model, Translator(program, ranges, formats, headroom, bits).program, formats, whole)
     run = found.run_checked(data)
-    numbers = {"x": data.x[steps], "dt": data.dt[steps], "y": run.y[steps]}
-    whole = {name: integers(numbers[name], places) for name, places in found.places.items()}
-    found.golden = Golden(whole["x"], whole.get("dt"), whole["y"])
-    valid = np.arange(run.y.shape[1]) < data.lengths[:, None]
-    error = np.abs(run.y - ranges.outputs)[valid]
+    found.golden = _golden(found, data.x[steps], data.dt[steps], run.y[steps])
+    error = np.abs(run.y - outputs)[valid]
     arithmetic = Fixed("model", found.places)
-    text = source(found.program, "model", arithmetic, False, "")
+    text = source(
+        found.program, "model", arithmetic, False, "", None if whole is None else learning(whole, arithmetic, "model")
+    )
     found.report = Report(
-        errors=_errors(error, ranges.outputs[valid], bound(error, len(data.x), 2.0 ** -found.places["y"])),
-        formats=tuple(formats.listed()),
+        errors=_errors(error, outputs[valid], bound(error, len(data.x), 2.0 ** -found.places["y"])),
+        formats=listed,
         saturated=run.counts,
         headroom=headroom,
         sequences=len(data.x),
         steps=int(data.lengths.sum()),
-        memory=Memory(text.table_bytes + arithmetic.table_bytes, text.state_bytes, text.stack_bytes),
+        memory=Memory(
+            text.table_bytes + arithmetic.table_bytes, text.state_bytes, text.stack_bytes, text.readout_bytes
+        ),
     )
     return found
 
@@ -113,6 +133,18 @@ def _compare(model: Model, program: Program, x: Numbers, dt: Numbers) -> None:
     """Refuse a program, which errors are measured against, that computes something else on these data."""
     times = dt.astype(np.float64) if model.takes_dt else [None] * len(x)
     compare(model, program, steps_of(in_float64(model), x.astype(np.float64)[:, None], times))
+
+
+def _golden(found: Quantised, x: Numbers, dt: Numbers, y: Numbers) -> Golden:
+    """Some steps of one sequence; where the model learns, it does so from targets."""
+    target = None
+    if found.readout is not None:
+        wanted = targets_for(y)
+        y, _ = found.learn(x, wanted, dt=dt if "dt" in found.places else None)
+        target = found.readout.targets(wanted)
+    numbers = {"x": x, "dt": dt, "y": y}
+    whole = {name: integers(numbers[name], places) for name, places in found.places.items()}
+    return Golden(whole["x"], whole.get("dt"), whole["y"], target)
 
 
 def _errors(error: Numbers, outputs: Numbers, bounds: Numbers) -> tuple[OutputError, ...]:

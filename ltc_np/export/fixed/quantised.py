@@ -12,8 +12,9 @@ from ...model import Model
 from ...network import sequences
 from ..golden import Golden
 from ..program import Program
-from .arithmetic import integers
+from .arithmetic import integers, saturated
 from .formats import Formats
+from .readout import FixedReadout
 from .report import Report
 from .run import FixedMachine
 
@@ -55,16 +56,21 @@ class Quantised:
     report : Report
     golden : Golden
         Some steps of the calibration data, in integers.
+    readout : FixedReadout or None
+        Of a model that goes on learning: its outputs are those of the program, weighed by this.
     """
 
     report: Report
     golden: Golden
 
-    def __init__(self, model: Model, program: Program, formats: Formats) -> None:
+    def __init__(self, model: Model, program: Program, formats: Formats, readout: FixedReadout | None = None) -> None:
         self.model: Model = model
         self.program: Program = program
+        self.readout: FixedReadout | None = readout
         names = ("x", "dt", "y") if program.takes_dt else ("x", "y")
         self.places: dict[str, int] = {name: int(formats.elements(name)[0]) for name in names}
+        if readout is not None:
+            self.places["y"] = readout.places.y
 
     def step(self, x_t: ArrayLike, *, dt: ArrayLike | None = None, state: Numbers | None = None) -> tuple[Any, Any]:
         """One time step, as `Model.step`: real inputs and outputs, the state in integers.
@@ -106,7 +112,7 @@ class Quantised:
         x, dt = np.asarray(data.x, np.float64), np.asarray(data.dt, np.float64)
         B, T, _ = x.shape
         machine = FixedMachine(self.program, B)
-        y, state = np.zeros((B, T, self.program.output_size)), machine.values["state"]
+        y, state = np.zeros((B, T, self.model.output_size)), machine.values["state"]
         beyond = np.zeros(B, bool)
         for t in range(T):
             machine.counted = valid = t < data.lengths
@@ -134,6 +140,52 @@ class Quantised:
 
     def _step(self, machine: FixedMachine, x: Numbers, dt: Numbers) -> Numbers:
         """Real outputs (B, O) of real x (B, I) and dt (B,)."""
+        y = self._outputs(machine, x, dt)
+        if self.readout is not None:
+            y = machine.limited("y", self.readout.wide_answers(self.readout.features(y)).T).T
+        real: Numbers = y / 2.0 ** self.places["y"]
+        return real
+
+    def _outputs(self, machine: FixedMachine, x: Numbers, dt: Numbers) -> Numbers:
+        """Those of the program, whole, of real x (B, I) and dt (B,)."""
         time = integers(dt, self.places["dt"]) if "dt" in self.places else np.zeros(len(x), np.int64)
-        y: Numbers = machine.step(integers(x, self.places["x"]), time) / 2.0 ** self.places["y"]
-        return y
+        return machine.step(integers(x, self.places["x"]), time)
+
+    def learn(
+        self, x: ArrayLike, target: ArrayLike, *, dt: ArrayLike | None = None, W: Numbers | None = None
+    ) -> tuple[Numbers, Numbers]:
+        """One sequence with its targets, of a model that was made with ``learn=``.
+
+        Parameters
+        ----------
+        x : (T, I) array
+        target : (T, O) array
+            Each is learnt from after the answer to its step; NaN where none is known.
+        dt : number or (T,) array, optional
+        W : (O, F + 1) int64 array, optional
+            The weights before it; default: those that were deployed.
+
+        Returns
+        -------
+        y : (T, O) float64 array
+            Answers.
+        W : (O, F + 1) int64 array
+            The weights after it, in the formats of the report.
+        """
+        readout = self.readout
+        if readout is None:
+            raise ValueError("`learn` needs a model in fixed point that was made with `quantise(..., learn=NLMS())`")
+        self._check_takes_dt(dt)
+        data, single = sequences.check(self.model, x, dt, None, None)
+        wanted = checks.real("target", target)
+        T, O = data.x.shape[1], self.model.output_size
+        if not single or wanted.shape != (T, O):
+            raise ValueError(f"`target` must have shape {(T, O)}, and `x` be one sequence, got shape {wanted.shape}")
+        checks.finite("target", wanted[~np.isnan(wanted)])
+        times, machine = np.asarray(data.dt, np.float64)[0], FixedMachine(self.program, 1)
+        W, y = readout.W if W is None else W, np.zeros((T, O))
+        for t, teaches in enumerate(readout.targets(wanted.astype(np.float64))):
+            f = readout.features(self._outputs(machine, data.x[:, t].astype(np.float64), times[t : t + 1])[0])
+            y[t] = saturated(readout.wide_answers(f, W)) / 2.0 ** self.places["y"]
+            W = readout.learn(W, f, teaches)
+        return y, W

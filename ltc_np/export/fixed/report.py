@@ -44,11 +44,13 @@ def _part(error: float, of: float) -> float:
 
 
 class Memory(NamedTuple):
-    """Bytes in C: tables (weights, lists of synapses, functions) in flash, the state, and temporary variables."""
+    """Bytes in C: tables (weights, lists of synapses, functions) in flash, the state, temporary variables of a step,
+    and a readout that learns, or 0."""
 
     tables: int
     state: int
     stack: int
+    readout: int
 
 
 class Report(NamedTuple):
@@ -105,5 +107,8 @@ class Report(NamedTuple):
             elements = ", ".join(f"{start}-{stop - 1}" for start, stop in each.elements)
             lines.append(f"{each.name:16s} {elements:>12s} {each.largest:10.4g} {each.places:14d}")
         lines += [f"saturated: {what}: {counted(count, 'time')}" for what, count in self.saturated.items()]
-        lines.append(f"bytes: tables {self.memory.tables}, state {self.memory.state}, stack {self.memory.stack}")
+        readout = f", readout {self.memory.readout}" if self.memory.readout else ""
+        lines.append(
+            f"bytes: tables {self.memory.tables}, state {self.memory.state}, stack {self.memory.stack}{readout}"
+        )
         return "\n".join(lines)

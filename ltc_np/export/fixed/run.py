@@ -77,7 +77,7 @@ class FixedMachine:
 
     def _synapses(self, synapses: FixedSynapses) -> None:
         source = saturated(rescaled(self.evaluate(synapses.source)[synapses.pre], synapses.source_shift))
-        difference = self._limited("source - mu", source - synapses.mu[:, None])
+        difference = self.limited("source - mu", source - synapses.mu[:, None])
         s = sigmoid(saturated(rescaled(synapses.sigma[:, None] * difference, synapses.argument_shift)))
         results = []
         for which in ("first", "second"):
@@ -90,9 +90,9 @@ class FixedMachine:
 
     def _set(self, target: Vector, wide: Numbers) -> None:
         where = slice(target.start, target.start + target.size)
-        self.values[target.name][where] = self._limited(target.name, wide)
+        self.values[target.name][where] = self.limited(target.name, wide)
 
-    def _limited(self, what: str, wide: Numbers, within: int = 0) -> Numbers:
+    def limited(self, what: str, wide: Numbers, within: int = 0) -> Numbers:
         """Limited to 32 bits; what is beyond, or so close to a limit, is counted."""
         over = (wide < LOWEST + within) | (wide > HIGHEST - within)
         if not over.any():
@@ -118,4 +118,4 @@ class FixedMachine:
         if expr.limits:
             return saturated(wide)
         # What was taken may have reached a limit before.
-        return self._limited(expr.operation, wide, within=int(expr.operation in CHOSEN))
+        return self.limited(expr.operation, wide, within=int(expr.operation in CHOSEN))

@@ -6,8 +6,9 @@ from ...base import checks
 from ...base.types import PathLike
 from ..c import folder
 from ..c.names import identifier
-from ..c.write import Export, origin, write_files
+from ..c.write import Export, learns, origin, write_files
 from .c import Fixed
+from .c_rule import learning as learning_of
 from .quantised import Quantised
 
 
@@ -41,8 +42,13 @@ def write(
         raise TypeError(f"`quantised` must be what `quantise` gives, got {checks.brief(quantised)}")
     name, target = identifier(name), folder.check(directory)
     unroll, measure = checks.boolean("unroll", unroll), checks.boolean("measure", measure)
-    arithmetic = Fixed(name, quantised.places)
-    about = origin(quantised.model) + f"{arithmetic.described} {quantised.report.in_words}"
-    text = write_files(target, name, quantised.program, arithmetic, quantised.golden, 0.0, about, unroll, measure)
+    readout, places = quantised.readout, quantised.places
+    arithmetic = Fixed(name, places if readout is None else places | {"target": places["y"]})
+    learning = None if readout is None else learning_of(readout, arithmetic, name)
+    said = arithmetic.described + learns(None if readout is None else readout.rule)
+    about = origin(quantised.model) + f"{said} {quantised.report.in_words}"
+    text = write_files(
+        target, name, quantised.program, arithmetic, quantised.golden, 0.0, about, unroll, measure, learning
+    )
     error = max(each.largest for each in quantised.report.errors)
-    return Export(target, text.table_bytes, text.state_bytes, text.stack_bytes, error)
+    return Export.of(target, text, error)

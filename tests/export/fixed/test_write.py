@@ -11,6 +11,7 @@ from support.fixed_point import sequences
 from ltc_np import GRU, LTC, AutoNCP, Dense, Model
 from ltc_np.export import command, fixed
 from ltc_np.export.fixed.arithmetic import HIGHEST, LOWEST, integers
+from ltc_np.online import NLMS
 
 MODELS = {"LTC": [LTC(AutoNCP(9, 2)), Dense(2, "tanh")], "GRU": [GRU(5)]}
 SANITIZED = ["-O1", "-fsanitize=undefined,address,float-cast-overflow", "-fno-sanitize-recover=all"]
@@ -119,7 +120,7 @@ def test_files_say_what_they_are(quantised, tmp_path):
     assert ("NET_DT_PLACES" in header) == quantised.program.takes_dt
     assert "Numbers are integers of 32 bits" in header
     assert f"within {export.error:.1e}" in header
-    assert quantised.report.memory == (export.table_bytes, export.state_bytes, export.stack_bytes)
+    assert quantised.report.memory == (export.table_bytes, export.state_bytes, export.stack_bytes, 0)
     sketch = (export.folder / "arduino" / "net" / "net.ino").read_text()
     assert sketch.index("#define NET_REAL") < sketch.index('#include "net.h"')
     assert "x[i] = net_x_from_real(0);" in sketch
@@ -154,6 +155,19 @@ def test_command(saved, tmp_path, capsys, monkeypatch):
     report = fixed.quantise(model, x, **kwargs, weights="int16", headroom=4).report
     assert str(report) in printed
     assert (tmp_path / "out" / "net.h").is_file()
+
+
+@pytest.mark.slow
+def test_command_that_learns(tmp_path, rng, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model = Model(LTC(AutoNCP(9, 2)), Dense(1), input_dim=3, seed=1)
+    model.save("model.npz")
+    x, arguments = sequences(model, rng, 4, 20)
+    np.savez("data.npz", x=x, **arguments)
+    options = ["--learn", "nlms", "--rate", "0.5"]
+    assert command.main(["model.npz", "out", "--fixed", "--calibration", "data.npz", *options]) == 0
+    fixed.write(fixed.quantise(model, x, **arguments, learn=NLMS(0.5)), "same")
+    assert (tmp_path / "out" / "model.c").read_text() == (tmp_path / "same" / "model.c").read_text()
 
 
 @pytest.mark.slow

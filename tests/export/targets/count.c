@@ -1,4 +1,5 @@
-/* Prints the ticks of 50 steps of the export `net`, and how many bytes of stack a step uses, whatever it calls. */
+/* Prints the ticks of 50 steps of the export `net`, and how many bytes of stack a step uses, whatever it calls; with
+   LEARN, of learning 50 times. */
 #define NET_REAL
 #include <stdio.h>
 #include "net.h"
@@ -8,10 +9,16 @@
 #define PAINTED 4096
 #define PAINT 0xA5
 
-#if NET_TAKES_DT
-#define STEP(dt) net_step(&state, x, dt, y)
+#ifdef NET_FEATURES /* it learns */
+#define READOUT &readout,
+static net_readout readout;
 #else
-#define STEP(dt) net_step(&state, x, y)
+#define READOUT
+#endif
+#if NET_TAKES_DT
+#define STEP(dt) net_step(&state, READOUT x, dt, y)
+#else
+#define STEP(dt) net_step(&state, READOUT x, y)
 #endif
 
 #ifdef NET_X_PLACES /* fixed point */
@@ -29,6 +36,11 @@ typedef float number;
 
 static net_state state;
 static number x[NET_INPUTS], y[NET_OUTPUTS];
+static int failed;
+#ifdef LEARN
+static number targets[2][NET_OUTPUTS];
+static int turn;
+#endif
 
 /* Paints the stack below its own frame; what a call of the same depth uses is painted over. */
 static __attribute__((noinline)) void paint(void)
@@ -52,7 +64,12 @@ static __attribute__((noinline)) int used(void)
 
 static __attribute__((noinline)) void step(number dt)
 {
+#ifdef LEARN
+    (void)dt;
+    failed |= net_learn(&readout, &state, targets[turn ^= 1]); /* so that no error becomes 0 */
+#else
     STEP(dt);
+#endif
 }
 
 static __attribute__((noinline)) void nothing(number dt)
@@ -66,9 +83,19 @@ int main(void)
     uint32_t begin, empty, count;
     int depth;
     net_reset(&state);
+#ifdef NET_FEATURES
+    net_deploy(&readout);
+#endif
     for (int i = 0; i < NET_INPUTS; i++) {
         x[i] = X((float)(i % 5) * 0.25f - 0.5f);
     }
+#ifdef LEARN
+    STEP(DT(0.5));
+    for (int i = 0; i < NET_OUTPUTS; i++) {
+        targets[0][i] = y[i] / 2;
+        targets[1][i] = -y[i] / 3;
+    }
+#endif
     paint();
     step(DT(0.5));
     depth = used();
@@ -83,5 +110,5 @@ int main(void)
     }
     count = since(begin);
     printf("%lu %d\n", (unsigned long)(count - empty), depth);
-    return 0;
+    return failed;
 }

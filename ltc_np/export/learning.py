@@ -1,0 +1,69 @@
+"""A model whose export goes on learning: its readout apart, and golden vectors with targets."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..base import checks
+from ..base.types import Numbers
+from ..model import Model
+from ..online import NLMS, RLS
+from ..online.readout import take_apart
+from .agreement import in_float64
+
+MISSING_EVERY = 8  # steps of the golden vectors: none of their targets is known
+
+
+class Readout(NamedTuple):
+    """The readout of a model, and how it learns.
+
+    Attributes
+    ----------
+    rule : NLMS or RLS
+    body : Model
+        All that is before it, in float64.
+    W : (O, F + 1) float64 array
+        What it begins with, the bias last, in the units of the model's outputs.
+    """
+
+    rule: NLMS | RLS
+    body: Model
+    W: Numbers
+
+    @classmethod
+    def of(cls, model: Model, rule: object) -> Readout:
+        """Of a model whose last layer is a Dense; ``rule`` is checked."""
+        if type(rule) is not NLMS and type(rule) is not RLS:
+            raise TypeError(f"`learn` must be an NLMS or an RLS of ltc_np.online, or None, got {checks.brief(rule)}")
+        both = take_apart(in_float64(model))
+        return cls(rule, both.body, both.W)
+
+    def deployed(self, features: Numbers) -> Numbers:
+        """What it answers (..., O) to features (..., F) without learning."""
+        y: Numbers = features @ self.W[:, :-1].T + self.W[:, -1]
+        return y
+
+    def answers(self, features: Numbers, target: Numbers, dtype: type) -> Numbers:
+        """What it answers (T, O) to features (T, F) while it learns from the targets (T, O), computed in ``dtype``.
+
+        Of the targets of a step either all are known or none, which are NaN.
+        """
+        f: Numbers = np.pad(features, ((0, 0), (0, 1)), constant_values=1).astype(dtype)
+        W: Numbers = self.W.astype(dtype)
+        answers: Numbers = np.empty((len(f), len(W)))
+        kept = self.rule.begin(W.shape[1], W.shape[0], np.dtype(dtype))
+        for k, row in enumerate(f):
+            answers[k] = answer = W @ row
+            if not np.isnan(target[k]).any():
+                W, kept = self.rule.update(W, kept, row, target[k].astype(dtype) - answer, None, 1.0)
+        return answers
+
+
+def targets_for(y: Numbers) -> Numbers:
+    """Targets (T, O) for outputs: three quarters of them and an eighth of their size, numbers that a float can hold."""
+    size = float(np.abs(y).max()) or 1.0
+    target = (0.75 * y + 0.125 * size).astype(np.float32).astype(np.float64)
+    target[MISSING_EVERY - 1 :: MISSING_EVERY] = np.nan
+    return target
