@@ -122,12 +122,20 @@ class Plan(NamedTuple):
             full[:, first + I : first + 2 * I] += D_inputs
 
 
+def count(cell: SynapticCell, hops: int | None, diagonal: bool, carried: bool) -> tuple[int, int]:
+    """Numbers that a plan follows, without padding, and at most how many multiplications a step takes for them; known
+    before anything of their size is made."""
+    reached, reached_inputs = _reached(cell, hops)
+    own = np.bincount(_neurons(cell), minlength=cell.state_size)
+    rows = reached @ own + reached_inputs.sum(1) * _mapping_parameters(cell.layout, cell).shape[1]
+    terms = 2 + (0 if diagonal else np.bincount(cell.recurrent.post, minlength=cell.state_size))
+    return int(rows.sum()), int((rows * terms).sum()) * cell.rule.evaluations * carried
+
+
 def make(cell: SynapticCell, hops: int | None, diagonal: bool, carried: bool, dtype: Any) -> Plan:
     """The plan of what a parameter can reach within so many stages of the solver; None: however many it takes."""
     N, layout = cell.state_size, cell.layout
-    sensed = np.zeros((N, cell.input_size), bool)
-    sensed[cell.sensory.post, cell.sensory.pre] = True
-    reached, reached_inputs = (_spread(mask, cell, hops) for mask in (np.eye(N, dtype=bool), sensed))
+    reached, reached_inputs = _reached(cell, hops)
     neuron_of = _neurons(cell)
     own_count = len(neuron_of)
     by_neuron = np.argsort(neuron_of, kind="stable")
@@ -174,6 +182,13 @@ def make(cell: SynapticCell, hops: int | None, diagonal: bool, carried: bool, dt
         place[rows, parameters], rows, parameters, place[neuron_of, np.arange(own_count)],
         features, columns, int(lengths.sum()), runs, terms, outside,
     )  # fmt: skip
+
+
+def _reached(cell: SynapticCell, hops: int | None) -> tuple[Bools, Bools]:
+    """Whether parameters of a neuron (N, N), and of a feature's mapping (N, I), get to a neuron, which comes first."""
+    sensed = np.zeros((cell.state_size, cell.input_size), bool)
+    sensed[cell.sensory.post, cell.sensory.pre] = True
+    return _spread(np.eye(cell.state_size, dtype=bool), cell, hops), _spread(sensed, cell, hops)
 
 
 def _spread(mask: Bools, cell: SynapticCell, hops: int | None) -> Bools:
