@@ -27,14 +27,14 @@ from ltc_np import (
     RMSprop,
     Standardize,
 )
-from ltc_np.online import NLMS, Exact, Guard, Immediate, Learner, SnAp
+from ltc_np.online import NLMS, EProp, Exact, Guard, Learner, SnAp
 
 LEARNERS = [
     {"rule": Adam(0.01)},
     {"rule": Adam(CosineDecay(0.03, 100)), "guard": Guard(1.0, horizon=3, distance=0.05), "pull": 0.01},
     {"rule": RMSprop(0.01), "streams": 3, "delay": 2, "clip_norm": 0.5, "loss": "huber"},
     {"rule": SGD(0.1, momentum=0.9), "streams": 2, "shared": False, "guard": Guard(1.0, horizon=3)},
-    {"rule": Adam(0.01), "method": Immediate(), "loss": "mae"},
+    {"rule": Adam(0.01), "method": EProp("random", seed=3), "loss": "mae"},
 ]
 
 
