@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..base.layout import Layout
-from ..base.types import Array, Bools, Ints, MappingKind
+from ..base.types import Bools, Ints, MappingKind
 from ..cells.synaptic import SynapticCell
 from ..kernels.codes import VECTOR_BYTES, Rule
 
@@ -37,10 +37,8 @@ class Plan(NamedTuple):
         Whether it does so along every neuron's own potential only.
     size : int
         Numbers in J, with padding.
-    places, rows, parameters : (E,) int64
-        Where in J an entry lies, its neuron and its parameter.
-    own : (P_own,) int64
-        Where the parameter of a neuron or synapse lies in its own neuron's row.
+    neurons, own : (P_own,) int64
+        Of a parameter of a neuron or synapse which neuron it moves, and where in J it lies in that one's row.
     features : (S_sensory, 2) int64
         Where w and b of the source's feature lie in the row of a sensory synapse's neuron, in the order of
         ``sensory.outgoing``; -1 where there is none.
@@ -53,7 +51,9 @@ class Plan(NamedTuple):
     terms : (Q, 2) int64
         A synapse in the order of ``recurrent.outgoing``, and where in J the numbers of its source begin.
     outside : (-,) int64
-        What is computed along with its neighbours, and is 0 as the method has it.
+        What lies in J along with its neighbours, and is 0 as the method has it.
+    closed : bool
+        Whether it remains 0 by itself, since everything is followed that can be reached.
     """
 
     N: int
@@ -63,9 +63,7 @@ class Plan(NamedTuple):
     carried: bool
     diagonal: bool
     size: int
-    places: Ints
-    rows: Ints
-    parameters: Ints
+    neurons: Ints
     own: Ints
     features: Ints
     columns: Ints
@@ -73,6 +71,7 @@ class Plan(NamedTuple):
     runs: Ints
     terms: Ints
     outside: Ints
+    closed: bool
 
     @property
     def multiplications(self) -> int:
@@ -82,44 +81,16 @@ class Plan(NamedTuple):
         terms = 1 + self.runs[:, 5] - self.runs[:, 4]
         return self.rule.evaluations * int((self.runs[:, 2] * terms).sum())
 
-    # What the definition does with it.
-
-    def dense(self, J: Array) -> Array:
-        """(N, P) of the compact form."""
-        full = np.zeros((self.N, self.P), J.dtype)
-        full[self.rows, self.parameters] = J[self.places]
-        return full
-
-    def compact(self, full: Array) -> Array:
-        """Inverse of `dense`."""
-        J = np.zeros(self.size, full.dtype)
-        J[self.places] = full[self.rows, self.parameters]
-        return J
-
-    def masked(self, full: Array) -> Array:
-        """With 0 where nothing is followed."""
-        kept = np.zeros_like(full)
-        kept[self.rows, self.parameters] = full[self.rows, self.parameters]
-        return kept
-
-    def through(self, D: Array) -> Array:
-        """The derivatives (N, N) by the potentials before, as the method has them."""
-        return D * (np.eye(self.N, dtype=D.dtype) if self.diagonal else 1) * self.carried
-
-    def add_own(self, full: Array, I: Array) -> None:
-        """Adds the derivatives (P_own,) by parameters of neurons and synapses, each in its neuron's row."""
-        row = np.empty(self.size, np.int64)
-        row[self.places] = self.rows
-        full[row[self.own], np.arange(I.size)] += I
-
-    def add_inputs(self, full: Array, D_inputs: Array, x: Array) -> None:
-        """Adds those by the input mapping, from those by its results (N, I) and from its inputs x (I,)."""
-        mapping, I = self.mappings[0], x.size
-        first = self.own.size
-        if mapping is not None:
-            full[:, first : first + I] += D_inputs * x
-        if mapping == "affine":
-            full[:, first + I : first + 2 * I] += D_inputs
+    def entries(self) -> tuple[Ints, Ints, Ints]:
+        """Of everything that is followed where in J it lies, its neuron and its parameter."""
+        parameter = np.full(self.width, -1, np.int64)
+        followed = np.flatnonzero(self.columns >= 0)
+        parameter[self.columns[followed]] = followed
+        row, begin, length, column = self.runs.T[:4]
+        within = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)
+        places, parameters = np.repeat(begin, length) + within, parameter[np.repeat(column, length) + within]
+        kept = (parameters >= 0) & ~np.isin(places, self.outside)
+        return places[kept], np.repeat(row, length)[kept], parameters[kept]
 
 
 def count(cell: SynapticCell, hops: int | None, diagonal: bool, carried: bool) -> tuple[int, int]:
@@ -168,19 +139,17 @@ def make(cell: SynapticCell, hops: int | None, diagonal: bool, carried: bool, dt
         for i in np.flatnonzero(present[:, b]):
             place[i, parameters] = offsets[i, b] + np.arange(parameters.size)
             followed[i, parameters] = mask[i]
-    rows, parameters = np.nonzero(followed)
     features = np.full((cell.sensory.pre.size, 2), -1, np.int64)
     post, pre = cell.sensory.outgoing.post, cell.sensory.pre[cell.sensory.outgoing.order]
     for k in range(per_feature.shape[1]):
         features[:, k] = place[post, per_feature[pre, k]]
     runs, terms = _runs(cell, offsets, lengths, column, diagonal)
-    closed = hops is None and not diagonal
-    outside = np.zeros(0, np.int64) if closed else place[(place >= 0) & ~followed]
+    outside = place[(place >= 0) & ~followed]
     mappings = cell.input_mapping, cell.output_mapping
     return Plan(
         N, layout.size, cell.rule, mappings, carried, diagonal, int(sizes.sum()),
-        place[rows, parameters], rows, parameters, place[neuron_of, np.arange(own_count)],
-        features, columns, int(lengths.sum()), runs, terms, outside,
+        neuron_of, place[neuron_of, np.arange(own_count)],
+        features, columns, int(lengths.sum()), runs, terms, outside, hops is None and not diagonal,
     )  # fmt: skip
 
 
