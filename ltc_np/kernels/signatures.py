@@ -52,6 +52,7 @@ SIGNATURES = {
     "lrc_ssm.d_synapses": "R1 R1 i i i i R3 R2 R2 R3 D1 D1 R1",
     "lrc_ssm.forward_steps": f"R2 i {_RULE} i i i i R2 R2 R2 R3 R1",
     "lrc_ssm.synapses": "R1 R1 i i i i R3 R2",
+    "lrc_ssm_traces.carry": f"R2 i {_RULE} R1 R1 R2 R3 R2 R2 R2 R3 R2 (R2 R3 R2 R2 R2 D2 R1 R2)",
     "lrc_traces.follow": _follow(_LRC_LISTS, _LRC_OUTGOING, "((I1 I1) I2)"),
     "lstm._backward": _D_GATES,
     "lstm._forward": _GATES.format("(R3)"),
@@ -78,6 +79,7 @@ SIGNATURES = {
     "streams.put": "I1 R2 R2 I1 R2 R2 d I1",
     "streams.take": "I1 R2 R1 I1 R2 R2 R2 R2 d I1",
     "ssm._backward": f"{_SEQUENCES} {_ADJOINTS} {_SPACE} R2 R4 R3 {_GRADIENTS} {_PART}",
-    "synaptic_traces.collect": "I2 I1 R1 R1 R1 R1",
     "ssm._forward": f"{_SEQUENCES} R2 {_SPACE} R2 R4 {_RESULTS} {_PART}",
+    "ssm_traces._carry": f"{_SPACE} R2 R1 R2 R4 R2 R1",
+    "synaptic_traces.collect": "I2 I1 R1 R1 R1 R1",
 }

@@ -17,6 +17,7 @@ from ..cells.synaptic import SynapticCell
 from ..kernels.numpy.synaptic_traces import Followed
 from ..model import Model
 from . import synaptic_plan
+from .generic import Cost
 from .methods import EProp, Exact, Immediate, Method, SnAp
 from .traces import Traces
 
@@ -69,11 +70,7 @@ class SynapticTraces(Traces):
         self.layer, self.method, self._buffers = layer, method, buffers
         self._backend: Backend = backend
         self._kernels = KERNELS[type(layer)](backend)
-        alone = isinstance(method, EProp | Immediate)
-        if not isinstance(method, Exact | SnAp | EProp | Immediate):
-            raise TypeError(f"`method` must be Exact, SnAp, EProp or Immediate, got {checks.brief(method)}")
-        hops = 1 if alone else method.n if isinstance(method, SnAp) else None
-        self.plan = synaptic_plan.make(layer, hops, alone, not isinstance(method, Immediate), dtype)
+        self.plan = synaptic_plan.make(layer, *_followed(method), dtype)
         self._x, self._dt = np.zeros(layer.input_size, dtype), np.zeros(1, dtype)
         self._y, self._d_state = np.zeros(layer.output_size, dtype), np.zeros(layer.state_size, dtype)
         state, J = aligned(layer.state_size, dtype), aligned(3 * self.plan.size, dtype).reshape(3, -1)
@@ -160,6 +157,23 @@ class SynapticTraces(Traces):
 def fits(layer: Layer) -> bool:
     """Whether `SynapticTraces` can follow a layer: not one derived from these, which may compute something else."""
     return type(layer) in KERNELS and isinstance(layer, SynapticCell) and not layer.open and layer.solver != "rk4"
+
+
+def _followed(method: Method) -> tuple[int | None, bool, bool]:
+    """Of a plan: how many stages, whether along neurons' own potentials only, and whether from step to step at all."""
+    if not isinstance(method, Exact | SnAp | EProp | Immediate):
+        raise TypeError(f"`method` must be Exact, SnAp, EProp or Immediate, got {checks.brief(method)}")
+    alone = isinstance(method, EProp | Immediate)
+    hops = 1 if alone else method.n if isinstance(method, SnAp) else None
+    return hops, alone, not isinstance(method, Immediate)
+
+
+def cost_of(network: Model, method: Method) -> Cost | None:
+    """What `traces_of` would take, before it is made; None where that does not fit."""
+    layer = network.layers[0]
+    if not (isinstance(layer, SynapticCell) and fits(layer)):
+        return None
+    return Cost(*synaptic_plan.count(layer, *_followed(method)))
 
 
 def traces_of(network: Model, method: Method) -> SynapticTraces | None:

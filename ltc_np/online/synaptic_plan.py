@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..base.layout import Layout
-from ..base.types import Array, Bools, Ints, MappingKind
+from ..base.types import Bools, Ints, MappingKind
 from ..cells.synaptic import SynapticCell
 from ..kernels.codes import VECTOR_BYTES, Rule
 
@@ -37,10 +37,8 @@ class Plan(NamedTuple):
         Whether it does so along every neuron's own potential only.
     size : int
         Numbers in J, with padding.
-    places, rows, parameters : (E,) int64
-        Where in J an entry lies, its neuron and its parameter.
-    own : (P_own,) int64
-        Where the parameter of a neuron or synapse lies in its own neuron's row.
+    neurons, own : (P_own,) int64
+        Of a parameter of a neuron or synapse which neuron it moves, and where in J it lies in that one's row.
     features : (S_sensory, 2) int64
         Where w and b of the source's feature lie in the row of a sensory synapse's neuron, in the order of
         ``sensory.outgoing``; -1 where there is none.
@@ -53,7 +51,9 @@ class Plan(NamedTuple):
     terms : (Q, 2) int64
         A synapse in the order of ``recurrent.outgoing``, and where in J the numbers of its source begin.
     outside : (-,) int64
-        What is computed along with its neighbours, and is 0 as the method has it.
+        What lies in J along with its neighbours, and is 0 as the method has it.
+    closed : bool
+        Whether it remains 0 by itself, since everything is followed that can be reached.
     """
 
     N: int
@@ -63,9 +63,7 @@ class Plan(NamedTuple):
     carried: bool
     diagonal: bool
     size: int
-    places: Ints
-    rows: Ints
-    parameters: Ints
+    neurons: Ints
     own: Ints
     features: Ints
     columns: Ints
@@ -73,6 +71,7 @@ class Plan(NamedTuple):
     runs: Ints
     terms: Ints
     outside: Ints
+    closed: bool
 
     @property
     def multiplications(self) -> int:
@@ -82,52 +81,32 @@ class Plan(NamedTuple):
         terms = 1 + self.runs[:, 5] - self.runs[:, 4]
         return self.rule.evaluations * int((self.runs[:, 2] * terms).sum())
 
-    # What the definition does with it.
+    def entries(self) -> tuple[Ints, Ints, Ints]:
+        """Of everything that is followed where in J it lies, its neuron and its parameter."""
+        parameter = np.full(self.width, -1, np.int64)
+        followed = np.flatnonzero(self.columns >= 0)
+        parameter[self.columns[followed]] = followed
+        row, begin, length, column = self.runs.T[:4]
+        within = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)
+        places, parameters = np.repeat(begin, length) + within, parameter[np.repeat(column, length) + within]
+        kept = (parameters >= 0) & ~np.isin(places, self.outside)
+        return places[kept], np.repeat(row, length)[kept], parameters[kept]
 
-    def dense(self, J: Array) -> Array:
-        """(N, P) of the compact form."""
-        full = np.zeros((self.N, self.P), J.dtype)
-        full[self.rows, self.parameters] = J[self.places]
-        return full
 
-    def compact(self, full: Array) -> Array:
-        """Inverse of `dense`."""
-        J = np.zeros(self.size, full.dtype)
-        J[self.places] = full[self.rows, self.parameters]
-        return J
-
-    def masked(self, full: Array) -> Array:
-        """With 0 where nothing is followed."""
-        kept = np.zeros_like(full)
-        kept[self.rows, self.parameters] = full[self.rows, self.parameters]
-        return kept
-
-    def through(self, D: Array) -> Array:
-        """The derivatives (N, N) by the potentials before, as the method has them."""
-        return D * (np.eye(self.N, dtype=D.dtype) if self.diagonal else 1) * self.carried
-
-    def add_own(self, full: Array, I: Array) -> None:
-        """Adds the derivatives (P_own,) by parameters of neurons and synapses, each in its neuron's row."""
-        row = np.empty(self.size, np.int64)
-        row[self.places] = self.rows
-        full[row[self.own], np.arange(I.size)] += I
-
-    def add_inputs(self, full: Array, D_inputs: Array, x: Array) -> None:
-        """Adds those by the input mapping, from those by its results (N, I) and from its inputs x (I,)."""
-        mapping, I = self.mappings[0], x.size
-        first = self.own.size
-        if mapping is not None:
-            full[:, first : first + I] += D_inputs * x
-        if mapping == "affine":
-            full[:, first + I : first + 2 * I] += D_inputs
+def count(cell: SynapticCell, hops: int | None, diagonal: bool, carried: bool) -> tuple[int, int]:
+    """Numbers that a plan follows, without padding, and at most how many multiplications a step takes for them; known
+    before anything of their size is made."""
+    reached, reached_inputs = _reached(cell, hops)
+    own = np.bincount(_neurons(cell), minlength=cell.state_size)
+    rows = reached @ own + reached_inputs.sum(1) * _mapping_parameters(cell.layout, cell).shape[1]
+    terms = 2 + (0 if diagonal else np.bincount(cell.recurrent.post, minlength=cell.state_size))
+    return int(rows.sum()), int((rows * terms).sum()) * cell.rule.evaluations * carried
 
 
 def make(cell: SynapticCell, hops: int | None, diagonal: bool, carried: bool, dtype: Any) -> Plan:
     """The plan of what a parameter can reach within so many stages of the solver; None: however many it takes."""
     N, layout = cell.state_size, cell.layout
-    sensed = np.zeros((N, cell.input_size), bool)
-    sensed[cell.sensory.post, cell.sensory.pre] = True
-    reached, reached_inputs = (_spread(mask, cell, hops) for mask in (np.eye(N, dtype=bool), sensed))
+    reached, reached_inputs = _reached(cell, hops)
     neuron_of = _neurons(cell)
     own_count = len(neuron_of)
     by_neuron = np.argsort(neuron_of, kind="stable")
@@ -160,20 +139,25 @@ def make(cell: SynapticCell, hops: int | None, diagonal: bool, carried: bool, dt
         for i in np.flatnonzero(present[:, b]):
             place[i, parameters] = offsets[i, b] + np.arange(parameters.size)
             followed[i, parameters] = mask[i]
-    rows, parameters = np.nonzero(followed)
     features = np.full((cell.sensory.pre.size, 2), -1, np.int64)
     post, pre = cell.sensory.outgoing.post, cell.sensory.pre[cell.sensory.outgoing.order]
     for k in range(per_feature.shape[1]):
         features[:, k] = place[post, per_feature[pre, k]]
     runs, terms = _runs(cell, offsets, lengths, column, diagonal)
-    closed = hops is None and not diagonal
-    outside = np.zeros(0, np.int64) if closed else place[(place >= 0) & ~followed]
+    outside = place[(place >= 0) & ~followed]
     mappings = cell.input_mapping, cell.output_mapping
     return Plan(
         N, layout.size, cell.rule, mappings, carried, diagonal, int(sizes.sum()),
-        place[rows, parameters], rows, parameters, place[neuron_of, np.arange(own_count)],
-        features, columns, int(lengths.sum()), runs, terms, outside,
+        neuron_of, place[neuron_of, np.arange(own_count)],
+        features, columns, int(lengths.sum()), runs, terms, outside, hops is None and not diagonal,
     )  # fmt: skip
+
+
+def _reached(cell: SynapticCell, hops: int | None) -> tuple[Bools, Bools]:
+    """Whether parameters of a neuron (N, N), and of a feature's mapping (N, I), get to a neuron, which comes first."""
+    sensed = np.zeros((cell.state_size, cell.input_size), bool)
+    sensed[cell.sensory.post, cell.sensory.pre] = True
+    return _spread(np.eye(cell.state_size, dtype=bool), cell, hops), _spread(sensed, cell, hops)
 
 
 def _spread(mask: Bools, cell: SynapticCell, hops: int | None) -> Bools:

@@ -9,14 +9,17 @@ import numpy as np
 import pytest
 
 from ltc_np import (
+    LRC,
     LSTM,
     LTC,
+    S4D,
     SGD,
     Adam,
     AutoNCP,
     CosineDecay,
     Dense,
     FullyConnected,
+    LiquidS4,
     LrcSSM,
     Model,
     PerEpoch,
@@ -24,14 +27,14 @@ from ltc_np import (
     RMSprop,
     Standardize,
 )
-from ltc_np.online import NLMS, Exact, Guard, Immediate, Learner, SnAp
+from ltc_np.online import NLMS, EProp, Exact, Guard, Learner, SnAp
 
 LEARNERS = [
     {"rule": Adam(0.01)},
     {"rule": Adam(CosineDecay(0.03, 100)), "guard": Guard(1.0, horizon=3, distance=0.05), "pull": 0.01},
     {"rule": RMSprop(0.01), "streams": 3, "delay": 2, "clip_norm": 0.5, "loss": "huber"},
     {"rule": SGD(0.1, momentum=0.9), "streams": 2, "shared": False, "guard": Guard(1.0, horizon=3)},
-    {"rule": Adam(0.01), "method": Immediate(), "loss": "mae"},
+    {"rule": Adam(0.01), "method": EProp("random", seed=3), "loss": "mae"},
 ]
 
 
@@ -84,6 +87,43 @@ def test_gradients_of_a_stream_sum_to_that_of_the_sequence(loss, delay):
         np.testing.assert_allclose(model.views(found)[name], array, rtol=0, atol=most, err_msg=name)
     assert not wanted[~model.trainable].any() and wanted.any()
     assert learner.log.rows[:, 1].mean() == pytest.approx(value, rel=1e-12)
+
+
+OTHERS = [LRC(AutoNCP(6, 3)), LrcSSM(3), S4D(2), LiquidS4(2), LSTM(2)]
+
+
+@pytest.mark.parametrize("layer", OTHERS, ids=lambda layer: type(layer).__name__)
+def test_gradients_of_other_layers_sum_to_that_of_the_sequence(layer, backend):
+    model = Model(Standardize(mean=0.1), layer, Dense(2), input_dim=2, seed=1, dtype="float64", backend=backend)
+    learner, steps = Learner(model, Still(1.0)), list(stream(20))
+    x, dt, target = (np.array(column) for column in zip(*steps, strict=True))
+    dt[::4] = 0
+    dt = dt if model.takes_dt else [None] * 20
+    for now in zip(x, dt, target, strict=True):
+        learner.predict(now[0], dt=now[1])
+        learner.learn(now[2])
+    _, wanted = model.loss_and_grad(x, target, dt=dt if model.takes_dt else None)
+    found = np.mean(seen(learner), axis=0)
+    for name, array in model.views(wanted).items():
+        most = 1e-10 * np.abs(array).max()
+        np.testing.assert_allclose(model.views(found)[name], array, rtol=0, atol=most, err_msg=name)
+
+
+@pytest.mark.parametrize("layer", OTHERS, ids=lambda layer: type(layer).__name__)
+def test_files_of_other_layers(layer, backend, tmp_path):
+    model = Model(layer, Dense(2), input_dim=2, seed=1, backend=backend)
+    every = [Learner(model, Adam(0.01), guard=Guard(horizon=3))]
+    for k, (x, dt, target) in enumerate(stream(12)):
+        for each in every:
+            each.predict(x, dt=dt if model.takes_dt else None)
+        if k == 6:
+            every[0].save(tmp_path / "learner.npz")
+            every += Learner.load(tmp_path / "learner.npz", backend=backend), copy.deepcopy(every[0])
+        for each in every:
+            each.learn(target)
+    for other in every[1:]:
+        check_same(every[0], other)
+    assert (every[0].weights != every[0].deployed).any()
 
 
 def test_classes_and_weights_and_missing_targets():

@@ -8,6 +8,7 @@ import pytest
 from support.backends import BACKENDS
 
 from ltc_np import LRC, LTC, NCP, AutoNCP, FullyConnected, Model, Random, RandomWiring, Wiring
+from ltc_np.kernels.numpy.synaptic_traces import Dense
 from ltc_np.online.methods import EProp, Exact, Immediate, SnAp
 from ltc_np.online.synaptic import SynapticTraces, fits, traces_of
 from ltc_np.online.synaptic_plan import make
@@ -197,7 +198,7 @@ def test_a_method_has_what_its_definition_says(traces, method, hops, keep, cell,
     found = np.array([made.gradient(row) for row in np.eye(5)])
     np.testing.assert_allclose(found, wanted, rtol=1e-10, atol=1e-14)
     # What is followed is what can be reached, and no more.
-    assert np.array_equal(made.plan.dense(np.ones(made.plan.size)) > 0, within(model, hops))
+    assert np.array_equal(Dense(made.plan).of(np.ones(made.plan.size)) > 0, within(model, hops))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -224,7 +225,7 @@ def driving():
 def test_so_many_entries_of_an_ncp_can_be_reached():
     layer = driving()
     assert (layer.recurrent.pre.size, layer.sensory.pre.size, layer.layout.size) == (57, 128, 797)
-    counts = [make(layer, n, False, True, np.float64).places.size for n in (1, 2, 3, 4, None)]
+    counts = [make(layer, n, False, True, np.float64).entries()[0].size for n in (1, 2, 3, 4, None)]
     assert counts == [797, 3312, 4365, 4416, 4416]
 
 
@@ -234,7 +235,7 @@ def test_so_many_multiplications_carry_them_on():
     assert small.layout.size == 293
     for layer, n, wanted in ((driving(), None, 11404), (driving(), 1, 797), (small, None, 2593)):
         plan = make(layer, n, n == 1, True, np.float64)
-        entries = np.bincount(plan.rows, minlength=plan.N)
+        entries = np.bincount(plan.entries()[1], minlength=plan.N)
         links = entries.sum() + (entries[layer.recurrent.pre].sum() if n is None else 0)
         assert links == wanted
         assert plan.multiplications >= 6 * wanted
@@ -334,7 +335,7 @@ def test_kernels_have_what_the_definition_has(traces, name, method):
         model = network(name, 0, backend)
         made = traces(model, method)
         summed(made, model, *stream(model, 6))
-        both.append(made.plan.dense(made.arrays["sensitivities"]))
+        both.append(Dense(made.plan).of(made.arrays["sensitivities"]))
     for found, wanted in zip(*both, strict=True):
         assert np.abs(found - wanted).max() <= 1e-12 * np.abs(wanted).max()
 

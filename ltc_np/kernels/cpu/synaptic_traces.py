@@ -167,7 +167,7 @@ def follow(arrays, circuit, rule, mappings, values, factor, plan, carried, given
     circuit, rule: as in `neuron_major`, that of `backward`
     mappings: w and b of the inputs, w and b of the outputs, empty where there are none
     values (P,), factor (P_own,): effective values, and derivatives of what the circuit has by raw ones
-    plan: own, features, runs, terms and outside of `ltc_np.online.synaptic_plan.Plan`
+    plan: own, features, runs, terms and outside of `ltc_np.online.synaptic_plan.Plan`, the last empty if it is closed
     carried: whether J goes on
     work: `Sizes`; rows (stages * lanes, sums) and g (P,) float64, the latter 0
     """
@@ -291,7 +291,7 @@ def bound(parts, given, circuit, layout, values, factor, plan, arrays):
     work = aligned(sum(sizes), dtype)
     work.fill(0)
     rows = np.zeros((rule.stages * W, circuit.row_size(False)))
-    own = plan.own, plan.features, plan.runs, plan.terms, plan.outside
+    own = plan.own, plan.features, plan.runs, plan.terms, plan.outside[:0] if plan.closed else plan.outside
     follow = partial(
         parts.follow, tuple(arrays), packed, tuple(rule), mappings, values, factor, own, plan.carried, given,
         work, rows, np.zeros(layout.size),

@@ -34,6 +34,31 @@ class Followed(NamedTuple):
     J: np.ndarray
 
 
+class Dense:
+    """The sensitivities of a plan as a matrix (N, P), and what the method lets through."""
+
+    def __init__(self, plan):
+        self.plan, self.places, (self.N, self.P) = plan, plan.entries(), (plan.N, plan.P)
+
+    def of(self, J):
+        """The matrix of the compact form (size,)."""
+        places, rows, parameters = self.places
+        full = np.zeros((self.N, self.P), J.dtype)
+        full[rows, parameters] = J[places]
+        return full
+
+    def compact(self, full):
+        """Inverse of `of`; what is not followed is left out."""
+        places, rows, parameters = self.places
+        J = np.zeros(self.plan.size, full.dtype)
+        J[places] = full[rows, parameters]
+        return J
+
+    def through(self, D):
+        """The derivatives (N, N) by the potentials before, as the method has them."""
+        return D * (np.eye(self.N, dtype=D.dtype) if self.plan.diagonal else 1) * self.plan.carried
+
+
 def bind(circuit, layout, values, factor, plan, arrays):
     """Two functions, in arrays that stay the same: one without arguments that takes a step, and `_collect`.
 
@@ -51,14 +76,14 @@ def bind(circuit, layout, values, factor, plan, arrays):
         See `ltc_np.online.synaptic_plan`.
     arrays : Followed
     """
-    return partial(_step, circuit, layout, layout.arrays(values), factor, plan, arrays), partial(
-        _collect, plan, arrays.J
-    )
+    dense = Dense(plan)
+    step = partial(_step, circuit, layout, layout.arrays(values), factor, plan, dense, arrays)
+    return step, partial(_collect, dense, arrays.J)
 
 
-def _step(circuit, layout, p, factor, plan, arrays):
+def _step(circuit, layout, p, factor, plan, dense, arrays):
     x, dt, state, y, J = arrays
-    N, rule, (to_inputs, to_outputs) = state.size, plan.rule, plan.mappings
+    N, I, own_count, rule, (to_inputs, to_outputs) = state.size, x.size, factor.size, plan.rule, plan.mappings
     mapped = map_features(to_inputs, "input", x[None, None], p, Fresh())[0]
     _, sensory = circuit.from_inputs(mapped)
     h = unfold_length(dt[None], 0, rule)
@@ -67,7 +92,7 @@ def _step(circuit, layout, p, factor, plan, arrays):
     inputs = np.repeat(mapped, N, axis=0)
     s_sensory, sensory = circuit.from_inputs(inputs)
     history = [np.repeat(v, N, axis=0) for v in history]
-    now = base = plan.dense(J[0])
+    now = base = dense.of(J[0])
     for k in range(rule.evaluations):
         stage = k % rule.stages
         if stage == 0:
@@ -77,17 +102,20 @@ def _step(circuit, layout, p, factor, plan, arrays):
         g = layout.arrays(own)
         d_sums, _, D, D_base, _ = circuit.d_advance(*given, np.zeros((N, N), x.dtype), None, sensory, g)
         D_inputs = circuit.d_from_inputs(inputs, s_sensory, d_sums, g)
-        after = plan.through(D) @ now
+        after = dense.through(D) @ now
         if stage:
-            after += plan.through(D_base) @ base
-        plan.add_own(after, factor * own[: factor.size])
-        plan.add_inputs(after, D_inputs, x)
-        now = plan.masked(after)
+            after += dense.through(D_base) @ base
+        after[plan.neurons, np.arange(own_count)] += factor * own[:own_count]
+        if to_inputs is not None:  # a feature moves several neurons
+            after[:, own_count : own_count + I] += D_inputs * x
+        if to_inputs == "affine":
+            after[:, own_count + I : own_count + 2 * I] += D_inputs
+        now = dense.of(dense.compact(after))
     state[:] = history[-1][0]
-    J[0] = plan.compact(now)
+    J[0] = dense.compact(now)
     y[:] = map_features(to_outputs, "output", state[None, None, : y.size], p, Fresh())[0, 0]
 
 
-def _collect(plan, J, d_state, gradient):
+def _collect(dense, J, d_state, gradient):
     """Adds to gradient (P,) what the adjoint d_state (N,) of the state says of the parameters."""
-    gradient += d_state @ plan.dense(J[0])
+    gradient += d_state @ dense.of(J[0])
