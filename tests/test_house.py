@@ -88,7 +88,7 @@ TESTED_THROUGH = {
             sklearn.ahead
         """,
         "tests/online/test_synaptic.py follows layers with them": """
-            kernels.cpu.synaptic_traces kernels.numpy.synaptic_traces online.traces
+            kernels.cpu.synaptic_traces online.traces
         """,
         "tests/aeon and tests/sktime make classes by it": """
             sklearn.wrapped
