@@ -97,7 +97,7 @@ TESTED_THROUGH = {
             online.gradients online.learning online.part online.readouts online.settings online.targets
         """,
         "tests/online/test_synaptic.py follows layers with them": """
-            kernels.cpu.synaptic_traces online.traces
+            kernels.cpu.synaptic_traces
         """,
         "tests/aeon and tests/sktime make classes by it": """
             sklearn.wrapped

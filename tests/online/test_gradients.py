@@ -58,7 +58,7 @@ class Still(SGD):
     """An optimiser that keeps the gradients it is given, and changes nothing."""
 
     def step(self, model, grad):
-        self.seen = [*getattr(self, "seen", []), grad.copy()]
+        vars(self).setdefault("seen", []).append(grad.copy())
 
 
 def seen(learner):
@@ -103,6 +103,26 @@ def test_gradients_of_other_layers_sum_to_that_of_the_sequence(layer, backend):
         learner.predict(now[0], dt=now[1])
         learner.learn(now[2])
     _, wanted = model.loss_and_grad(x, target, dt=dt if model.takes_dt else None)
+    found = np.mean(seen(learner), axis=0)
+    for name, array in model.views(wanted).items():
+        most = 1e-10 * np.abs(array).max()
+        np.testing.assert_allclose(model.views(found)[name], array, rtol=0, atol=most, err_msg=name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("layer", [LTC(AutoNCP(6, 3)), *OTHERS[:-1]], ids=lambda layer: type(layer).__name__)
+def test_two_thousand_steps(layer, seed):
+    """By what follows these layers quickly; `test_generic` has all others."""
+    model = Model(layer, Dense(2), input_dim=2, seed=seed, dtype="float64")
+    rng = np.random.default_rng(seed)
+    x, dt, target = rng.normal(size=(2000, 2)), rng.uniform(0, 2, 2000), rng.normal(size=(2000, 2))
+    dt[rng.random(2000) < 0.2] = 0
+    learner = Learner(model, Still(1.0))
+    for now in zip(x, dt.tolist(), target, strict=True):
+        learner.predict(now[0], dt=now[1])
+        learner.learn(now[2])
+    _, wanted = model.loss_and_grad(x, target, dt=dt)
     found = np.mean(seen(learner), axis=0)
     for name, array in model.views(wanted).items():
         most = 1e-10 * np.abs(array).max()

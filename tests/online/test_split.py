@@ -24,6 +24,7 @@ from ltc_np.online import EProp, Exact, Immediate, Learner, SnAp, synaptic
 from ltc_np.online.generic import AnyTraces
 from ltc_np.online.head import AnyHead, LinearHead, NoHead, head_of
 from ltc_np.online.lrc_ssm import LrcSSMTraces
+from ltc_np.online.quick import QUICK
 from ltc_np.online.split import cut, look_first, places, traces_for, unseen
 from ltc_np.online.state_space import StateSpaceTraces
 from ltc_np.online.synaptic import SynapticTraces
@@ -168,6 +169,14 @@ def test_the_cost_of_a_wiring_is_known_before(method, wiring):
     assert numbers == len(plan.entries()[0])
     # Without the padding to whole vectors, but as if every source had what its target has.
     assert (multiplications > 0) == plan.carried and multiplications <= 2 * plan.rule.evaluations * plan.size * 5
+
+
+@pytest.mark.parametrize("layer", [LrcSSM(3), S4D(2), LiquidS4(2)])
+def test_the_cost_of_a_diagonal_cell(layer):
+    network, way = Model(layer, input_dim=2, seed=0, backend="numpy"), QUICK[type(layer)]
+    kept = sum(array.size for array in traces_for(network, Exact()).arrays.values())
+    assert way.cost(network, Exact()).numbers == kept < 15 * (network.layout.size + network.state_size)
+    assert way.cost(network, Immediate()) is None and way.traces(network, Immediate()) is None
 
 
 def test_a_dense_wiring_says_its_cost():

@@ -262,11 +262,15 @@ def loaded(trees, rooms=USERS):
 
 
 def used(trees, rooms=USERS):
-    """Names of all members that those use of other things but random numbers."""
+    """Names of all members that those use of other things but random numbers.
+
+    Of learners those alone that load kernels: members of the others are called like kernels by chance.
+    """
+    loading = {module for modules in loaded(trees, rooms).values() for module in modules}
     return {
         node.attr
         for module, tree in trees.items()
-        if room(module) in rooms
+        if room(module) in rooms and (room(module) != "online" or module in loading)
         for node in nodes(tree)
         if isinstance(node, ast.Attribute) and getattr(node.value, "attr", None) != "bit_generator"
     }
