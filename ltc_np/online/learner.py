@@ -137,6 +137,20 @@ class Learner:
         self.log = Log()
         self.reset()
 
+    def __repr__(self) -> str:
+        chosen = f"guard={self.guard!r}, streams={self.streams}, shared={self.shared}, delay={self.delay}"
+        return f"Learner({self._model!r}, {self.rule!r}, {chosen})"
+
+    @property
+    def input_size(self) -> int:
+        """Features of an observation."""
+        return self._model.input_size
+
+    @property
+    def output_size(self) -> int:
+        """Numbers of an answer."""
+        return self._model.output_size
+
     def _begin(self) -> Watched:
         W = self.deployed
         kept = self.rule.begin(W.shape[1], W.shape[0], W.dtype)
@@ -181,6 +195,14 @@ class Learner:
         y = np.stack([W @ row for W, row in zip(own, f, strict=True)]) if shape else (by[0] @ f[0])[None]
         self._answers.append(_Answer(f, y, by))
         return y.copy() if shape else y[0].copy()
+
+    def peek(self, x_t: ArrayLike, *, dt: ArrayLike | None = None) -> Array:
+        """The answer that `predict` would give now, of the same arguments; nothing changes."""
+        state, answers = self.state.copy(), self._answers.copy()
+        try:
+            return self.predict(x_t, dt=dt)
+        finally:
+            self.state[...], self._answers = state, answers
 
     @with_signature_hints
     def learn(self, target: ArrayLike, *, ago: int = 0, weight: ArrayLike | None = None) -> Array:
