@@ -238,9 +238,9 @@ class LTCClassifier(LTCFields, Classifier):
         Of inputs, as for `Recipe`.
     learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size, ensemble, n_jobs
         Its training, as for `Recipe`; `LiquidEstimator` says what the last two are.
-    every_step, early_stopping, validation_fraction, n_iter_no_change, augment, warm_start, tune, random_state, dtype
+    every_step, early_stopping, validation_fraction, n_iter_no_change, augment, warm_start, tune, online, random_state
         As for `LiquidEstimator`.
-    backend, verbose
+    dtype, backend, verbose
         As for `LiquidEstimator`, which says too what attributes there are; ``classes_`` are the labels in order.
     class_weight : dict from labels to weights, "balanced", or None
         Factors of the weights of targets; labels that are not named have 1.  "balanced" is n / (C n_c), with n_c of the
@@ -274,9 +274,9 @@ class CfCClassifier(CfCFields, Classifier):
         Of inputs, as for `Recipe`.
     learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size, ensemble, n_jobs
         Its training, as for `Recipe`; `LiquidEstimator` says what the last two are.
-    every_step, early_stopping, validation_fraction, n_iter_no_change, augment, warm_start, tune, random_state, dtype
+    every_step, early_stopping, validation_fraction, n_iter_no_change, augment, warm_start, tune, online, random_state
         As for `LiquidEstimator`.
-    backend, verbose
+    dtype, backend, verbose
         As for `LiquidEstimator`, which says too what attributes there are; ``classes_`` are the labels in order.
     class_weight : dict from labels to weights, "balanced", or None
         As for `LTCClassifier`.

@@ -1,0 +1,33 @@
+"""Learning from sequences one after the other, each target once: by a learner of `ltc_np.online`."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..base.types import Array
+from ..model import Model
+from ..online import Learner, Rule
+from .inputs import Inputs
+from .targets import Targets
+
+
+class Streamed(NamedTuple):
+    """A learner, the rule that it was asked to learn by, and the model that it has become."""
+
+    learner: Learner
+    rule: Rule
+    model: Model
+
+
+def learn(learner: Learner, data: Inputs, wanted: Targets, weight: Array | None) -> None:
+    """Let a learner read each sequence from the start, and learn from the targets of its steps, or of its last one."""
+    for b, T in enumerate(data.own_lengths):
+        learner.reset()
+        for t in range(T):
+            learner.predict(np.asarray(data.x[b, t], float), dt=None if data.dt is None else data.dt[b, t])
+            if wanted.every_step or t == T - 1:
+                at = (b, t) if wanted.every_step else (b,)
+                counts = None if weight is None else weight[at[: weight.ndim]]
+                learner.learn(wanted.values[at], weight=counts)
