@@ -186,6 +186,23 @@ def load(path: PathLike, kinds: Sequence[type[N]], backend: Backend = "auto", op
     return found.model  # type: ignore[return-value]  # `_rebuild` makes one of these kinds
 
 
+def save_with(path: PathLike, model: Network, beside: Mapping[str, Any]) -> None:
+    """`save` of a model, and beside it plain data and arrays, in the place where a checkpoint says how far it is."""
+    path = _as_path(path)
+    files.check_path(path)
+    archive.write(path, _content(model, None, beside))
+
+
+def load_with(path: PathLike, kinds: Sequence[type[N]], backend: Backend) -> tuple[N, dict[str, Any]]:
+    """What `save_with` wrote: the model, as `load` reads it, and what is beside it, {} of the file of a model alone."""
+    path = _as_path(path)
+    files.check_readable(path)
+    kernels.resolve(backend)
+    with _of_file(path):
+        found = _rebuild(archive.read(path), kinds, backend)
+    return found.model, found.training or {}  # type: ignore[return-value]  # as in `load`
+
+
 class Found(NamedTuple):
     """What a file holds: a model; the class and the state of its optimiser, None if there is none; how far the training
     is, None if the file is no checkpoint."""

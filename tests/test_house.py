@@ -90,6 +90,11 @@ TESTED_THROUGH = {
         "tests/sklearn/test_forecaster.py calls `LiquidForecaster`, which is made of them": """
             sklearn.ahead
         """,
+        "tests/online/test_learner.py and test_gradients.py go through them by `Learner`": """
+            online.gradients online.head online.held online.learning online.part online.readouts online.split
+            online.targets
+            online.traces
+        """,
         "tests/aeon and tests/sktime make classes by it": """
             sklearn.wrapped
         """,

@@ -3,7 +3,8 @@
 from .guard import Guard
 from .learner import Learner
 from .lms import LMS, NLMS
+from .methods import EProp, Exact, Immediate, Method, SnAp
 from .rls import RLS
 from .rule import Rule
 
-__all__ = ["LMS", "NLMS", "RLS", "Guard", "Learner", "Rule"]
+__all__ = ["LMS", "NLMS", "RLS", "EProp", "Exact", "Guard", "Immediate", "Learner", "Method", "Rule", "SnAp"]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..base import checks
 from ..base.from_arguments import Immutable
 from ..base.types import Array
-from .rule import Kept
+from .held import copied
 
 WORDS = "learnt", "last good", "deployed"  # whose weights answer
 PATIENCE = 10  # horizons that learnt weights may be worse before they are given up
@@ -48,19 +50,33 @@ class Guard(Immutable):
 
 
 class Watched(NamedTuple):
-    """One readout: its weights, what its rule keeps, the last good of both; with a `Guard`, the three faded errors,
-    whose weights answer, and for how many observations they have."""
+    """Weights that learn, what their rule or optimiser keeps, the last good of both; with a `Guard`, the three faded
+    errors, whose weights answer, for how many observations they have, and whether the distance limits the learnt ones.
+    """
 
     W: Array
-    kept: Kept
-    good: tuple[Array, Kept]
+    kept: Mapping[str, Any]
+    good: tuple[Array, Mapping[str, Any]]
     errors: tuple[float, float, float] = (0.0, 0.0, 0.0)
     answering: str = "learnt"
     since: int = 0
+    limited: bool = False
 
     def weights(self, deployed: Array) -> Array:
         """Those that answer."""
         return {"learnt": self.W, "last good": self.good[0], "deployed": deployed}[self.answering]
+
+    def moved(
+        self, W: Array, kept: Mapping[str, Any], deployed: Array, apart: float, guard: Guard
+    ) -> tuple[Watched, float, tuple[str, ...]]:
+        """With these weights, or on the way back to the deployed ones as far as the distance allows; how far apart they
+        are then, and what was done."""
+        most = math.inf if guard.distance is None else guard.distance * float(np.linalg.norm(deployed))
+        limited = apart > most
+        if limited:
+            W, apart = deployed + (most / apart) * (W - deployed), most
+        events = () if limited == self.limited else ("limited" if limited else "not limited any more",)
+        return self._replace(W=W, kept=kept, limited=limited), apart, events
 
     def judged(self, guard: Guard, seen: tuple[float, float, float]) -> tuple[Watched, tuple[str, ...]]:
         """After the squared errors of one observation, by the weights as before it; and what the guard has done."""
@@ -75,14 +91,34 @@ class Watched(NamedTuple):
             # The good ones are the learnt ones now, and so is their error.
             return self._replace(good=(self.W, self.kept), errors=(own, own, deployed), since=0), ()
         if now != "learnt" and since >= PATIENCE * guard.horizon:
-            W, kept = self.good
-            return Watched(W, kept, self.good, (good, good, deployed), now, 0), ("begun anew",)
+            return self._replace(errors=errors).anew(), ("begun anew",)
         return self._replace(errors=errors, since=since), ()
 
+    def anew(self) -> Watched:
+        """With the last good weights as the learnt ones."""
+        (W, kept), (_, good, deployed) = self.good, self.errors
+        return Watched(W, kept, self.good, (good, good, deployed), self.answering, limited=self.limited)
 
-def within(W: Array, deployed: Array, apart: float, distance: float | None) -> tuple[Array, float, tuple[str, ...]]:
-    """W, which is so far apart from the deployed weights, or on the way back to them as far as the distance allows; how
-    far apart that is, and what was done."""
-    if distance is None or apart <= (most := distance * float(np.linalg.norm(deployed))):
-        return W, apart, ()
-    return deployed + (most / apart) * (W - deployed), most, ("limited",)
+    def held(self) -> dict[str, Any]:
+        """As plain data and arrays."""
+        W, kept = self.good
+        good = None if W is self.W else {"W": W, "kept": dict(kept)}
+        return {**self._asdict(), "kept": dict(self.kept), "good": good}
+
+    def restored(self, held: Mapping[str, Any]) -> Watched:
+        """Inverse of `held`, for weights like these."""
+        W, kept = copied(held["W"], self.W), dict(held["kept"])
+        good = (W, kept)
+        if held["good"] is not None:
+            good = copied(held["good"]["W"], self.W), dict(held["good"]["kept"])
+        own, of_good, deployed = map(float, held["errors"])
+        answering = checks.one_of("answering", held["answering"], WORDS)
+        return Watched(
+            W,
+            kept,
+            good,
+            (own, of_good, deployed),
+            answering,
+            int(held["since"]),
+            checks.boolean("limited", held["limited"]),
+        )

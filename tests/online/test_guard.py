@@ -5,7 +5,7 @@ import pytest
 
 from ltc_np import LTC, AutoNCP, Dense, Model
 from ltc_np.online import LMS, NLMS, RLS, Guard, Learner
-from ltc_np.online.guard import PATIENCE, Watched, within
+from ltc_np.online.guard import PATIENCE, Watched
 from ltc_np.online.log import MOST_EVENTS, MOST_ROWS, Log
 
 
@@ -57,13 +57,20 @@ def test_errors_fade():
 
 
 def test_weights_too_far_away_are_moved_straight_back():
+    """The log says once that it begins, and once that it ends."""
     deployed = np.array([[3.0, 4.0]])
-    W = deployed + np.array([[0.0, 5.0]])
-    moved, distance, events = within(W, deployed, 5.0, 0.5)
-    np.testing.assert_allclose(moved, np.array([[3.0, 6.5]]), rtol=1e-14)
-    assert (distance, events) == (2.5, ("limited",))
+    W, near = deployed + np.array([[0.0, 5.0]]), deployed + np.array([[0.0, 1.0]])
+    watched = readout(deployed)
+    for events in (("limited",), ()):
+        watched, distance, told = watched.moved(W, {}, deployed, 5.0, Guard(distance=0.5))
+        np.testing.assert_allclose(watched.W, np.array([[3.0, 6.5]]), rtol=1e-14)
+        assert (distance, told) == (2.5, events)
+    for events in (("not limited any more",), ()):
+        watched, distance, told = watched.moved(near, {}, deployed, 1.0, Guard(distance=0.5))
+        assert watched.W is near and (distance, told) == (1.0, events)
     for limit in (1.1, None):
-        assert within(W, deployed, 5.0, limit) == (W, 5.0, ())
+        watched, distance, told = watched.moved(W, {}, deployed, 5.0, Guard(distance=limit))
+        assert watched.W is W and (distance, told) == (5.0, ())
 
 
 @pytest.mark.few(1)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ltc_np import LSTM, LTC, LTCRNN, AutoNCP, Bidirectional, CfC, Dense, Model, Standardize, load
+from ltc_np import LSTM, LTC, LTCRNN, AutoNCP, Bidirectional, CfC, Dense, Model, Standardize, io, load
 from ltc_np.online import LMS, NLMS, RLS, Guard, Learner, Rule
 
 RULES = [LMS(0.05), NLMS(0.5), RLS(0.95)]
@@ -151,7 +151,7 @@ def test_a_target_that_comes_later_belongs_to_its_answer(model):
     """With an error as it was when the answer was given; the rule sees the weights of now."""
     learner, steps = Learner(model, NLMS(1.0, 1e-9), delay=3), list(stream(5))
     answers = [learner.predict(x, dt=dt) for x, dt, _ in steps]
-    features = [answer.f[0] for answer in learner._answers]
+    features = [answer.kept.f[0] for answer in learner._answers]
     first = learner.learn(steps[1][2], ago=3)
     np.testing.assert_allclose(first, steps[1][2] - answers[1], rtol=0, atol=1e-6)
     np.testing.assert_allclose(learner.weights @ features[0], steps[1][2], rtol=0, atol=1e-5)
@@ -250,7 +250,7 @@ def test_a_stream_without_a_target_does_not_part_the_outputs_of_others(model):
     for target, parts in (([np.nan, np.nan], 1), ([1.0, np.nan], 2)):
         learner.predict(np.ones((2, 2)))
         learner.learn([target, [1.0, 2.0]])
-        assert len(learner._readouts[0].kept["S"]) == parts
+        assert len(learner._part.readouts[0].kept["S"]) == parts
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ def test_arguments_that_do_not_fit_are_refused(model, tmp_path):
     learner = Learner(model, NLMS())
     for call, error, message in (
         (lambda: Learner(LTC, NLMS()), TypeError, "`model` must be a Model"),
-        (lambda: Learner(model, "rls"), TypeError, "`rule` must be a Rule"),
+        (lambda: Learner(model, "rls"), TypeError, "`rule` must be an Optimizer .* or a Rule"),
         (lambda: Learner(model, NLMS(), guard=1), TypeError, "`guard` must be a Guard or None"),
         (lambda: Learner(model, NLMS(), streams=0), ValueError, "`streams` must be"),
         (lambda: Learner(model, NLMS(), delay=-1), ValueError, "`delay` must be"),
@@ -314,17 +314,23 @@ def test_arguments_that_do_not_fit_are_refused(model, tmp_path):
         def update(self, W, kept, f, error, known, weight):
             return W, kept
 
-    with pytest.raises(TypeError, match="`rule` must be one of LMS, NLMS, RLS to be saved"):
+    with pytest.raises(TypeError, match="`rule` must be one of LMS, NLMS, RLS, Adam, .* to be saved"):
         Learner(model, Own()).save(tmp_path / "own.npz")
 
 
 def test_a_damaged_learner_is_one_error(model, tmp_path):
     learner = Learner(model, RLS())
     learner.save(tmp_path / "a.npz")
-    deployed = load(tmp_path / "a.npz")
-    for change in ({"rule": ["NoRule", {}]}, {"readouts": []}, {"state": [1.0]}, {"log": {}}, {"guard": {"x": 1}}):
-        deployed.notes = {"learner": load(tmp_path / "a.npz").notes["learner"] | change}
-        deployed.save(tmp_path / "b.npz")
+    deployed, found = io.load_with(tmp_path / "a.npz", (Model,), "auto")
+    settings, part = found["settings"], found["part"]
+    for change in (
+        {"settings": settings | {"rule": ("NoRule", {})}},
+        {"settings": settings | {"guard": {"x": 1}}},
+        {"part": part | {"readouts": ()}},
+        {"part": part | {"state": np.ones(1, np.float32)}},
+        {"log": {}},
+    ):
+        io.save_with(tmp_path / "b.npz", deployed, found | change)
         with pytest.raises(ValueError):
             Learner.load(tmp_path / "b.npz")
 

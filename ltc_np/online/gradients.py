@@ -1,0 +1,283 @@
+"""All of a network as what learns, by gradients that go along with the stream."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..base import checks
+from ..base.types import Array, ArrayLike
+from ..model import Model
+from ..optim import Optimizer
+from ..optim.clip import Clip
+from .guard import Guard
+from .held import copied
+from .learning import Learning
+from .methods import Method
+from .part import Answer, Part, Told
+from .split import cut, places, warn_of_unseen
+from .targets import Observed, Targets
+
+QUIET = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # what overflows is looked for in results
+
+
+class Kept(NamedTuple):
+    """Features (B, F) behind the recurrent layer; outputs (B, O) by the learnt, the last good (without a guard the
+    learnt) and the deployed weights; the derivatives of the first (B, O, P), None where targets cannot come later."""
+
+    f: Array
+    own: Array
+    good: Array
+    deployed: Array
+    rows: Array | None
+
+
+class Losses(NamedTuple):
+    """Of one observation: by the learnt, the last good and the deployed weights, and of the answer."""
+
+    own: float
+    good: float
+    deployed: float
+    answer: float
+
+
+class Step(NamedTuple):
+    """What an observation asks of one `Learning`: a gradient (P,), and the `Losses` of each stream with a target."""
+
+    learning: Learning
+    gradient: Array
+    losses: list[Losses]
+
+
+class Gradients(Part):
+    """One set of weights for all B streams, or one for each.
+
+    Parameters
+    ----------
+    model : Model
+        Becomes the part's own.
+    optimizer : Optimizer
+        It is copied.
+    method : Method
+    targets : Targets
+    clip : Clip or None
+    pull : float
+    B : int
+    shared, late : bool
+        ``late``: whether targets may come later than the next answer.
+    guard : Guard or None
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        optimizer: Optimizer,
+        method: Method,
+        targets: Targets,
+        clip: Clip | None,
+        pull: float,
+        B: int,
+        shared: bool,
+        late: bool,
+        guard: Guard | None,
+    ) -> None:
+        self._model, self._targets, self._clip, self._pull = model, targets, clip, pull
+        self._late, self._guard, self._largest = late, guard, float(checks.largest(model.dtype))
+        self.deployed = model.theta.copy()
+        n = B if shared else 1
+        warn_of_unseen(cut(model, *places(model)), method)
+        self._learnings = [Learning(model, optimizer, method, n, guard) for _ in range(B // n)]
+        self._parts = [slice(k, k + n) for k in range(0, B, n)]  # of the streams
+        self._state = np.empty((B, model.state_size), model.dtype)  # where the deployed network is
+
+    @property
+    def state(self) -> Array:
+        return np.array([state for learning in self._learnings for state in learning.states()])
+
+    @property
+    def weights(self) -> list[Array]:
+        return [learning.watched.W for learning in self._learnings]
+
+    def reset(self, streams: slice) -> None:
+        self._state[streams] = self._model.initial_state()
+        first, last, _ = streams.indices(len(self._state))
+        for learning, part in zip(self._learnings, self._parts, strict=True):
+            learning.reset(slice(max(first - part.start, 0), max(last - part.start, 0)))
+
+    def _each(self) -> Iterator[tuple[Learning, slice]]:
+        return zip(self._learnings, self._parts, strict=True)
+
+    # ------------------------------------------------------------------------------------------------------ answers
+
+    @QUIET
+    def predict(self, x: Array, dt: ArrayLike | None) -> Answer:
+        deployed, state = _stepped(self._model, x, dt, self._state)  # refuses inputs before anything has changed
+        before, found = [learning.states() for learning in self._learnings], []
+        try:
+            for learning, part in self._each():
+                now = self._of(part, x, dt)
+                good = None if learning.good is None else _stepped(learning.good, *now, learning.good_state)
+                found.append((*self._run(learning, *now), good))
+        except Exception:
+            for learning, states in zip(self._learnings, before, strict=True):
+                learning.put(states)
+            raise
+        self._state[...] = state
+        f, own = (_joined([one[k] for one in found]) for k in range(2))
+        good, y, events = own, own, list[str]()
+        if self._guard is not None:
+            good, y = _joined([one[3][0] for one in found]), own.copy()
+            for (learning, part), (*_, told, step) in zip(self._each(), found, strict=True):
+                learning.good_state[...] = step[1]
+                y[part] = {"learnt": own, "last good": good, "deployed": deployed}[learning.watched.answering][part]
+                events += told
+        else:
+            y, events = own.copy(), [event for *_, told, _ in found for event in told]
+        rows = _joined([learning.rows(f[part]) for learning, part in self._each()]) if self._late else None
+        return Answer(y, Kept(f, own, good, deployed, rows), tuple(events))
+
+    def _of(self, part: slice, x: Array, dt: ArrayLike | None) -> tuple[Array, ArrayLike | None]:
+        """What is observed on some of the streams."""
+        if x.ndim == 1 or len(self._parts) == 1:
+            return x, dt
+        return x[part], dt if dt is None or np.ndim(dt) == 0 else np.asarray(dt)[part]
+
+    def _run(self, learning: Learning, x: Array, dt: ArrayLike | None) -> tuple[Array, Array, tuple[str, ...]]:
+        """Features and outputs by the learnt weights, or, where these overflow, by the last good ones; and events."""
+        x = x[None] if x.ndim == 1 else x
+        if x.dtype != self._model.dtype:
+            x = x.astype(self._model.dtype)
+        one = 1.0 if dt is None else dt
+        times = [one] * len(x) if isinstance(one, float) else np.broadcast_to(np.asarray(one), len(x)).tolist()
+        (f, y), events = learning.answer(x, times), tuple[str, ...]()
+        wrong = learning.overflows(y)
+        if wrong == "states" and learning.good is not None:
+            _, events = learning.begin_anew(self.deployed)
+            f, y = learning.answer(x, times)
+            wrong = learning.overflows(y)
+        if wrong == "states":
+            raise FloatingPointError(
+                f"states and outputs must stay finite in {y.dtype}, but the weights that {learning.optimizer!r} has "
+                "learnt let them overflow: the observation is left out; take a guard, which goes back to the last good "
+                "weights, a smaller learning rate, or inputs of a smaller scale"
+            )
+        if wrong:
+            learning.put(learning.states())
+            events = (*events, "sensitivities begun anew")
+        return f, y, events
+
+    @QUIET
+    def peek(self, x: Array, dt: ArrayLike | None) -> Array:
+        found = []
+        for learning, part in self._each():
+            way: dict[str, tuple[Any, Array]] = {
+                "learnt": (learning.model, np.array(learning.states())),
+                "last good": (learning.good, learning.good_state),
+                "deployed": (self._model, self._state[part]),
+            }
+            network, state = way[learning.watched.answering]
+            found.append(_stepped(network, *self._of(part, x, dt), state)[0])
+        return _joined(found)
+
+    # ----------------------------------------------------------------------------------------------------- learning
+
+    @QUIET
+    def learn(self, answer: Answer, observed: Observed) -> list[Told]:
+        steps = [found for learning, part in self._each() if (found := self._asked(learning, part, answer, observed))]
+        try:
+            sound = [step.learning.step(step.gradient) for step in steps]
+            if not all(sound) and self._guard is None:
+                raise FloatingPointError(
+                    f"errors, gradients and weights must stay finite in {self._model.dtype}, but they overflow for "
+                    f"targets up to {np.abs(observed.target).max():.3g}: nothing was learnt; take a guard, which goes "
+                    "back to the last good weights, a smaller learning rate, or targets and inputs of a smaller scale"
+                )
+        except Exception:
+            for step in steps:
+                step.learning.back()
+            raise
+        told = []
+        for step, good in zip(steps, sound, strict=True):
+            seen = [(one.own, one.good, one.deployed) for one in step.losses]
+            distance, events = (
+                step.learning.follow(self.deployed, seen) if good else step.learning.begin_anew(self.deployed)
+            )
+            for one in step.losses:
+                told.append(Told(one.answer, one.deployed, distance, events))
+                events = ()
+        return told
+
+    def _asked(self, learning: Learning, part: slice, answer: Answer, observed: Observed) -> Step | None:
+        """The `Step` of one set of weights, None where its streams have no targets."""
+        kept: Kept = answer.kept
+        own_y, found, measure = kept.own[part], list[Losses](), self._targets.measure
+        d_y = np.zeros(own_y.shape, own_y.dtype)
+        for b, known, weight in observed.streams():
+            if part.start <= b < part.stop:
+                one, target = slice(b, b + 1), observed.target[b : b + 1]
+                own, derivative = measure(kept.own[one], target, known)
+                deployed, _ = measure(kept.deployed[one], target, known)
+                good = given = own
+                if self._guard is not None:
+                    (good, _), (given, _) = (measure(y[one], target, known) for y in (kept.good, answer.y))
+                # What the learnt weights do is the guard's affair, an extreme target or weight the caller's.
+                if weight > self._largest or not math.isfinite(deployed + (0 if self._guard is None else good + given)):
+                    raise FloatingPointError(
+                        f"errors must stay finite in {d_y.dtype}, but overflow for a target of {target[0]} and a "
+                        f"weight of {weight:g}: nothing was learnt; take targets or weights of a smaller scale"
+                    )
+                found.append(Losses(own, good, deployed, given))
+                d_y[b - part.start] = weight * derivative[0]
+        if not found:
+            return None
+        if len(found) > 1:
+            d_y /= len(found)
+        if kept.rows is None:
+            gradient = learning.gradient(kept.f[part], d_y)
+        else:
+            gradient = np.einsum("bo,bop->p", d_y, kept.rows[part])
+        if self._pull:
+            gradient += self._pull * (learning.model.theta - self.deployed)
+        if self._clip is not None:
+            self._clip(gradient, learning.model.layout)
+        return Step(learning, gradient, found)
+
+    # --------------------------------------------------------------------------------------------- models and files
+
+    def network(self, k: int) -> Model:
+        return copy.deepcopy(self._learnings[k].model)
+
+    def held(self) -> dict[str, Any]:
+        return {"state": self._state, "learnings": [learning.held() for learning in self._learnings]}
+
+    def restore(self, held: Mapping[str, Any]) -> None:
+        self._state[...] = copied(held["state"], self._state)
+        for learning, own in zip(self._learnings, held["learnings"], strict=True):
+            learning.restore(own)
+
+    def answer(self, held: Mapping[str, Any]) -> Answer:
+        B, dtype = len(self._state), self._model.dtype
+        like = np.empty((B, self._model.output_size), dtype)
+        own, good, deployed, y = (copied(held[name], like) for name in ("own", "good", "deployed", "y"))
+        f = copied(held["f"], np.empty((B, self._learnings[0].features), dtype))
+        rows = held["rows"]
+        if rows is not None:
+            rows = copied(rows, np.empty((*like.shape, self.deployed.size), dtype))
+        return Answer(y, Kept(f, own, good, deployed, rows))
+
+
+def _joined(parts: list[Array]) -> Array:
+    """Arrays of the streams of each set of weights as one of all streams."""
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _stepped(network: Model, x: Array, dt: ArrayLike | None, state: Array) -> tuple[Array, Array]:
+    """Outputs (B, O) and states (B, K) after a step from ``state`` (B, K)."""
+    if x.ndim == 2:
+        return network.step(x, dt=dt, state=state)
+    y, state = network.step(x, dt=dt, state=state[0])
+    return y[None], state[None]

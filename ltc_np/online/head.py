@@ -1,0 +1,106 @@
+"""Layers without a state behind a recurrent one, over single steps of n streams, with their adjoint."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..base.types import Array
+from ..base.workspace import Fresh, Workspace
+from ..layers import Dense, Standardize
+from ..model import Model
+from ..network.sequences import Sequences
+
+
+class Head(Protocol):
+    """What `head_of` gives."""
+
+    def prepare(self, theta: Array) -> None:
+        """Take the raw parameters (P,) of the layers."""
+
+    def forward(self, f: Array) -> Array:
+        """Outputs (n, O) of features (n, F)."""
+        ...
+
+    def backward(self, f: Array, d_y: Array) -> tuple[Array, Array]:
+        """Adjoint of `forward`: of the parameters, summed over the streams, and of the features."""
+        ...
+
+
+def head_of(network: Model | None) -> Head:
+    """The `Head` of some layers; None is none."""
+    if network is None:
+        return NoHead()
+    dense, *others = network.layers
+    inverse = all(isinstance(layer, Standardize) and layer.inverse for layer in others)
+    if isinstance(dense, Dense) and dense.activation is None and len(others) < 2 and inverse:
+        return LinearHead(network)
+    return AnyHead(network)
+
+
+class NoHead:
+    """The identity."""
+
+    def prepare(self, theta: Array) -> None:
+        pass
+
+    def forward(self, f: Array) -> Array:
+        return f
+
+    def backward(self, f: Array, d_y: Array) -> tuple[Array, Array]:
+        return np.empty(0, f.dtype), d_y
+
+
+class LinearHead:
+    """A `Dense` without an activation, and ``Standardize(inverse=True)`` behind it or not: two small products."""
+
+    def __init__(self, network: Model) -> None:
+        (F, O), self._P = (network.input_size, network.output_size), network.layout.size
+        self._scale, self._mean = np.ones(O, network.dtype), np.zeros(O, network.dtype)
+        if len(network.layers) == 2:
+            self._scale, self._mean = network.buffers["1.scale"].copy(), network.buffers["1.mean"].copy()
+        self._weight, self._bias = np.empty((F, O), network.dtype), np.empty(O, network.dtype)
+
+    def prepare(self, theta: Array) -> None:
+        np.multiply(theta[: self._weight.size].reshape(self._weight.shape), self._scale, out=self._weight)
+        np.multiply(theta[self._weight.size :], self._scale, out=self._bias)
+        self._bias += self._mean
+
+    def forward(self, f: Array) -> Array:
+        return f @ self._weight + self._bias
+
+    def backward(self, f: Array, d_y: Array) -> tuple[Array, Array]:
+        found, d_z, at = np.empty(self._P, f.dtype), d_y * self._scale, self._weight.size
+        np.matmul(f.T, d_z, out=found[:at].reshape(self._weight.shape))
+        d_z.sum(0, out=found[at:])
+        return found, d_y @ self._weight.T
+
+
+class AnyHead:
+    """By the layers' own passes."""
+
+    def __init__(self, network: Model) -> None:
+        self._network, self._workspace = network, Workspace()
+
+    def prepare(self, theta: Array) -> None:
+        self._network.theta[:] = theta
+        self._prepared = self._network.engine.prepare(Fresh())
+
+    def _run(self, f: Array) -> tuple[Array, Any]:
+        n, dtype = len(f), f.dtype
+        given = Sequences(f[:, None], np.ones((n, 1), dtype), np.ones(n, np.int64), None, np.zeros((n, 0), dtype))
+        y, _, saved = self._network.engine.forward(self._prepared, given, "full", Fresh())
+        return y[:, 0], saved
+
+    def forward(self, f: Array) -> Array:
+        return self._run(f)[0]
+
+    def backward(self, f: Array, d_y: Array) -> tuple[Array, Array]:
+        engine, (_, saved), d_h = self._network.engine, self._run(f), np.zeros((len(f), 0), f.dtype)
+        found = engine.backward(self._prepared, saved, None, d_y[:, None].copy(), d_h, True, False, self._workspace)
+        if found.x is None:
+            raise ValueError(
+                f"backward of layer {self._network.layers[0]!r} must return d_x where it is wanted, got None"
+            )
+        return found.theta, found.x[:, 0].copy()

@@ -1,0 +1,214 @@
+"""One set of weights that an optimiser changes, and the streams along which its network runs."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..base import checks
+from ..base.sums import sum_of_squares
+from ..base.types import Array
+from ..model import Model
+from ..optim import Optimizer
+from .guard import Guard, Watched
+from .head import head_of
+from .held import copied
+from .methods import Method
+from .split import cut, places, traces_for
+from .traces import Traces
+
+STATE = "state"  # among the arrays of `Traces`
+
+
+class Learning:
+    """A network that learns on n streams.
+
+    Parameters
+    ----------
+    model : Model
+        As deployed; it is copied.
+    optimizer : Optimizer
+        It is copied.
+    method : Method
+    n : int
+    guard : Guard or None
+
+    Attributes
+    ----------
+    model : Model
+        With the weights as learnt.
+    good : Model
+        With the last good weights, and ``good_state`` (n, K), where it is on its own way.  Only with a guard.
+    watched : Watched
+    traces : list of Traces
+        Of each stream.
+    features : int
+        Numbers that come out of the recurrent layer.
+    """
+
+    good_state: Array
+
+    def __init__(self, model: Model, optimizer: Optimizer, method: Method, n: int, guard: Guard | None) -> None:
+        self.model, self.optimizer, self.guard = copy.deepcopy(model), copy.deepcopy(optimizer), guard
+        self.good = copy.deepcopy(model) if guard is not None else None
+        self.optimizer.bind(self.model.theta)
+        first, last = places(model)
+        self._front = cut(model, 0, first) if first else None
+        self._middle = cut(model, first, last)
+        self._head = head_of(cut(model, last, len(model.layers)) if last < len(model.layers) else None)
+        self.features = self._middle.output_size
+        self.traces: list[Traces] = [traces_for(self._middle, method) for _ in range(n)]
+        W, kept = self.model.theta.copy(), self.optimizer.state()
+        self.watched = Watched(W, kept, (W, kept))
+        self.good_state = np.empty((n, model.state_size), model.dtype)
+        self.reset(slice(None))
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Let all parts have the weights that the model has now."""
+        theta, size = self.model.theta, self._middle.layout.size
+        for traces in self.traces:
+            traces.prepare(theta[:size].copy())
+        self._head.prepare(theta[size:])
+
+    def reset(self, streams: slice) -> None:
+        """Let streams begin at the start."""
+        for traces in self.traces[streams]:
+            traces.reset()
+        self.good_state[streams] = self.model.initial_state()
+
+    # ------------------------------------------------------------------------------------------------------ answers
+
+    def states(self) -> list[Array]:
+        """(K,) of each stream, copies."""
+        return [traces.arrays[STATE].copy() for traces in self.traces]
+
+    def put(self, states: Iterable[Array]) -> None:
+        """Go on from states (K,) of each stream, with sensitivities that begin anew."""
+        for traces, state in zip(self.traces, states, strict=True):
+            traces.reset()
+            traces.arrays[STATE][...] = state
+
+    def answer(self, x: Array, dt: list[float]) -> tuple[Array, Array]:
+        """Features (n, F) behind the recurrent layer and outputs (n, O), as the states go on; they may be infinite.
+
+        Inputs are (n, I), elapsed times one for each stream.
+        """
+        if self._front is not None:
+            x = self._front.step(x)[0]
+        f = np.array([traces.advance(row, h) for traces, row, h in zip(self.traces, x, dt, strict=True)])
+        return f, self._head.forward(f)
+
+    def overflows(self, y: Array) -> str:
+        """What does: "states", among which outputs y count, "sensitivities", which would for ever, or nothing, ""."""
+        arrays = [array for traces in self.traces for array in traces.arrays.values()]
+        if math.isfinite(sum_of_squares(y) + sum(map(sum_of_squares, arrays))):
+            return ""
+        states = [traces.arrays[STATE] for traces in self.traces]
+        return "sensitivities" if math.isfinite(sum(map(sum_of_squares, [y, *states]))) else "states"
+
+    # ---------------------------------------------------------------------------------------------------- gradients
+
+    def gradient(self, f: Array, d_y: Array) -> Array:
+        """The derivative (P,) of the sum of d_y . y of all streams, for their last answers; d_y (n, O) is 0 where a
+        stream does not count."""
+        d_head, d_f = self._head.backward(f, d_y)
+        d_middle = np.zeros(self._middle.layout.size, f.dtype)
+        for traces, row, d_own in zip(self.traces, d_f, d_y, strict=True):
+            if d_own.any():
+                d_middle += traces.gradient(row)
+        return self.unfrozen(np.concatenate([d_middle, d_head]))
+
+    def rows(self, f: Array) -> Array:
+        """(n, O, P): the derivative of each output, to be used when its target comes."""
+        n, O = len(f), self.model.output_size
+        found = np.empty((n, O, self.model.layout.size), f.dtype)
+        for b in range(n):
+            for o in range(O):
+                d_y = np.zeros((n, O), f.dtype)
+                d_y[b, o] = 1
+                found[b, o] = self.gradient(f, d_y)
+        return found
+
+    def unfrozen(self, gradient: Array) -> Array:
+        """The gradient, 0 for frozen parameters; in place."""
+        if self.model.trainable is not None:
+            gradient[~self.model.trainable] = 0
+        return gradient
+
+    # ------------------------------------------------------------------------------------------------------ weights
+
+    def step(self, gradient: Array) -> bool:
+        """One step of the optimiser, after which `follow`, `begin_anew` or `back` comes; whether all is finite."""
+        if not checks.surely_finite(gradient):
+            return False
+        self.optimizer.step(self.model, gradient)
+        if not checks.surely_finite(self.model.theta):
+            return False
+        return all(checks.surely_finite(m) or bool(np.isfinite(m).all()) for m in self.optimizer.moments.values())
+
+    def back(self) -> None:
+        """Undo `step`."""
+        self.model.theta[:] = self.watched.W
+        self.optimizer.load_state(self.watched.kept)
+
+    def follow(self, deployed: Array, seen: list[tuple[float, float, float]]) -> tuple[float, tuple[str, ...]]:
+        """After `step`, keep the weights, or what the guard makes of them after the losses of observations by the
+        learnt, the last good and the deployed weights; how far away they are then, and what was done."""
+        distance = math.sqrt(sum_of_squares(self.model.theta - deployed))
+        W, kept, events = self.model.theta.copy(), self.optimizer.state(), tuple[str, ...]()
+        if self.guard is None or self.good is None:
+            self.watched = Watched(W, kept, self.watched.good)
+        else:
+            self.watched, distance, events = self.watched.moved(W, kept, deployed, distance, self.guard)
+            if self.watched.W is not W:
+                self.model.theta[:] = self.watched.W
+            for losses in seen:
+                before = self.watched
+                self.watched, more = before.judged(self.guard, losses)
+                events += more
+                if self.watched.good is not before.good:
+                    self.good.theta[:], self.good_state[...] = self.watched.W, self.states()
+                elif self.watched.W is not before.W:
+                    self._take_good()
+        self._prepare()
+        return distance, events
+
+    def begin_anew(self, deployed: Array) -> tuple[float, tuple[str, ...]]:
+        """Go back to the last good weights, and to where their network is; as `follow`."""
+        self.watched = self.watched.anew()
+        self._take_good()
+        self._prepare()
+        return math.sqrt(sum_of_squares(self.model.theta - deployed)), ("begun anew",)
+
+    def _take_good(self) -> None:
+        self.back()
+        self.put(self.good_state)
+
+    # -------------------------------------------------------------------------------------------------------- files
+
+    def held(self) -> dict[str, Any]:
+        """All that changes, as plain data and arrays."""
+        return {
+            "watched": self.watched.held(),
+            "good_state": self.good_state,
+            "traces": [dict(traces.arrays) for traces in self.traces],
+        }
+
+    def restore(self, held: Mapping[str, Any]) -> None:
+        """Inverse of `held`."""
+        self.watched = self.watched.restored(held["watched"])
+        self.back()
+        if self.good is not None:
+            self.good.theta[:] = self.watched.good[0]
+        self.good_state[...] = copied(held["good_state"], self.good_state)
+        for traces, arrays in zip(self.traces, held["traces"], strict=True):
+            if arrays.keys() != traces.arrays.keys():
+                raise ValueError(f"sensitivities must be {', '.join(traces.arrays)}, got {', '.join(arrays)}")
+            for name, own in traces.arrays.items():
+                own[...] = copied(arrays[name], own)
+        self._prepare()

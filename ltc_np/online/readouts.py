@@ -1,0 +1,175 @@
+"""The readout as what learns: the network before it stays as it was deployed."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..base.sums import sum_of_squares
+from ..base.types import Array, ArrayLike, Bools
+from ..layers import Dense, Standardize
+from ..model import Model
+from .guard import Guard, Watched
+from .held import copied
+from .part import Answer, Part, Told
+from .rule import Rule
+from .split import cut
+from .targets import Observed
+
+EXTREME = 1e12  # squared errors above may overflow in a rule
+AS_IT_IS = contextlib.nullcontext()
+
+
+class Kept(NamedTuple):
+    """Features (B, F), the last of them 1; the weights that gave the answer, of each readout, None where they are not
+    known any more."""
+
+    f: Array
+    by: list[Array | None]
+
+
+class Readouts(Part):
+    """One readout of all B streams, or one of each, and the network before them.
+
+    Parameters
+    ----------
+    model : Model
+        Becomes the part's own.
+    rule : Rule
+    B : int
+    shared : bool
+    guard : Guard or None
+    """
+
+    def __init__(self, model: Model, rule: Rule, B: int, shared: bool, guard: Guard | None) -> None:
+        self.model, self.rule, self.shared, self.guard = model, rule, shared, guard
+        self._body, self._scale, self._mean, self.deployed = _apart(model)
+        W = self.deployed
+        kept = rule.begin(W.shape[1], W.shape[0], W.dtype)
+        self.readouts = [Watched(W, kept, (W, kept)) for _ in range(1 if shared else B)]
+        self._state = np.empty((B, model.state_size), model.dtype)
+
+    @property
+    def state(self) -> Array:
+        return self._state
+
+    @property
+    def weights(self) -> list[Array]:
+        return [readout.W for readout in self.readouts]
+
+    def reset(self, streams: slice) -> None:
+        self._state[streams] = self._body.initial_state()
+
+    def _outputs(self, x: Array, dt: ArrayLike | None, state: Array) -> Answer:
+        """The answer to x, after which the state is that of the next step."""
+        f = np.ones((len(state), self.deployed.shape[1]), self.deployed.dtype)
+        by: list[Any] = [readout.weights(self.deployed) for readout in self.readouts]
+        if x.ndim == 1:
+            self._body.step(x, dt=dt, state=state[0], out=(f[0, :-1], state[0]))
+            return Answer((by[0] @ f[0])[None], Kept(f, by))
+        self._body.step(x, dt=dt, state=state, out=(f[:, :-1], state))
+        own = by * len(f) if self.shared else by
+        return Answer(np.stack([W @ row for W, row in zip(own, f, strict=True)]), Kept(f, by))
+
+    def predict(self, x: Array, dt: ArrayLike | None) -> Answer:
+        return self._outputs(x, dt, self._state)
+
+    def peek(self, x: Array, dt: ArrayLike | None) -> Array:
+        return self._outputs(x, dt, self._state.copy()).y
+
+    def learn(self, answer: Answer, observed: Observed) -> list[Told]:
+        after, told = self.readouts.copy(), list[Told]()
+        for b, known, weight in observed.streams():
+            k = 0 if self.shared else b
+            after[k], heard = self._learnt(after[k], answer, b, observed.target[b], known, weight)
+            told.append(heard)
+        self.readouts = after
+        return told
+
+    def _learnt(
+        self, readout: Watched, answer: Answer, b: int, target: Array, known: Bools | None, weight: float
+    ) -> tuple[Watched, Told]:
+        """A readout after one observation, and what the log is told."""
+        (f, by), guard, deployed = answer.kept, self.guard, self.deployed
+        f, by = f[b], by[0 if self.shared else b]
+        n = len(target) if known is None else int(known.sum())
+
+        def apart(found: Array) -> Array:
+            return target - found if known is None else np.where(known, target - found, 0).astype(f.dtype)
+
+        then = error = apart(answer.y[b])
+        if by is not readout.W:
+            error = apart(readout.W @ f)
+        told, old = sum_of_squares(then) / n, sum_of_squares(apart(deployed @ f)) / n
+        # What overflows is looked for in the result; to say so to NumPy takes longer than a step of NLMS.
+        extreme = max(told, old, weight) > EXTREME
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore") if extreme else AS_IT_IS:
+            W, kept = self.rule.update(readout.W, readout.kept, f, error, known, weight)
+            distance = math.sqrt(sum_of_squares(W - deployed))
+        # An infinite error would stay in the guard's mean for ever.
+        own = told if error is then else sum_of_squares(error) / n
+        good = 0.0 if guard is None else sum_of_squares(apart(readout.good[0] @ f)) / n
+        if not math.isfinite(told + old + own + good + distance + sum(map(sum_of_squares, kept.values()))):
+            raise FloatingPointError(
+                f"errors and weights must stay finite in {W.dtype}, but {self.rule!r} overflows for a target of "
+                f"{target}, a weight of {weight:g} and features up to {np.abs(f).max():.3g}: nothing was learnt; take "
+                "targets or weights of a smaller scale"
+            )
+        if guard is None:
+            return Watched(W, kept, readout.good), Told(told, old, distance, ())
+        readout, distance, events = readout.moved(W, kept, deployed, distance, guard)
+        readout, more = readout.judged(guard, (own, good, old))
+        return readout, Told(told, old, distance, events + more)
+
+    def network(self, k: int) -> Model:
+        model = copy.deepcopy(self.model)
+        W = self.readouts[k].W.astype(np.float64)
+        W[:, -1] -= self._mean
+        W /= self._scale[:, None]
+        prefix = model.layer_stack.prefixes[len(self._body.layers)]
+        model.params[f"{prefix}weight"][...], model.params[f"{prefix}bias"][...] = W[:, :-1].T, W[:, -1]
+        return model
+
+    def held(self) -> dict[str, Any]:
+        return {"state": self._state, "readouts": [readout.held() for readout in self.readouts]}
+
+    def restore(self, held: Mapping[str, Any]) -> None:
+        self._state[...] = copied(held["state"], self._state)
+        self.readouts = [before.restored(form) for before, form in zip(self.readouts, held["readouts"], strict=True)]
+
+    def held_answer(self, answer: Answer) -> dict[str, Any]:
+        return {"y": answer.y, "f": answer.kept.f}
+
+    def answer(self, held: Mapping[str, Any]) -> Answer:
+        B = len(self._state)
+        f = copied(held["f"], np.empty((B, self.deployed.shape[1]), self.deployed.dtype))
+        y = copied(held["y"], np.empty((B, self.deployed.shape[0]), self.deployed.dtype))
+        return Answer(y, Kept(f, [None] * len(self.readouts)))
+
+
+def _apart(model: Model) -> tuple[Model, Array, Array, Array]:
+    """The model without its readout; scale and mean (O,) of outputs; the readout (O, F + 1) in the outputs' units."""
+    layers, n = model.layers, len(model.layers) - 1
+    last = layers[n]
+    scaled = n > 0 and isinstance(last, Standardize) and last.inverse
+    n -= scaled
+    last = layers[n]
+    if n < 1 or not isinstance(last, Dense) or last.activation is not None:
+        raise ValueError(
+            "`model` must end with a Dense without activation (before Standardize(inverse=True), if it has one) and "
+            f"have a layer before it, got {', '.join(map(repr, layers))}: add Dense({model.output_size}); "
+            "`ltc_np.shortcut.network` takes out a line beside the network"
+        )
+    prefix, O = model.layer_stack.prefixes, last.output_size
+    scale, mean = np.ones(O), np.zeros(O)
+    if scaled:
+        scale, mean = (np.asarray(model.buffers[prefix[n + 1] + name], np.float64) for name in ("scale", "mean"))
+    weight, bias = model.params[prefix[n] + "weight"], model.params[prefix[n] + "bias"]
+    W = np.concatenate([weight.T, bias[:, None]], axis=1).astype(np.float64) * scale[:, None]
+    W[:, -1] += mean
+    return cut(model, 0, n), scale, mean, np.ascontiguousarray(W, model.dtype)

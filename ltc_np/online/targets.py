@@ -1,0 +1,116 @@
+"""Targets of answers: checked, the missing ones known; and the loss of one answer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import losses
+from ..base import checks
+from ..base.sums import sum_of_squares
+from ..base.types import Array, ArrayLike, Bools, LibraryLoss, Numbers
+from ..losses.registry import kind_of
+
+
+class Observed(NamedTuple):
+    """Targets of an answer.
+
+    Attributes
+    ----------
+    target : (B, O) array, or (B,) of classes
+        0 where there is none.
+    error : (B, O) array
+        Targets - outputs, or - probabilities, NaN where there is no target.
+    known : (B, O) bool array, or None
+        Which targets there are; None: all.
+    weight : (B,) array, or None
+        How much each stream counts; None: 1.
+    """
+
+    target: Numbers
+    error: Array
+    known: Bools | None
+    weight: Array | None
+
+    def streams(self) -> Iterator[tuple[int, Bools | None, float]]:
+        """Of each stream that has a target which counts: its number, (O,) which outputs have one, and its weight."""
+        for b in range(len(self.error)):
+            known = None if self.known is None or self.known[b].all() else self.known[b]
+            weight = 1.0 if self.weight is None else float(self.weight[b])
+            if weight > 0 and (known is None or known.any()):
+                yield b, known, weight
+
+
+class Targets:
+    """How targets are read, and what an answer loses by them.
+
+    Parameters
+    ----------
+    loss : function
+        From `ltc_np.losses.get`.
+    """
+
+    def __init__(self, loss: LibraryLoss) -> None:
+        kind = kind_of(loss)
+        self._given, self._loss = loss, losses.trusted(loss)
+        self._repeats = kind is not None and kind.for_each_output is not None
+        self._read = self._classes if losses.has_classes(loss) else self._numbers
+
+    def observed(self, target: ArrayLike, weight: ArrayLike | None, y: Array, single: bool) -> Observed:
+        """What a user gives for outputs y (B, O), whose axis B is not the user's if ``single``."""
+        targets, error, known = self._read(target, y, single)
+        return Observed(targets, error, known, None if weight is None else _weights(weight, len(y), single))
+
+    def _numbers(self, target: Any, y: Array, single: bool) -> tuple[Numbers, Array, Bools | None]:
+        """Targets, errors, and which are known, of a loss of numbers."""
+        if self._repeats:
+            several = checks.plain("target", target)
+            target = losses.for_each_output(self._given, y.shape, "target", several[None] if single else several)
+            single = False
+        shape = y.shape[1:] if single else y.shape
+        if not isinstance(target, np.ndarray) or target.dtype != y.dtype:
+            target = checks.real("target", target, y.dtype, f"shape {shape}")
+        if target.shape != shape:
+            raise ValueError(f"`target` must have shape {shape}, got {target.shape}")
+        targets = target.reshape(y.shape)
+        error = targets - y
+        if math.isfinite(sum_of_squares(error)):
+            return targets, error, None
+        missing = np.isnan(targets)
+        checks.finite("target", targets[~missing])
+        known = ~np.isnan(error)
+        return np.where(known, targets, y.dtype.type(0)), error, None if known.all() else known
+
+    def _classes(self, target: Any, y: Array, single: bool) -> tuple[Numbers, Array, Bools | None]:
+        """Targets, what they say more than probabilities, and which are known, of a loss of classes."""
+        several = checks.plain("target", target)
+        found, known = losses.known_target(self._given, "target", several[None] if single else several)
+        found = losses.check_target(self._given, y.shape, found, y.dtype, known)
+        _, _, d_y = self._loss(y, found, None, None)
+        error = -d_y
+        if known is not None:
+            error[~known.reshape(found.shape)] = np.nan
+        all_known = ~np.isnan(error)
+        return found, error, None if all_known.all() else all_known
+
+    def measure(self, y: Array, target: Numbers, known: Bools | None) -> tuple[float, Array]:
+        """The loss of outputs y (1, O), the mean of those with a target, and its derivative (1, O); ``known`` is of
+        `Observed.streams`."""
+        weight = None if known is None else known[None].astype(y.dtype)
+        total, weight_sum, d_y = self._loss(y, target, weight, None)
+        return total / weight_sum, d_y if weight_sum == 1 else d_y / y.dtype.type(weight_sum)
+
+
+def _weights(weight: ArrayLike, B: int, single: bool) -> Array:
+    """(B,) weights, from one for all or for each."""
+    expected = "a number" if single else f"a number or ({B},)"
+    weights = checks.real("weight", weight, np.dtype(float), expected)
+    if weights.shape not in ((), () if single else (B,)):
+        raise ValueError(f"`weight` must be {expected}, got shape {weights.shape}")
+    checks.finite("weight", weights)
+    if (weights < 0).any():
+        raise ValueError(f"`weight` must be >= 0, got {weights.min()}")
+    return np.broadcast_to(weights, B)

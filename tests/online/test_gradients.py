@@ -1,0 +1,366 @@
+"""Learning of the whole network: against gradients through time and plain loops; files, streams, guard, limits."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from ltc_np import (
+    LSTM,
+    LTC,
+    SGD,
+    Adam,
+    AutoNCP,
+    CosineDecay,
+    Dense,
+    LrcSSM,
+    Model,
+    Pooling,
+    RMSprop,
+    Standardize,
+)
+from ltc_np.online import Exact, Guard, Immediate, Learner, SnAp
+
+LEARNERS = [
+    {"rule": Adam(0.01)},
+    {"rule": Adam(CosineDecay(0.03, 100)), "guard": Guard(1.0, horizon=3, distance=0.05), "pull": 0.01},
+    {"rule": RMSprop(0.01), "streams": 3, "delay": 2, "clip_norm": 0.5, "loss": "huber"},
+    {"rule": SGD(0.1, momentum=0.9), "streams": 2, "shared": False, "guard": Guard(1.0, horizon=3)},
+    {"rule": Adam(0.01), "method": Immediate(), "loss": "mae"},
+]
+
+
+@pytest.fixture
+def model(backend):
+    layers = Standardize(mean=0.1, scale=2.0), LTC(AutoNCP(6, 3)), Dense(2), Standardize(inverse=True, scale=3.0)
+    return Model(*layers, input_dim=2, seed=0, backend=backend)
+
+
+def stream(steps, streams=None, seed=0, missing=0.0):
+    """Inputs, elapsed times and targets, one step after another."""
+    rng = np.random.default_rng(seed)
+    shape = () if streams is None else (streams,)
+    for t in range(steps):
+        target = np.stack([np.sin(0.1 * t + rng.normal(size=shape)), np.cos(0.1 * t) + np.zeros(shape)], axis=-1)
+        target[rng.random(target.shape) < missing] = np.nan
+        yield rng.normal(size=(*shape, 2)), rng.uniform(0, 2, shape) if shape else rng.uniform(0, 2), target
+
+
+class Still(SGD):
+    """An optimiser that keeps the gradients it is given, and changes nothing."""
+
+    def step(self, model, grad):
+        self.seen = [*getattr(self, "seen", []), grad.copy()]
+
+
+def seen(learner):
+    return learner._part._learnings[0].optimizer.seen
+
+
+@pytest.mark.parametrize("delay", [0, 2])
+@pytest.mark.parametrize("loss", ["mse", "mae", "huber"])
+def test_gradients_of_a_stream_sum_to_that_of_the_sequence(loss, delay):
+    """Of all layers, those around the recurrent one too; late targets have the gradients of their answers."""
+    layers = Standardize(mean=0.1), LTC(AutoNCP(6, 3)), Dense(4, "tanh"), Dense(2), Standardize(inverse=True, scale=3.0)
+    model = Model(*layers, input_dim=2, seed=1, dtype="float64")
+    model.freeze("1.sigma", "3.bias")
+    learner, steps = Learner(model, Still(1.0), loss=loss, delay=delay), list(stream(20))
+    for k, (x, dt, _) in enumerate(steps):
+        learner.predict(x, dt=dt)
+        if k >= delay:
+            learner.learn(steps[k - delay][2], ago=delay)
+    for ago in range(delay - 1, -1, -1):
+        learner.learn(steps[-1 - ago][2], ago=ago)
+    x, dt, target = (np.array(column) for column in zip(*steps, strict=True))
+    value, wanted = model.loss_and_grad(x, target, dt=dt, loss=loss)
+    found = np.mean(seen(learner), axis=0)
+    for name, array in model.views(wanted).items():
+        most = 1e-10 * np.abs(array).max()
+        np.testing.assert_allclose(model.views(found)[name], array, rtol=0, atol=most, err_msg=name)
+    assert not wanted[~model.trainable].any() and wanted.any()
+    assert learner.log.rows[:, 1].mean() == pytest.approx(value, rel=1e-12)
+
+
+def test_classes_and_weights_and_missing_targets():
+    model = Model(LSTM(3), Dense(3), input_dim=2, seed=0, dtype="float64")
+    learner, rng, given = Learner(model, Still(1.0), loss="cross_entropy"), np.random.default_rng(0), []
+    x = rng.normal(size=(12, 2))
+    classes, weights = rng.integers(0, 3, 12).astype(float), rng.uniform(0, 2, 12)
+    classes[[3, 7]] = np.nan
+    for x_t, c, w in zip(x, classes, weights, strict=True):
+        y = learner.predict(x_t)
+        error = learner.learn(c, weight=w)
+        given.append(error)
+        if np.isfinite(c):
+            softmax = np.exp(y) / np.exp(y).sum()
+            np.testing.assert_allclose(error, np.eye(3)[int(c)] - softmax, rtol=1e-12, atol=1e-15)
+    assert np.isnan(given[3]).all() and learner.log.steps == 10
+    known = np.isfinite(classes)
+    _, wanted = model.loss_and_grad(
+        x[None], classes[None], loss="cross_entropy", sample_weight=weights[None], missing="ignore"
+    )
+    np.testing.assert_allclose(np.sum(seen(learner), axis=0) / weights[known].sum(), wanted, rtol=1e-9, atol=1e-12)
+
+
+def test_a_missing_target_of_several(model):
+    """It is the mean over the others."""
+    double = Model(*model.layers, input_dim=2, seed=0, dtype="float64")
+    learner = Learner(double, Still(1.0))
+    y = learner.predict([1.0, 2.0])
+    learner.learn([np.nan, 3.0])
+    _, wanted = double.loss_and_grad(np.array([[1.0, 2.0]]), [[y[0], 3.0]])
+    np.testing.assert_allclose(seen(learner)[0], 2 * wanted, rtol=1e-10, atol=1e-14)
+    assert learner.log.rows[0, 1] == pytest.approx((3 - y[1]) ** 2)
+
+
+def test_pull_clip_and_the_optimiser(model):
+    """One step after another: clip(gradient + pull * (theta - deployed)), then the optimiser's own step."""
+    learner, alone = Learner(model, Adam(0.02), clip_norm=0.3, pull=0.5), Learner(model, Still(1.0))
+    copy, optimizer = learner.network(), Adam(0.02)
+    for k, (x, dt, target) in enumerate(stream(6)):
+        for each in (learner, alone):
+            each.predict(x, dt=dt)
+            each.learn(target)
+        gradient = seen(alone)[-1]
+        gradient = gradient + 0.5 * (copy.theta - model.theta)
+        gradient *= min(1, 0.3 / np.linalg.norm(gradient))
+        optimizer.step(copy, gradient.astype(np.float32))
+        # The sensitivities are those of the weights as they were, so a second network has others after the first step.
+        if k == 0:
+            np.testing.assert_allclose(learner.weights, copy.theta, rtol=1e-5, atol=1e-7)
+    far = [np.linalg.norm(Learner(model, SGD(0.1), pull=pull).weights - model.theta) for pull in (0.0, 1.0)]
+    assert far == [0, 0]
+
+
+@pytest.mark.parametrize("options", LEARNERS, ids=repr)
+def test_a_file_goes_on_with_the_same_bits(model, options, tmp_path):
+    model.notes = {"mine": [1, 2.5]}
+    model.freeze("1.mu")
+    learner, steps = Learner(model, **options), list(stream(24, options.get("streams"), missing=0.1))
+    delay, path = options.get("delay", 0), tmp_path / "learner.npz"
+    every = [learner]
+    for k, (x, dt, target) in enumerate(steps):
+        answers = [each.predict(x, dt=dt) for each in every]
+        if k == 12:  # between an answer and its target
+            learner.save(path)
+            every.append(Learner.load(path, backend=model.backend))
+            np.testing.assert_array_equal(every[1].state, learner.state)
+        if k >= delay:
+            answers += [each.learn(steps[k - delay][2], ago=delay) for each in every]
+        for answer in answers:
+            assert answer.shape == target.shape
+    learner, other = every
+    np.testing.assert_array_equal(other.weights, learner.weights)
+    np.testing.assert_array_equal(other.state, learner.state)
+    np.testing.assert_array_equal(other.log.rows, learner.log.rows)
+    assert other.log.events == learner.log.events and repr(other.rule) == repr(learner.rule)
+    assert other.method == learner.method and other.clip_norm == learner.clip_norm
+    assert (learner.weights != learner.deployed).any()
+    assert other.network().notes == {"mine": [1, 2.5]}
+
+
+def test_streams_with_weights_of_their_own_are_single_ones(model):
+    together = Learner(model, Adam(0.02), streams=3, shared=False, guard=Guard(horizon=4))
+    alone = [Learner(model, Adam(0.02), guard=Guard(horizon=4)) for _ in range(3)]
+    for x, dt, target in stream(15, 3, missing=0.2):
+        y = together.predict(x, dt=dt)
+        errors = together.learn(target, weight=[1.0, 2.0, 0.0])
+        for b, (single, weight) in enumerate(zip(alone, (1.0, 2.0, 0.0), strict=True)):
+            np.testing.assert_array_equal(single.predict(x[b], dt=dt[b]), y[b])
+            np.testing.assert_array_equal(single.learn(target[b], weight=weight), errors[b])
+    np.testing.assert_array_equal(together.weights, np.stack([single.weights for single in alone]))
+    np.testing.assert_array_equal(together.state, np.stack([single.state for single in alone]))
+    assert together.weights.shape == (3, model.layout.size)
+
+
+def test_streams_that_share_weights_learn_from_the_mean(model):
+    learner, alone = Learner(model, Still(1.0), streams=3), [Learner(model, Still(1.0)) for _ in range(3)]
+    for x, dt, target in stream(4, 3):
+        learner.predict(x, dt=dt)
+        learner.learn(target, weight=[1.0, 2.0, 0.5])
+        for b, single in enumerate(alone):
+            single.predict(x[b], dt=dt[b])
+            single.learn(target[b], weight=[1.0, 2.0, 0.5][b])
+    mean = np.mean([seen(single) for single in alone], axis=0)
+    np.testing.assert_allclose(seen(learner), mean, rtol=1e-4, atol=1e-6)
+
+
+def test_one_stream_begins_anew(model):
+    learner, other = (Learner(model, SGD(0.01), streams=2, shared=False, delay=1) for _ in range(2))
+    steps = list(stream(8, 2))
+    for k, (x, dt, target) in enumerate(steps):
+        if k == 4:
+            learner.reset(stream=1)
+            np.testing.assert_array_equal(learner.state[1], model.initial_state())
+        for each in (learner, other):
+            each.predict(x, dt=dt)
+            error = each.learn(target, ago=min(k, 1))
+            assert np.isnan(error).any() == (k == 4 and each is learner)
+            if k == 4 and each is learner:
+                assert np.isnan(error[1]).all() and not np.isnan(error[0]).any()
+        if k > 4:
+            assert (learner.state[1] != other.state[1]).any()
+    np.testing.assert_array_equal(learner.weights[0], other.weights[0])
+    np.testing.assert_array_equal(learner.state[0], other.state[0])
+    learner.reset()
+    with pytest.raises(ValueError, match="0 answers kept"):
+        learner.learn(np.zeros((2, 2)))
+    with pytest.raises(ValueError, match="`stream` must be an int in 0..1"):
+        learner.reset(stream=2)
+
+
+def test_peek_changes_nothing(model):
+    learner, other = (Learner(model, Adam(0.02), streams=2, guard=Guard(horizon=2)) for _ in range(2))
+    for x, dt, target in stream(10, 2):
+        seen_before = learner.peek(x, dt=dt)
+        y = learner.predict(x, dt=dt)
+        np.testing.assert_allclose(seen_before, y, rtol=1e-5, atol=1e-6)
+        learner.learn(target)
+        np.testing.assert_array_equal(other.predict(x, dt=dt), y)
+        other.learn(target)
+
+
+def test_it_learns(backend):
+    """To tell the next number of a wave."""
+    model = Model(LTC(AutoNCP(12, 4)), Dense(1), input_dim=1, seed=1, backend=backend)
+    learner = Learner(model, Adam(0.03))
+    for k in range(150):
+        learner.predict([np.sin(0.1 * k)])
+        learner.learn([np.sin(0.1 * (k + 1))])
+    late = learner.log.rows[-50:].mean(axis=0)
+    assert late[1] < 0.1 * late[2]
+
+
+def test_three_networks_are_compared_each_with_its_own_state(model):
+    """The deployed one goes its own way, the last good one that of its weights."""
+    learner, state = Learner(model, SGD(0.02, momentum=0.9), guard=Guard(1.0, horizon=2)), None
+    answered = set()
+    for x, dt, target in stream(80, seed=2):
+        deployed, state = model.step(x, dt=dt, state=state)
+        part = learner._part
+        word = part._learnings[0].watched.answering
+        good = part._learnings[0].good.step(x, dt=dt, state=part._learnings[0].good_state[0])[0]
+        own = learner.network().step(x, dt=dt, state=learner.state)[0]
+        y = learner.predict(x, dt=dt)
+        want = {"learnt": own, "last good": good, "deployed": deployed}[word]
+        np.testing.assert_allclose(y, want, rtol=1e-4, atol=1e-5)
+        answered.add(word)
+        learner.learn(target)
+    assert answered == {"learnt", "last good", "deployed"}
+
+
+def test_what_does_not_recover_begins_anew_where_the_last_good_network_is(model):
+    """The rate is far too large, so that the learnt weights soon let everything overflow."""
+    learner, begun = Learner(model, SGD(0.3), guard=Guard(1.0, horizon=5)), 0
+    for x, dt, target in stream(60, seed=2):
+        learner.predict(x, dt=dt)
+        learner.learn(target)
+        if learner.log.events[-1:] == [(learner.log.steps, "begun anew")]:
+            own, begun = learner._part._learnings[0], begun + 1
+            np.testing.assert_array_equal(learner.weights, own.watched.good[0])
+            np.testing.assert_array_equal(learner.network().theta, own.good.theta)
+            np.testing.assert_array_equal(learner.state, own.good_state[0])
+            assert not any(a.any() for name, a in own.traces[0].arrays.items() if name != "state")
+            assert own.optimizer.t == own.watched.good[1]["t"]
+    assert begun > 0
+
+
+def test_a_distance_is_kept(model):
+    learner = Learner(model, SGD(0.5), guard=Guard(distance=0.01))
+    for x, dt, target in stream(60):
+        learner.predict(x, dt=dt)
+        learner.learn(target)
+        assert np.linalg.norm(learner.weights - model.theta) <= 0.01 * np.linalg.norm(model.theta) * (1 + 1e-5)
+    np.testing.assert_array_equal(learner.network().theta, learner.weights)
+    words = [event for _, event in learner.log.events if "limited" in event]
+    assert words[:1] == ["limited"] and all(a != b for a, b in pairwise(words))
+
+
+def test_a_batch_is_learnt_whole_or_not_at_all(model):
+    learner = Learner(model, SGD(1e15), streams=2, shared=False)
+    learner.predict(np.zeros((2, 2)))
+    before = learner.weights
+    with pytest.raises(FloatingPointError, match="nothing was learnt"):
+        learner.learn([[1.0, 1.0], [1e18, 1.0]])
+    np.testing.assert_array_equal(learner.weights, before)
+    assert learner.log.steps == 0
+
+
+@pytest.mark.parametrize("guard", [None, Guard(horizon=5)], ids=["alone", "guarded"])
+def test_weights_that_let_a_state_overflow(guard):
+    """With a guard the last good ones answer; without one it is an error that loses nothing."""
+    model = Model(LSTM(2), Dense(1), input_dim=1, seed=0)
+    learner = Learner(model, SGD(0.01), guard=guard)
+    learner.predict([1.0])
+    learner._part._learnings[0].model.theta[-3:] = 1e38
+    learner._part._learnings[0]._prepare()
+    before = learner.state
+    if guard is None:
+        with pytest.raises(FloatingPointError, match="the observation is left out; take a guard"):
+            learner.predict([1.0])
+        np.testing.assert_array_equal(learner.state, before)
+    else:
+        assert np.isfinite(learner.predict([1.0])).all()
+        assert learner.log.events == [(0, "begun anew")]
+        np.testing.assert_array_equal(learner.weights, model.theta)
+
+
+def test_sensitivities_that_overflow_begin_anew(model):
+    learner = Learner(model, SGD(0.01))
+    learner.predict([1.0, 2.0])
+    arrays = learner._part._learnings[0].traces[0].arrays
+    state, name = learner.state, next(name for name in arrays if name != "state")
+    arrays[name].fill(np.inf)
+    learner.predict([1.0, 2.0])
+    learner.learn([1.0, 2.0])
+    assert learner.log.events == [(0, "sensitivities begun anew")]
+    assert (learner.weights != model.theta).any() and (learner.state != state).any()
+
+
+def test_of_other_models(backend):
+    for layers in (
+        (LSTM(3), Dense(1)),
+        (Dense(3), LrcSSM(3), LSTM(2)),
+        (LTC(AutoNCP(6, 2)), Pooling("mean"), Dense(1)),
+        (Dense(4, "tanh"), Dense(1)),  # without a state
+    ):
+        model = Model(*layers, input_dim=2, seed=0, backend=backend)
+        learner = Learner(model, Adam(0.01))
+        for x, _, target in stream(5):
+            learner.predict(x)
+            learner.learn(target[: model.output_size])
+        assert learner.log.steps == 5 and (learner.weights != model.theta).any()
+
+
+def test_what_it_takes(model):
+    for options, error, message in (
+        ({"rule": Adam(), "method": "exact"}, TypeError, "`method` must be a Method such as Exact"),
+        ({"rule": Adam(), "loss": "msee"}, ValueError, "`loss` must be one of"),
+        ({"rule": Adam(), "pull": -1.0}, ValueError, "`pull` must be"),
+        ({"rule": Adam(), "clip_norm": 0.0}, ValueError, "`clip_norm` must be"),
+        ({"rule": Adam(), "loss": "binary_cross_entropy"}, ValueError, "needs a model of logits"),
+    ):
+        with pytest.raises(error, match=message):
+            Learner(model, **options)
+    optimizer = Adam(0.1)
+    learner = Learner(model, optimizer)
+    learner.predict([1.0, 2.0])
+    learner.learn([1.0, 2.0])
+    assert optimizer.t == 0 and learner.method == Exact()
+    assert isinstance(Learner(model, "adam").rule, Adam)
+    from ltc_np.online import NLMS
+
+    readout = Model(LTC(AutoNCP(6, 3)), Dense(2), input_dim=2, seed=0)
+    for options, name in (({"method": Exact()}, "method"), ({"pull": 0.1}, "pull"), ({"loss": "mae"}, "loss")):
+        with pytest.raises(ValueError, match=f"`{name}` is for an optimiser such as Adam"):
+            Learner(readout, NLMS(), **options)
+
+
+def test_what_has_no_parameters_cannot_learn():
+    with pytest.raises(ValueError, match="`model` must have parameters that learn"):
+        Learner(Model(Standardize(), Pooling("mean"), input_dim=2), Adam())
+
+
+def test_methods_for_other_cells_are_refused():
+    with pytest.raises(ValueError, match=r"`method` must be Exact\(\) or Immediate\(\) for LSTM.*, got SnAp\(n=2\)"):
+        Learner(Model(LSTM(3), Dense(1), input_dim=2, seed=0), Adam(), method=SnAp(2))
