@@ -91,8 +91,7 @@ TESTED_THROUGH = {
             sklearn.ahead
         """,
         "tests/online/test_learner.py and test_gradients.py go through them by `Learner`": """
-            online.gradients online.head online.held online.learning online.part online.readouts online.split
-            online.targets
+            online.gradients online.learning online.part online.readouts online.settings online.targets
             online.traces
         """,
         "tests/aeon and tests/sktime make classes by it": """

@@ -53,22 +53,14 @@ class AnyTraces(Traces):
     ------
     ValueError
         Another method.
-    MemoryError
-        There is no room for the sensitivities.
     """
 
     def __init__(self, network: Network, method: Method) -> None:
-        if not isinstance(method, (Exact, Immediate)):
-            layers = ", ".join(map(repr, network.layers))
-            raise ValueError(
-                f"`method` must be Exact() or Immediate() for {layers}, got {method!r}: other methods follow the "
-                "synapses of one LTC or LRC, which is the only layer with a state, behind none with parameters"
-            )
+        check_method(network, method)
         self._network, self._exact = network, isinstance(method, Exact)
         K, O, dtype = network.state_size, network.output_size, network.dtype
         trained = np.arange(network.layout.size)
         self._trained = trained if network.trainable is None else trained[network.trainable]
-        self._check(cost(network, method), dtype.itemsize)
         P, self._K = self._trained.size, K
         # Of the state and the outputs: the first rows are those that the next step needs, the others answer `gradient`.
         self._rows = np.eye(K + O, dtype=dtype)[0 if self._exact else K :]
@@ -77,17 +69,6 @@ class AnyTraces(Traces):
         self._lengths, self._workspace = np.ones(1, np.int64), Workspace()
         self.prepare(network.theta)
         self.reset()
-
-    def _check(self, found: Cost, bytes_each: int) -> None:
-        """Say what it costs before it begins, where that is much."""
-        what = (
-            f"`method` carries {found.numbers:,} numbers a stream and takes {found.multiplications:,} multiplications"
-        )
-        remedy = "a step: take a layer on a sparse wiring, a diagonal one such as LrcSSM, a smaller one, or Immediate()"
-        if found.numbers * bytes_each > (most := memory()):
-            raise MemoryError(f"{what} {remedy}; this machine has {most / 2**30:.0f} GiB of memory")
-        if found.multiplications > SLOW:
-            checks.warn(f"{what} {remedy}")
 
     def prepare(self, theta: Array) -> None:
         self._network.theta[:] = theta
@@ -120,11 +101,34 @@ class AnyTraces(Traces):
         return found
 
 
+def check_method(network: Network, method: Method) -> None:
+    """Refuse a method that is not for all layers."""
+    if not isinstance(method, (Exact, Immediate)):
+        layers = ", ".join(map(repr, network.layers))
+        raise ValueError(
+            f"`method` must be Exact() or Immediate() for {layers}, got {method!r}: other methods follow the synapses "
+            "of one LTC or LRC, which is the only layer with a state, behind none with parameters"
+        )
+
+
 def cost(network: Network, method: Method) -> Cost:
     """What `AnyTraces` takes; it is known before anything is made."""
     K, P = network.state_size, network.layout.size if network.trainable is None else int(network.trainable.sum())
     rows = network.output_size + (K if isinstance(method, Exact) else 0)
     return Cost(K + rows * P, rows * P * (K + 2 if isinstance(method, Exact) else 2))
+
+
+def say_cost(network: Network, method: Method, streams: int) -> None:
+    """Refuse or warn of `AnyTraces` for so many streams where they cost much, before they are made."""
+    check_method(network, method)
+    numbers, multiplications = (streams * each for each in cost(network, method))
+    what = f"{method!r} carries {numbers:,} numbers for {', '.join(map(repr, network.layers))} and takes "
+    what += f"{multiplications:,} multiplications a step"
+    remedy = "take a layer on a sparse wiring, a diagonal one such as LrcSSM, a smaller one, or Immediate()"
+    if numbers * network.dtype.itemsize > (most := memory()):
+        raise MemoryError(f"{what}, but this machine has {most / 2**30:.3g} GiB of memory: {remedy}")
+    if multiplications > SLOW:
+        checks.warn(f"{what}: for shorter ones {remedy}")
 
 
 def memory() -> int:

@@ -14,12 +14,11 @@ from ..base.types import Array, ArrayLike
 from ..model import Model
 from ..optim import Optimizer
 from ..optim.clip import Clip
-from .guard import Guard
-from .held import copied
+from .guard import Guard, copied
 from .learning import Learning
 from .methods import Method
 from .part import Answer, Part, Told
-from .split import cut, places, warn_of_unseen
+from .split import cut, look_first, places
 from .targets import Observed, Targets
 
 QUIET = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # what overflows is looked for in results
@@ -34,6 +33,21 @@ class Kept(NamedTuple):
     good: Array
     deployed: Array
     rows: Array | None
+
+
+class Stepped(NamedTuple):
+    """Outputs (B, O) and states (B, K)."""
+
+    y: Array
+    state: Array
+
+
+class Ran(NamedTuple):
+    """Features (n, F), outputs (n, O), and what is to be logged."""
+
+    f: Array
+    y: Array
+    events: tuple[str, ...]
 
 
 class Losses(NamedTuple):
@@ -89,7 +103,7 @@ class Gradients(Part):
         self._late, self._guard, self._largest = late, guard, float(checks.largest(model.dtype))
         self.deployed = model.theta.copy()
         n = B if shared else 1
-        warn_of_unseen(cut(model, *places(model)), method)
+        look_first(cut(model, *places(model)), method, B)
         self._learnings = [Learning(model, optimizer, method, n, guard) for _ in range(B // n)]
         self._parts = [slice(k, k + n) for k in range(0, B, n)]  # of the streams
         self._state = np.empty((B, model.state_size), model.dtype)  # where the deployed network is
@@ -116,29 +130,27 @@ class Gradients(Part):
     @QUIET
     def predict(self, x: Array, dt: ArrayLike | None) -> Answer:
         deployed, state = _stepped(self._model, x, dt, self._state)  # refuses inputs before anything has changed
-        before, found = [learning.states() for learning in self._learnings], []
+        before, found, goods = [learning.states() for learning in self._learnings], list[Ran](), list[Stepped]()
         try:
             for learning, part in self._each():
                 now = self._of(part, x, dt)
-                good = None if learning.good is None else _stepped(learning.good, *now, learning.good_state)
-                found.append((*self._run(learning, *now), good))
+                if learning.good is not None:
+                    goods.append(_stepped(learning.good, *now, learning.good_state))
+                found.append(self._run(learning, *now))
         except Exception:
             for learning, states in zip(self._learnings, before, strict=True):
                 learning.put(states)
             raise
         self._state[...] = state
-        f, own = (_joined([one[k] for one in found]) for k in range(2))
-        good, y, events = own, own, list[str]()
-        if self._guard is not None:
-            good, y = _joined([one[3][0] for one in found]), own.copy()
-            for (learning, part), (*_, told, step) in zip(self._each(), found, strict=True):
-                learning.good_state[...] = step[1]
+        f, own = _joined([one.f for one in found]), _joined([one.y for one in found])
+        good, y = own, own.copy()
+        if goods:
+            good = _joined([one.y for one in goods])
+            for (learning, part), step in zip(self._each(), goods, strict=True):
+                learning.good_state[...] = step.state
                 y[part] = {"learnt": own, "last good": good, "deployed": deployed}[learning.watched.answering][part]
-                events += told
-        else:
-            y, events = own.copy(), [event for *_, told, _ in found for event in told]
         rows = _joined([learning.rows(f[part]) for learning, part in self._each()]) if self._late else None
-        return Answer(y, Kept(f, own, good, deployed, rows), tuple(events))
+        return Answer(y, Kept(f, own, good, deployed, rows), tuple(event for one in found for event in one.events))
 
     def _of(self, part: slice, x: Array, dt: ArrayLike | None) -> tuple[Array, ArrayLike | None]:
         """What is observed on some of the streams."""
@@ -146,8 +158,8 @@ class Gradients(Part):
             return x, dt
         return x[part], dt if dt is None or np.ndim(dt) == 0 else np.asarray(dt)[part]
 
-    def _run(self, learning: Learning, x: Array, dt: ArrayLike | None) -> tuple[Array, Array, tuple[str, ...]]:
-        """Features and outputs by the learnt weights, or, where these overflow, by the last good ones; and events."""
+    def _run(self, learning: Learning, x: Array, dt: ArrayLike | None) -> Ran:
+        """By the learnt weights, or, where these overflow, by the last good ones."""
         x = x[None] if x.ndim == 1 else x
         if x.dtype != self._model.dtype:
             x = x.astype(self._model.dtype)
@@ -168,7 +180,7 @@ class Gradients(Part):
         if wrong:
             learning.put(learning.states())
             events = (*events, "sensitivities begun anew")
-        return f, y, events
+        return Ran(f, y, events)
 
     @QUIET
     def peek(self, x: Array, dt: ArrayLike | None) -> Array:
@@ -275,9 +287,9 @@ def _joined(parts: list[Array]) -> Array:
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def _stepped(network: Model, x: Array, dt: ArrayLike | None, state: Array) -> tuple[Array, Array]:
-    """Outputs (B, O) and states (B, K) after a step from ``state`` (B, K)."""
+def _stepped(network: Model, x: Array, dt: ArrayLike | None, state: Array) -> Stepped:
+    """After a step from ``state`` (B, K)."""
     if x.ndim == 2:
-        return network.step(x, dt=dt, state=state)
+        return Stepped(*network.step(x, dt=dt, state=state))
     y, state = network.step(x, dt=dt, state=state[0])
-    return y[None], state[None]
+    return Stepped(y[None], state[None])

@@ -11,7 +11,6 @@ import numpy as np
 from ..base import checks
 from ..base.from_arguments import Immutable
 from ..base.types import Array
-from .held import copied
 
 WORDS = "learnt", "last good", "deployed"  # whose weights answer
 PATIENCE = 10  # horizons that learnt weights may be worse before they are given up
@@ -122,3 +121,11 @@ class Watched(NamedTuple):
             int(held["since"]),
             checks.boolean("limited", held["limited"]),
         )
+
+
+def copied(held: Any, like: Array) -> Array:
+    """An array of a file, which must have the form of another one."""
+    if not isinstance(held, np.ndarray) or held.shape != like.shape or held.dtype != like.dtype:
+        got = checks.describe(held)
+        raise ValueError(f"an array must be {like.dtype} of shape {like.shape}, got {got}")
+    return held.copy()

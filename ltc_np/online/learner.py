@@ -18,7 +18,7 @@ from ..network.outputs import check_logits
 from ..network.step import check_causal
 from ..optim import Clip, Optimizer
 from ..optim.clip import read_clip
-from . import held as files
+from . import settings as files
 from .gradients import Gradients
 from .guard import Guard
 from .log import Log
@@ -294,7 +294,30 @@ class Learner:
         """An ordinary model with `weights`; those of a stream, where each has its own."""
         return self._part.network(checks.integer("stream", stream, least=0, most=len(self._part.weights) - 1))
 
-    # ------------------------------------------------------------------------------------------------------- files
+    # ------------------------------------------------------------------------------------------- copies and files
+
+    def _settings(self) -> dict[str, Any]:
+        """The arguments besides the model, by name."""
+        names = "rule", "method", "loss", "clip_norm", "pull", "streams", "shared", "delay", "guard"
+        return {name: getattr(self, name) for name in names}
+
+    def _changing(self) -> dict[str, Any]:
+        """All else, as plain data and arrays."""
+        answers = [self._part.held_answer(answer) for answer in self._answers]
+        return {"part": self._part.held(), "answers": answers, "log": self.log.state()}
+
+    def _restore(self, found: Mapping[str, Any]) -> None:
+        """Inverse of `_changing`."""
+        self._part.restore(found["part"])
+        self._answers.extend(self._part.answer(held) for held in found["answers"])
+        self.log.restore(found["log"])
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"model": self._model, "settings": self._settings(), **self._changing()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["model"], **state["settings"])  # type: ignore[misc]  # what is prepared is made anew
+        self._restore(state)
 
     def save(self, path: PathLike) -> None:
         """Write the learner to a file, whole or not at all: `load` goes on with the same bits.
@@ -302,21 +325,7 @@ class Learner:
         It is the file of the deployed model, with the learner beside it, so `ltc_np.load` reads it too.  A rule, an
         optimiser, a schedule or a loss of your own cannot be saved.
         """
-        clip = self.clip_norm
-        settings = {
-            "rule": files.rule_form(self.rule),
-            "method": files.method_form(self.method),
-            "loss": files.loss_form(self.loss),
-            "clip_norm": None if clip is None else clip.config(),
-            "guard": None if self.guard is None else self.guard.config(),
-            "pull": self.pull,
-            "streams": self.streams,
-            "shared": self.shared,
-            "delay": self.delay,
-        }
-        answers = [self._part.held_answer(answer) for answer in self._answers]
-        changing = {"part": self._part.held(), "answers": answers, "log": self.log.state()}
-        io.save_with(path, self._model, {"settings": settings, **changing})
+        io.save_with(path, self._model, {"settings": files.settings_form(self._settings()), **self._changing()})
 
     @classmethod
     def load(cls, path: PathLike, backend: Backend = "auto") -> Self:
@@ -331,24 +340,11 @@ class Learner:
         if "settings" not in found:
             raise ValueError(f"{path} must be a file of `Learner.save`, got one of a model: make a learner of that")
         try:
-            settings = dict(found["settings"])
-            rule, method = files.rule_of(settings.pop("rule")), files.method_of(settings.pop("method"))
-            clip, guard = settings.pop("clip_norm"), settings.pop("guard")
-            learner = cls(
-                model, rule, method=method, loss=files.loss_of(settings.pop("loss")),
-                clip_norm=None if clip is None else Clip(**clip), guard=None if guard is None else Guard(**guard),
-                **settings,
-            )  # fmt: skip
-            learner.restore(found)
+            learner = cls(model, **files.settings_of(found["settings"]))
+            learner._restore(found)
         except (TypeError, KeyError, IndexError, AttributeError, OverflowError) as error:
             raise ValueError(f"{path} has a damaged learner: {checks.one_line(error)}") from None
         return learner
-
-    def restore(self, found: Mapping[str, Any]) -> None:
-        """Take what a file holds of the same learner; `load` calls it."""
-        self._part.restore(found["part"])
-        self._answers.extend(self._part.answer(held) for held in found["answers"])
-        self.log.restore(found["log"])
 
 
 def _rule(rule: Any) -> Rule | Optimizer:

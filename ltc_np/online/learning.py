@@ -14,9 +14,8 @@ from ..base.sums import sum_of_squares
 from ..base.types import Array
 from ..model import Model
 from ..optim import Optimizer
-from .guard import Guard, Watched
+from .guard import Guard, Watched, copied
 from .head import head_of
-from .held import copied
 from .methods import Method
 from .split import cut, places, traces_for
 from .traces import Traces
@@ -56,6 +55,7 @@ class Learning:
         self.model, self.optimizer, self.guard = copy.deepcopy(model), copy.deepcopy(optimizer), guard
         self.good = copy.deepcopy(model) if guard is not None else None
         self.optimizer.bind(self.model.theta)
+        _ = self.optimizer.learning_rate  # one that counts epochs is refused here
         first, last = places(model)
         self._front = cut(model, 0, first) if first else None
         self._middle = cut(model, first, last)

@@ -14,8 +14,7 @@ from ..base.sums import sum_of_squares
 from ..base.types import Array, ArrayLike, Bools
 from ..layers import Dense, Standardize
 from ..model import Model
-from .guard import Guard, Watched
-from .held import copied
+from .guard import Guard, Watched, copied
 from .part import Answer, Part, Told
 from .rule import Rule
 from .split import cut

@@ -12,7 +12,7 @@ from ..base import checks
 from ..cells import Layer
 from ..layers import Stack
 from ..model import Model
-from .generic import AnyTraces
+from .generic import AnyTraces, say_cost
 from .methods import Method
 from .traces import Traces
 
@@ -21,10 +21,28 @@ FAST: dict[type[Layer], Callable[[Model, Method], Traces | None]] = {}
 
 
 def traces_for(network: Model, method: Method) -> Traces:
-    """`Traces` of all layers of a network, which has a state."""
-    layer = network.layers[0]
-    found = FAST[type(layer)](network, method) if len(network.layers) == 1 and type(layer) in FAST else None
+    """`Traces` of all layers of a network."""
+    found = quick(network, method)
     return AnyTraces(network, method) if found is None else found
+
+
+def quick(network: Model, method: Method) -> Traces | None:
+    """Those that `FAST` has."""
+    layer = network.layers[0]
+    return FAST[type(layer)](network, method) if len(network.layers) == 1 and type(layer) in FAST else None
+
+
+def look_first(network: Model, method: Method, streams: int) -> None:
+    """Before so many traces are made: refuse or warn of what costs much, and warn of what has no gradient."""
+    layer = network.layers[0]
+    if quick(network, method) is None:
+        say_cost(network, method, streams)
+    elif count := unseen(layer, method):
+        checks.warn(
+            f"{method!r} gives {count} of the {layer.state_size} neurons of {layer!r} a gradient of exactly 0, since "
+            "only the motor neurons are read: take Exact(), SnAp(n) with n above the longest way to these, "
+            'EProp(feedback="random"), or a wiring whose outputs are all neurons'
+        )
 
 
 def cut(model: Model, first: int, last: int) -> Model:
@@ -74,14 +92,3 @@ def unseen(layer: Any, method: Method) -> int:
     for _ in range(wiring.units):
         np.minimum.at(apart, wiring.pre, apart[wiring.post] + 1)
     return int(((apart > method.reach) & (apart < np.inf)).sum())
-
-
-def warn_of_unseen(network: Model, method: Method) -> None:
-    """A warning where a method leaves neurons without a gradient."""
-    layer = network.layers[0]
-    if len(network.layers) == 1 and type(layer) in FAST and (count := unseen(layer, method)):
-        checks.warn(
-            f"{method!r} gives {count} of the {layer.state_size} neurons of {layer!r} a gradient of exactly 0, since "
-            "only the motor neurons are read: take Exact(), SnAp(n) with n above the longest way to these, "
-            'EProp(feedback="random"), or a wiring whose outputs are all neurons'
-        )
