@@ -136,8 +136,8 @@ def rms(errors):
 
 def steps_back(errors, change, phase):
     """After how many samples the last `WINDOW` have an error of at most `BACK` times that of the `BEFORE` before the
-    change; None if they never have.  Errors are (..., T)."""
-    limit = BACK**2 * errors[..., change - BEFORE : change].mean()
+    first change; None if they never have.  Errors are (..., T)."""
+    limit = BACK**2 * errors[..., phase - BEFORE : phase].mean()
     after = errors[..., change : change + phase].reshape(-1, phase).mean(axis=0)
     sums = np.concatenate([[0.0], np.cumsum(after)])
     back = np.flatnonzero(sums[WINDOW:] - sums[:-WINDOW] <= WINDOW * limit)
@@ -264,7 +264,8 @@ after {PHASE:,} samples, and after {2 * PHASE:,} the angle's sensor shows {GAIN:
 Errors are root mean squares, in % of the spread of what is foreseen, over {len(args.seeds)} seeds (networks and
 streams): of the {BEFORE} samples before the changes, of the first {WINDOW} after each, and of the last {BEFORE} of the
 {PHASE:,}. An error is back when that of the last {WINDOW} samples is at most {BACK:g} times that of the {BEFORE} before
-the change. "Worst" is the error of the whole run as a part of the frozen network's, in the seed where it is largest."""
+the first change. "Worst" is the error of the whole run as a part of the frozen network's, in the seed where it is
+largest."""
     more = f"""\
 The readout learns by `RLS(0.99)`, the whole network by `Adam(3e-4)` with `Exact()` and `clip_norm=1`, each with
 `Guard()`; "trained again" is a new network that has learnt from the {COLLECTED:,} samples since the change, before

@@ -15,22 +15,28 @@ from ..base import checks
 from ..base.types import Array
 from ..cells import LTC
 from ..layers import Dense
+from ..losses import has_classes, name_of, probabilities
 from ..model import Model
+from ..optim import SGD
 from ..wirings import AutoNCP
 from .learner import Learner
 from .lms import NLMS
+from .methods import Immediate
 
 if TYPE_CHECKING:
 
     class BaseRegressor: ...
 
+    class BaseClassifier: ...
+
 else:
     try:
+        from river.base import Classifier as BaseClassifier
         from river.base import Regressor as BaseRegressor
     except ImportError:
-        BaseRegressor = object
+        BaseClassifier = BaseRegressor = object
 
-__all__ = ["RiverRegressor"]
+__all__ = ["RiverClassifier", "RiverRegressor"]
 
 
 class Observations:
@@ -145,6 +151,8 @@ class RiverRegressor(Observations, BaseRegressor):
 
     def __init__(self, learner: Learner, features: Sequence[Hashable], dt: Hashable | None = None) -> None:
         super().__init__(learner, features, dt)
+        if has_classes(learner.loss):
+            raise ValueError("`learner` must learn numbers, got one with a loss of classes: take RiverClassifier")
         if learner.output_size != 1:
             raise ValueError(f"`learner` must be of a model with one output, got {learner.output_size}")
 
@@ -154,7 +162,7 @@ class RiverRegressor(Observations, BaseRegressor):
 
     def learn_one(self, x: Mapping[Hashable, Any], y: float | None, w: float = 1.0) -> None:
         """Learn from the target of an observation, None where there is none; w is its weight."""
-        self._learn(x, [np.nan if y is None else y], w)
+        self._learn(x, np.array([np.nan if y is None else y], float), w)
 
     @classmethod
     def _unit_test_params(cls) -> Iterator[dict[str, Any]]:
@@ -162,3 +170,68 @@ class RiverRegressor(Observations, BaseRegressor):
         features = ["ordinal_date", "gallup", "ipsos", "morning_consult", "rasmussen", "you_gov"]
         model = Model(LTC(AutoNCP(8, 3)), Dense(1), input_dim=len(features), seed=0)
         yield {"learner": Learner(model, NLMS()), "features": features}
+
+
+class RiverClassifier(Observations, BaseClassifier):
+    """A `Learner` as a classifier of River.
+
+    Parameters
+    ----------
+    learner : Learner
+        Of one stream, with ``loss="cross_entropy"`` and an output for each class.  It is copied, and stays as it is.
+    features, dt
+        As for `RiverRegressor`.
+    classes : list of labels
+        Of the model's outputs, in their order.  Default: False and True.
+
+    Attributes
+    ----------
+    learning : Learner
+        The copy that learns.
+    """
+
+    def __init__(
+        self,
+        learner: Learner,
+        features: Sequence[Hashable],
+        dt: Hashable | None = None,
+        classes: Sequence[Hashable] = (False, True),
+    ) -> None:
+        super().__init__(learner, features, dt)
+        if name_of(learner.loss) != "cross_entropy":
+            raise ValueError('`learner` must have loss="cross_entropy", got one that learns numbers')
+        if len(set(classes)) != len(classes) or len(classes) != learner.output_size:
+            raise ValueError(
+                f"`classes` must be {learner.output_size} different labels, one for each output, got {list(classes)}"
+            )
+        self.classes = classes
+
+    @property
+    def _multiclass(self) -> bool:
+        return len(self.classes) > 2
+
+    def predict_proba_one(self, x: Mapping[Hashable, Any]) -> dict[Hashable, float]:
+        """The probability of each class for one observation."""
+        p = probabilities(self._answer(x)[None].astype(float))[0]
+        return dict(zip(self.classes, p.tolist(), strict=True))
+
+    def predict_one(self, x: Mapping[Hashable, Any]) -> Hashable:
+        """The most probable class."""
+        p = self.predict_proba_one(x)
+        return max(p, key=p.__getitem__)
+
+    def learn_one(self, x: Mapping[Hashable, Any], y: Hashable | None, w: float = 1.0) -> None:
+        """Learn from the label of an observation, None where there is none; w is its weight."""
+        if y is not None and y not in self.classes:
+            raise ValueError(f"`y` must be one of the classes {list(self.classes)}, got {y!r}")
+        self._learn(x, np.nan if y is None else list(self.classes).index(y), w)
+
+    @classmethod
+    def _unit_test_params(cls) -> Iterator[dict[str, Any]]:
+        """Arguments for River's own checks, whose stream these are the features of."""
+        features = [
+            "age_of_domain", "anchor_from_other_domain", "empty_server_form_handler", "https", "ip_in_url",
+            "is_popular", "long_url", "popup_window", "request_from_other_domain",
+        ]  # fmt: skip
+        model = Model(LTC(AutoNCP(8, 3)), Dense(2), input_dim=len(features), seed=0)
+        yield {"learner": Learner(model, SGD(0.01), method=Immediate(), loss="cross_entropy"), "features": features}

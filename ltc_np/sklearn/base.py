@@ -26,7 +26,7 @@ from ..base.types import Array, Backend, DType, Loss, Numbers, ReadoutKind, Shor
 from ..ensemble import members
 from ..model import Model
 from ..online import Learner, Rule
-from ..optim import AdamW
+from ..optim import AdamW, Optimizer
 from ..recipe import Recipe, auto
 from ..shortcut import beside
 from ..train.callbacks import EarlyStopping
@@ -113,9 +113,10 @@ class LiquidEstimator(RecipeEstimator):
     tune : float > 0, optional
         Seconds for which `fit` searches for better hyperparameters, as `ltc_np.sklearn.tune` does.  Those of this
         estimator stay as they are; it has the network that the others have made.
-    online : Rule, optional
-        What `partial_fit` learns by: a rule of `ltc_np.online`, such as ``RLS()``, for the readout alone, from each
-        target once; None: by an epoch of training the whole network.  With a rule ``shortcut="auto"`` means None.
+    online : Rule or Optimizer, optional
+        How `partial_fit` learns from each target once (`ltc_np.online.Learner`): by a rule for the readout, such as
+        ``RLS()``, which is not for labels; or by an optimiser, such as ``Adam(1e-3)``, for the whole network.  None:
+        by an epoch of training.  Otherwise ``shortcut="auto"`` means None.
     random_state : int, RandomState or None
         Of initial values, of the order of sequences, of what is dropped and held out.
     dtype, backend
@@ -158,7 +159,7 @@ class LiquidEstimator(RecipeEstimator):
     augment: Augment | None = None
     warm_start: bool = False
     tune: float | None = None
-    online: Rule | None = None
+    online: Rule | Optimizer | None = None
 
     cell: ClassVar[str] = DEFAULT.cell
     loss: ClassVar[Loss]
@@ -419,16 +420,20 @@ class LiquidEstimator(RecipeEstimator):
 
     def _stream(self, seen: Any, data: Inputs, wanted: Targets, weight: Array | None, model: Model) -> None:
         """Let the learner of this network, or a new one, learn from these sequences; keep what it has become."""
-        if not isinstance(self.online, Rule):
-            raise TypeError(f"`online` must be a Rule such as RLS() or None, got {checks.brief(self.online)}")
+        whole = isinstance(self.online, Optimizer)
+        if not whole and not isinstance(self.online, Rule):
+            got = checks.brief(self.online)
+            raise TypeError(
+                f"`online` must be a Rule such as RLS(), an optimiser such as Adam(1e-3), or None, got {got}"
+            )
         known: Streamed | None = getattr(self, "_streamed", None)
         if known is not None and known.model is model and known.rule == self.online:
             learner = copy.deepcopy(known.learner)
         else:
             if not hasattr(self, "model_") and self.standardize:
                 model.adapt(data.x, wanted.values if self.numbers else None, lengths=data.lengths)
-            learner = Learner(model, self.online)
-        streamed.learn(learner, data, wanted, weight)
+            learner = Learner(model, self.online, loss=self.loss, clip_norm=self.clip_norm if whole else None)
+        streamed.learn(learner, data, wanted, weight, self._settings(wanted).get("class_weight"))
         if not hasattr(self, "model_"):
             self._keep(seen, data, wanted, model, History(), None)
             self.report_ = {}

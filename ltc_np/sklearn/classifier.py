@@ -51,7 +51,8 @@ class Classifier(ClassifierMixin, LiquidEstimator):
     ) -> Self:
         """Train for one epoch more, by the constant `learning_rate`.
 
-        The first call makes the network and takes the scales of its data; give it as many sequences as you have.
+        The first call makes the network and takes the scales of its data; give it as many sequences as you have.  With
+        ``online`` a learner goes through the sequences instead, as for `LTCRegressor.partial_fit`.
 
         Parameters
         ----------

@@ -45,8 +45,8 @@ class Regressor(RegressorMixin, LiquidEstimator):
 
         The first call makes the network and takes the scales of its data; give it as many sequences as you have.
 
-        With ``online`` the readout learns instead, from each target in turn and once (`ltc_np.online.Learner`); the
-        network before it stays as it is.  It must be one that reads forward only, without a line beside it.
+        With ``online`` a learner goes through the sequences instead, and learns from each target once; the network must
+        be one that reads forward only, without a line beside it.
         """
         return self._partial_fit(X, y, sample_weight, dt, lengths, None)
 

@@ -5,9 +5,9 @@ import copy
 import numpy as np
 import pytest
 
-from ltc_np import LTC, AutoNCP, Dense, Model
+from ltc_np import LTC, SGD, AutoNCP, Dense, Model
 from ltc_np.online import NLMS, RLS, Learner
-from ltc_np.online.river import RiverRegressor
+from ltc_np.online.river import RiverClassifier, RiverRegressor
 
 FEATURES = "b", "a"
 
@@ -156,25 +156,59 @@ def test_arguments_that_do_not_fit_are_refused(model):
     assert regressor.predict_one({}) == learner.peek([0, 0])[0]  # nothing was kept of it
 
 
-def own_checks():
-    """(name, check) of River's own checks, each for a learner without and with a delay."""
-    checks = pytest.importorskip("river.checks", reason='River is not installed: pip install "ltc-np[river]"')
-    (given,) = RiverRegressor._unit_test_params()
-    for delay in (0, 3):
-        learner = Learner(Model(LTC(AutoNCP(8, 3)), Dense(1), input_dim=6, seed=0), NLMS(), delay=delay)
-        regressor = RiverRegressor(**given | {"learner": learner})
-        for check in checks.yield_checks(regressor):
-            yield check, regressor.clone()
+@pytest.mark.parametrize("delay", [0, 2])
+def test_a_classifier_does_what_its_learner_does(model, delay):
+    """Its probabilities are those of the logits, and a label is the number of its output."""
+    three = Model(LTC(AutoNCP(8, 3)), Dense(3), input_dim=2, seed=0, backend=model.backend)
+    learner = Learner(three, SGD(0.1), loss="cross_entropy", delay=delay)
+    classifier = RiverClassifier(learner, FEATURES, dt="dt", classes=["up", "level", "down"])
+    own, steps = copy.deepcopy(learner), list(stream(8))
+    for t, (x, _) in enumerate(steps):
+        logits = own.predict([x["b"], x["a"]], dt=x["dt"]).astype(float)
+        p = classifier.predict_proba_one(x)
+        assert list(p) == ["up", "level", "down"] and sum(p.values()) == pytest.approx(1, abs=1e-12)
+        np.testing.assert_allclose(list(p.values()), np.exp(logits) / np.exp(logits).sum(), rtol=1e-6)
+        if not delay:
+            assert classifier.predict_one(x) == max(p, key=p.get)
+        if t >= delay:
+            k, label = [(2, "down"), (0, "up"), (1, "level"), (np.nan, None)][t % 4]
+            own.learn(k, ago=delay, weight=0.5)
+            classifier.learn_one(steps[t - delay][0], label, w=0.5)
+    np.testing.assert_array_equal(classifier.learning.weights, own.weights)
+    assert own.log.steps == {0: 6, 2: 4}[delay]
+
+
+def test_a_learner_of_the_other_kind_is_refused(model):
+    of_numbers, of_classes = Learner(model, NLMS()), Learner(model, SGD(0.1), loss="binary_cross_entropy")
+    two = Learner(Model(LTC(AutoNCP(8, 3)), Dense(2), input_dim=2, seed=0), SGD(0.1), loss="cross_entropy")
+    for make, message in (
+        (lambda: RiverRegressor(two, FEATURES), "must learn numbers, got one with a loss of classes"),
+        (lambda: RiverClassifier(of_numbers, FEATURES), 'must have loss="cross_entropy", got one that learns numbers'),
+        (lambda: RiverClassifier(of_classes, FEATURES), 'must have loss="cross_entropy"'),
+        (lambda: RiverClassifier(two, FEATURES, classes="abc"), "`classes` must be 2 different labels"),
+        (lambda: RiverClassifier(two, FEATURES, classes=[1, 1]), "`classes` must be 2 different labels"),
+        (lambda: RiverClassifier(two, FEATURES).learn_one({}, "up"), "`y` must be one of the classes .*, got 'up'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            make()
+    assert not RiverClassifier(two, FEATURES)._multiclass
 
 
 @pytest.mark.slow
 @pytest.mark.compiled
-def test_river_s_own_checks():
-    count = 0
-    for check, regressor in own_checks():
-        check(regressor)
-        count += 1
-    assert count >= 50
+@pytest.mark.parametrize("delay", [0, 3])
+@pytest.mark.parametrize(("kind", "count"), [(RiverRegressor, 25), (RiverClassifier, 42)])
+def test_river_s_own_checks(kind, count, delay):
+    checks = pytest.importorskip("river.checks", reason='River is not installed: pip install "ltc-np[river]"')
+    (given,) = kind._unit_test_params()
+    kept = given["learner"]
+    settings = {"method": kept.method, "loss": kept.loss, "delay": delay}
+    learner = Learner(kept.network(), kept.rule, **settings)
+    estimator, done = kind(**given | {"learner": learner}), 0
+    for check in checks.yield_checks(estimator):
+        check(estimator.clone())
+        done += 1
+    assert done >= count
 
 
 @pytest.mark.parametrize("delay", [0, 1, 3])

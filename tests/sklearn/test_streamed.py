@@ -8,9 +8,10 @@ import pytest
 pytest.importorskip("sklearn", reason='scikit-learn is not installed: pip install "ltc-np[sklearn]"')
 from sklearn.base import clone
 
+from ltc_np import Adam
 from ltc_np.online import NLMS, RLS, Learner
 from ltc_np.recipe import Recipe
-from ltc_np.sklearn import CfCRegressor, LTCRegressor
+from ltc_np.sklearn import CfCRegressor, LTCClassifier, LTCRegressor
 
 SMALL = {"units": 6, "epochs": 3, "random_state": 0}
 GIVEN = [(), ("dt",), ("lengths",), ("dt", "lengths", "sample_weight")]
@@ -100,6 +101,36 @@ def test_the_first_call_makes_the_network(data):
     np.testing.assert_array_equal(again.model_.theta, regressor.model_.theta)
 
 
+@pytest.mark.parametrize("every_step", [False, True])
+def test_labels_are_learnt_by_an_optimiser(data, every_step):
+    """Of the whole network, by the loss of `fit`; each class has its weight."""
+    X = data[0][:6, :3]
+    labels = np.where((X[:, :, 0] if every_step else X[:, 0, 0]) > 0, "up", "down")
+    classifier = LTCClassifier(**SMALL, online=Adam(1e-2), class_weight={"up": 2.0}).partial_fit(
+        X[:2], labels[:2], classes=["down", "up"]
+    )
+    before, model_seed = classifier.model_, np.random.RandomState(0).randint(np.iinfo(np.int32).max, size=2)[0]
+    recipe = Recipe(units=6, epochs=3)
+    model = recipe.model(2, 2, steps=3.0, every_step=every_step, numbers=False, seed=int(model_seed))
+    model.adapt(X[:2])
+    learner, weight = Learner(model, Adam(1e-2), loss="cross_entropy", clip_norm=1.0), np.linspace(0.5, 2, 6)
+    for rows in (slice(2), slice(2, 6)):
+        counts = np.ones(2) if rows.start is None else weight[rows]
+        for x, own, factor in zip(X[rows], labels[rows], counts, strict=True):
+            learner.reset()
+            for t, step in enumerate(x):
+                learner.predict(step)
+                if every_step or t == 2:
+                    up = (own[t] if every_step else own) == "up"
+                    learner.learn(int(up), weight=factor * (2.0 if up else 1.0))
+        if rows.start is None:
+            np.testing.assert_array_equal(before.theta, learner.network().theta)
+    classifier.partial_fit(X[2:], labels[2:], sample_weight=weight[2:])
+    np.testing.assert_array_equal(classifier.model_.theta, learner.network().theta)
+    assert (classifier.model_.theta != before.theta).mean() > 0.9
+    assert classifier.predict_proba(X).shape == ((6, 3, 2) if every_step else (6, 2))
+
+
 def test_it_learns_what_has_changed(data):
     """Better than the network of the training, which is right no more, and its dynamics stay."""
     X, y = data
@@ -132,14 +163,15 @@ def test_another_rule_or_training_begins_a_new_learner(data):
 def test_what_cannot_be_learnt_is_refused_and_changes_nothing(data):
     X, y = data
     for estimator, error, message in (
-        (LTCRegressor(**SMALL, online="rls"), TypeError, "`online` must be a Rule such as RLS.. or None, got 'rls'"),
+        (LTCRegressor(**SMALL, online="rls"), TypeError, "`online` must be a Rule such .*, got 'rls'"),
         (CfCRegressor(**SMALL, online=RLS(), bidirectional=True), ValueError, "depend on no later input"),
         (LTCRegressor(**SMALL, shortcut="ridge", online=RLS()), ValueError, '`shortcut` must be None or "auto"'),
         (LTCRegressor(**SMALL, online=RLS(), ensemble=2), ValueError, "`ensemble` must be 1 for `partial_fit`"),
+        (LTCClassifier(**SMALL, online=RLS()), ValueError, "`loss` is for an optimiser"),
         (LTCRegressor(**SMALL, online=RLS(), tune=60), ValueError, "`tune` must be None for `partial_fit`"),
     ):
         with pytest.raises(error, match=message):
-            estimator.partial_fit(X, y)
+            estimator.partial_fit(X, np.sign(y), **({} if estimator.numbers else {"classes": [-1, 1]}))
         assert not hasattr(estimator, "model_")
     beside = LTCRegressor(**SMALL).fit(X, y)
     assert beside.report_
