@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -420,25 +420,26 @@ class LiquidEstimator(RecipeEstimator):
 
     def _stream(self, seen: Any, data: Inputs, wanted: Targets, weight: Array | None, model: Model) -> None:
         """Let the learner of this network, or a new one, learn from these sequences; keep what it has become."""
-        whole = isinstance(self.online, Optimizer)
-        if not whole and not isinstance(self.online, Rule):
-            got = checks.brief(self.online)
+        rule, loss = self.online, cast("Any", self.loss)
+        if not isinstance(rule, (Rule, Optimizer)):
+            got = checks.brief(rule)
             raise TypeError(
                 f"`online` must be a Rule such as RLS(), an optimiser such as Adam(1e-3), or None, got {got}"
             )
         known: Streamed | None = getattr(self, "_streamed", None)
-        if known is not None and known.model is model and known.rule == self.online:
+        if known is not None and known.model is model and known.rule == rule:
             learner = copy.deepcopy(known.learner)
         else:
             if not hasattr(self, "model_") and self.standardize:
                 model.adapt(data.x, wanted.values if self.numbers else None, lengths=data.lengths)
-            learner = Learner(model, self.online, loss=self.loss, clip_norm=self.clip_norm if whole else None)
+            clip_norm = self.clip_norm if isinstance(rule, Optimizer) else None
+            learner = Learner(model, rule, loss=loss, clip_norm=clip_norm)
         streamed.learn(learner, data, wanted, weight, self._settings(wanted).get("class_weight"))
         if not hasattr(self, "model_"):
             self._keep(seen, data, wanted, model, History(), None)
             self.report_ = {}
         self.model_, self.learner_, self._optimizer = learner.network(), learner, None
-        self._streamed = Streamed(learner, self.online, self.model_)
+        self._streamed = Streamed(learner, rule, self.model_)
 
     def _warm(self, data: Inputs, wanted: Targets) -> Model | None:
         """The network that is there, if there is one."""
