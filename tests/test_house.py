@@ -92,7 +92,9 @@ TESTED_THROUGH = {
         """,
         "tests/online/test_learner.py and test_gradients.py go through them by `Learner`": """
             online.gradients online.learning online.part online.readouts online.settings online.targets
-            online.traces
+        """,
+        "tests/online/test_synaptic.py follows layers with them": """
+            kernels.cpu.synaptic_traces
         """,
         "tests/aeon and tests/sktime make classes by it": """
             sklearn.wrapped

@@ -7,7 +7,7 @@ Processor time of one thread, the least of some runs, since other programs only 
 
 import numpy as np
 
-from ltc_np import LTC, AutoNCP, Dense, Model, set_num_threads
+from ltc_np import LTC, Adam, AutoNCP, Dense, Model, set_num_threads
 from ltc_np.bench.rates import processor_seconds
 from ltc_np.online import NLMS, RLS, Guard, Learner
 
@@ -31,7 +31,7 @@ def main():
     out = np.empty(1, np.float32), state
     alone = seconds(lambda: model.step(x, dt=0.5, state=state, out=out))
     print(f"step: {1e6 * alone:.1f} us")
-    for rule in (NLMS(), RLS()):
+    for rule in (NLMS(), RLS(), Adam(1e-3)):
         for guard in (None, Guard()):
             learner = Learner(model, rule, guard=guard)
 

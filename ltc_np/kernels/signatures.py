@@ -10,9 +10,17 @@ _SEQUENCES, _ADJOINTS, _RESULTS, _KEPT, _GRADIENTS = "(R3 R2 I1)", "(R3 R2)", "(
 _RULE, _PART = "(i i i)", "i i i"  # a part of a call: first, last, worker
 _SPACE = "(R4 R3 (i i i d) (r r r))"
 _LTC, _D_LTC = "(R1 R1 R1) (R1 R1 R1 R1 R1) (R1 R1 R1 R1 R1)", "(D1 D1 D1) (D1 D1 D1 D1) (D1 D1 D1 D1)"
+_LTC_LISTS, _LTC_OUTGOING = "(R2 I1 I1 R2 I1 I1 R2)", "(I1 I1 R2 I1 I1 R2)"
+_LRC_LISTS, _LRC_OUTGOING = "(i R2 I1 I1 R2 R1 I1 I1 R2 R1)", "(I1 I1 R2 R1 I1 I1 R2 R1)"
 _GATES = f"(i i i i) I1 R1 R1 {{}} i R2 (R1 R1 R1) (R1 R1) {_PART}"  # of cells of gates
 _D_GATES = f"(i i i i) I1 (R1 R1 R1) (R1 R1) (R3 R3) i i R2 (D2 R1 R1) {_PART}"
 _CHANGE = "d d d d d"  # numbers of an optimiser's step
+
+
+def _follow(circuit, outgoing, given):
+    """Of a cell's `follow` by `synaptic_traces`, which hands ``given`` to the cell's ``unpack``."""
+    mappings, plan = "(R1 R1 R1 R1)", "(I1 I2 I2 I2 I1)"
+    return f"(R1 R1 R1 R1 R2) ({circuit} {outgoing}) {_RULE} {mappings} R1 R1 {plan} b {given} R1 D2 D1"
 
 
 def _sweep(name, circuit, tiles, outgoing=None):
@@ -39,11 +47,13 @@ SIGNATURES = {
     "lrc._pack": "(R1 R1 R1 R1 R1) (R1 R1 R1 R1) (R1 R1 R1 R1) (I1 I1) R2 R3 R3",
     "lrc._unpack": "D2 (I1 I1) (R1 R1 R1 R1) (R1 R1 R1 R1) (D1 D1 D1 D1 D1) (D1 D1 D1 D1) D1 (D1 D1 D1 D1) D1",
     **_sweep("lrc_batch_major", "(i R2 R3 R2 R3 R2)", "(i i i None)"),
-    **_sweep("lrc_neuron_major", "(i R2 I1 I1 R2 R1 I1 I1 R2 R1)", "(i i i i|None)", "(I1 I1 R2 R1 I1 I1 R2 R1)"),
+    **_sweep("lrc_neuron_major", _LRC_LISTS, "(i i i i|None)", _LRC_OUTGOING),
     "lrc_ssm.backward_steps": f"R2 i {_RULE} i i i i R2 R2 R2 R3 R3 R2 R2 R2 D2 R1",
     "lrc_ssm.d_synapses": "R1 R1 i i i i R3 R2 R2 R3 D1 D1 R1",
     "lrc_ssm.forward_steps": f"R2 i {_RULE} i i i i R2 R2 R2 R3 R1",
     "lrc_ssm.synapses": "R1 R1 i i i i R3 R2",
+    "lrc_ssm_traces.carry": f"R2 i {_RULE} R1 R1 R2 R3 R2 R2 R2 R3 R2 (R2 R3 R2 R2 R2 D2 R1 R2)",
+    "lrc_traces.follow": _follow(_LRC_LISTS, _LRC_OUTGOING, "((I1 I1) I2)"),
     "lstm._backward": _D_GATES,
     "lstm._forward": _GATES.format("(R3)"),
     "lstm.backward_step": "i i i R3 R3 R3 R2 R2 R3",
@@ -51,7 +61,8 @@ SIGNATURES = {
     "ltc._pack": f"{_LTC} r (I1 I1) R2 R3 R3",
     "ltc._unpack": f"D2 (I1 I1) {_LTC} {_D_LTC}",
     **_sweep("ltc_batch_major", "(R2 R3 R3)", "(i i i None)"),
-    **_sweep("ltc_neuron_major", "(R2 I1 I1 R2 I1 I1 R2)", "(i i i i|None)", "(I1 I1 R2 I1 I1 R2)"),
+    **_sweep("ltc_neuron_major", _LTC_LISTS, "(i i i i|None)", _LTC_OUTGOING),
+    "ltc_traces.follow": _follow(_LTC_LISTS, _LTC_OUTGOING, "((I1 I1) I2 (R1 R1))"),
     "ltc_training.begin": f"I1 {_SEQUENCES} {_SEQUENCES} R1 R1 R1 I2 (R1 R1) r (I1 I1) (R2 (R2 R2) (R2 R2))",
     "ltc_training.d_outputs": "I1 R3 I1 R3 R1 R1 r D2 D1 D1 D1 R3 D1",
     "ltc_training.finish": f"I1 R3 R3 R1 D1 D1 D2 (I1 I1) R1 D1 I2 (R1 R1) I2 R1 d D1 (R1 R1 R1 R1 ({_CHANGE}))",
@@ -69,4 +80,6 @@ SIGNATURES = {
     "streams.take": "I1 R2 R1 I1 R2 R2 R2 R2 d I1",
     "ssm._backward": f"{_SEQUENCES} {_ADJOINTS} {_SPACE} R2 R4 R3 {_GRADIENTS} {_PART}",
     "ssm._forward": f"{_SEQUENCES} R2 {_SPACE} R2 R4 {_RESULTS} {_PART}",
+    "ssm_traces._carry": f"{_SPACE} R2 R1 R2 R4 R2 R1",
+    "synaptic_traces.collect": "I2 I1 R1 R1 R1 R1",
 }

@@ -81,6 +81,7 @@ class AnyTraces(Traces):
     def advance(self, x: Array, dt: float) -> Array:
         engine, K, held = self._network.engine, self._K, self.arrays
         self._x[0, 0], self._dt[0, 0] = x, dt
+        engine.check(self._prepared, self._dt)
         given = Sequences(self._x, self._dt, self._lengths, None, held["state"][None].copy())
         y, state, saved = engine.forward(self._prepared, given, "full", Fresh())
         if self._trained.size:
@@ -113,15 +114,15 @@ def check_method(network: Network, method: Method) -> None:
 
 def cost(network: Network, method: Method) -> Cost:
     """What `AnyTraces` takes; it is known before anything is made."""
+    check_method(network, method)
     K, P = network.state_size, network.layout.size if network.trainable is None else int(network.trainable.sum())
     rows = network.output_size + (K if isinstance(method, Exact) else 0)
     return Cost(K + rows * P, rows * P * (K + 2 if isinstance(method, Exact) else 2))
 
 
-def say_cost(network: Network, method: Method, streams: int) -> None:
-    """Refuse or warn of `AnyTraces` for so many streams where they cost much, before they are made."""
-    check_method(network, method)
-    numbers, multiplications = (streams * each for each in cost(network, method))
+def say_cost(network: Network, method: Method, streams: int, found: Cost) -> None:
+    """Refuse or warn of traces for so many streams where they cost much, before they are made."""
+    numbers, multiplications = (streams * each for each in found)
     what = f"{method!r} carries {numbers:,} numbers for {', '.join(map(repr, network.layers))} and takes "
     what += f"{multiplications:,} multiplications a step"
     remedy = "take a layer on a sparse wiring, a diagonal one such as LrcSSM, a smaller one, or Immediate()"

@@ -53,28 +53,33 @@ class NoHead:
 
 
 class LinearHead:
-    """A `Dense` without an activation, and ``Standardize(inverse=True)`` behind it or not: two small products."""
+    """A `Dense` without an activation, and ``Standardize(inverse=True)`` behind it or not: products with [f, 1].
+
+    In the layout of a `Dense` the bias follows the weights (F, O) like one more row of them.
+    """
 
     def __init__(self, network: Model) -> None:
-        (F, O), self._P = (network.input_size, network.output_size), network.layout.size
-        self._scale, self._mean = np.ones(O, network.dtype), np.zeros(O, network.dtype)
+        (F, O), dtype = (network.input_size, network.output_size), network.dtype
+        self._scale, self._mean = np.ones(O, dtype), np.zeros(O, dtype)
         if len(network.layers) == 2:
             self._scale, self._mean = network.buffers["1.scale"].copy(), network.buffers["1.mean"].copy()
-        self._weight, self._bias = np.empty((F, O), network.dtype), np.empty(O, network.dtype)
+        self._weights, self._f = np.empty((F + 1, O), dtype), np.ones((0, F + 1), dtype)
 
     def prepare(self, theta: Array) -> None:
-        np.multiply(theta[: self._weight.size].reshape(self._weight.shape), self._scale, out=self._weight)
-        np.multiply(theta[self._weight.size :], self._scale, out=self._bias)
-        self._bias += self._mean
+        np.multiply(theta.reshape(self._weights.shape), self._scale, out=self._weights)
+        self._weights[-1] += self._mean
+
+    def _with_one(self, f: Array) -> Array:
+        if len(self._f) != len(f):
+            self._f = np.ones((len(f), len(self._weights)), f.dtype)
+        self._f[:, :-1] = f
+        return self._f
 
     def forward(self, f: Array) -> Array:
-        return f @ self._weight + self._bias
+        return self._with_one(f) @ self._weights
 
     def backward(self, f: Array, d_y: Array) -> tuple[Array, Array]:
-        found, d_z, at = np.empty(self._P, f.dtype), d_y * self._scale, self._weight.size
-        np.matmul(f.T, d_z, out=found[:at].reshape(self._weight.shape))
-        d_z.sum(0, out=found[at:])
-        return found, d_y @ self._weight.T
+        return (self._with_one(f).T @ (d_y * self._scale)).reshape(-1), d_y @ self._weights[:-1].T
 
 
 class AnyHead:

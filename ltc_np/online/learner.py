@@ -306,8 +306,8 @@ class Learner:
         answers = [self._part.held_answer(answer) for answer in self._answers]
         return {"part": self._part.held(), "answers": answers, "log": self.log.state()}
 
-    def _restore(self, found: Mapping[str, Any]) -> None:
-        """Inverse of `_changing`."""
+    def restore(self, found: Mapping[str, Any]) -> None:
+        """Take what a file holds of the same learner; `load` calls it."""
         self._part.restore(found["part"])
         self._answers.extend(self._part.answer(held) for held in found["answers"])
         self.log.restore(found["log"])
@@ -317,7 +317,7 @@ class Learner:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["model"], **state["settings"])  # type: ignore[misc]  # what is prepared is made anew
-        self._restore(state)
+        self.restore(state)
 
     def save(self, path: PathLike) -> None:
         """Write the learner to a file, whole or not at all: `load` goes on with the same bits.
@@ -341,7 +341,7 @@ class Learner:
             raise ValueError(f"{path} must be a file of `Learner.save`, got one of a model: make a learner of that")
         try:
             learner = cls(model, **files.settings_of(found["settings"]))
-            learner._restore(found)
+            learner.restore(found)
         except (TypeError, KeyError, IndexError, AttributeError, OverflowError) as error:
             raise ValueError(f"{path} has a damaged learner: {checks.one_line(error)}") from None
         return learner

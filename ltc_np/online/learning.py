@@ -117,11 +117,14 @@ class Learning:
         """The derivative (P,) of the sum of d_y . y of all streams, for their last answers; d_y (n, O) is 0 where a
         stream does not count."""
         d_head, d_f = self._head.backward(f, d_y)
-        d_middle = np.zeros(self._middle.layout.size, f.dtype)
-        for traces, row, d_own in zip(self.traces, d_f, d_y, strict=True):
-            if d_own.any():
-                d_middle += traces.gradient(row)
-        return self.unfrozen(np.concatenate([d_middle, d_head]))
+        each = [traces.gradient(row) for traces, row, own in zip(self.traces, d_f, d_y, strict=True) if own.any()]
+        d_middle = np.zeros(self._middle.layout.size, f.dtype) if not each else each[0]
+        for more in each[1:]:
+            d_middle = d_middle + more
+        gradient = np.concatenate([d_middle, d_head])
+        if self.model.trainable is not None:
+            gradient[~self.model.trainable] = 0
+        return gradient
 
     def rows(self, f: Array) -> Array:
         """(n, O, P): the derivative of each output, to be used when its target comes."""
@@ -133,12 +136,6 @@ class Learning:
                 d_y[b, o] = 1
                 found[b, o] = self.gradient(f, d_y)
         return found
-
-    def unfrozen(self, gradient: Array) -> Array:
-        """The gradient, 0 for frozen parameters; in place."""
-        if self.model.trainable is not None:
-            gradient[~self.model.trainable] = 0
-        return gradient
 
     # ------------------------------------------------------------------------------------------------------ weights
 

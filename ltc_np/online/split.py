@@ -2,42 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import kernels
 from ..base import checks
-from ..cells import Layer
 from ..layers import Stack
 from ..model import Model
+from . import generic
 from .generic import AnyTraces, say_cost
 from .methods import Method
+from .quick import QUICK, Quick
 from .traces import Traces
 
-# Of a network of one layer what follows it more quickly than `AnyTraces`, by the layer's class; None where it does not.
-FAST: dict[type[Layer], Callable[[Model, Method], Traces | None]] = {}
+
+def quick(network: Model) -> Quick | None:
+    """What may follow the only layer of a network more quickly than `AnyTraces`."""
+    return QUICK.get(type(network.layers[0])) if len(network.layers) == 1 else None
 
 
 def traces_for(network: Model, method: Method) -> Traces:
     """`Traces` of all layers of a network."""
-    found = quick(network, method)
+    way = quick(network)
+    found = None if way is None else way.traces(network, method)
     return AnyTraces(network, method) if found is None else found
-
-
-def quick(network: Model, method: Method) -> Traces | None:
-    """Those that `FAST` has."""
-    layer = network.layers[0]
-    return FAST[type(layer)](network, method) if len(network.layers) == 1 and type(layer) in FAST else None
 
 
 def look_first(network: Model, method: Method, streams: int) -> None:
     """Before so many traces are made: refuse or warn of what costs much, and warn of what has no gradient."""
-    layer = network.layers[0]
-    if quick(network, method) is None:
-        say_cost(network, method, streams)
-    elif count := unseen(layer, method):
+    way, layer = quick(network), network.layers[0]
+    cost = None if way is None else way.cost(network, method)
+    say_cost(network, method, streams, generic.cost(network, method) if cost is None else cost)
+    if cost is not None and (count := unseen(layer, method)):
         checks.warn(
             f"{method!r} gives {count} of the {layer.state_size} neurons of {layer!r} a gradient of exactly 0, since "
             "only the motor neurons are read: take Exact(), SnAp(n) with n above the longest way to these, "
@@ -47,23 +44,14 @@ def look_first(network: Model, method: Method, streams: int) -> None:
 
 def cut(model: Model, first: int, last: int) -> Model:
     """Layers first..last - 1 of a model as one of their own, with the parameters and buffers that they have now."""
-    whole, stack = model.layer_stack, Stack(model.layers[first:last])
-    starts = [sum(layer.layout.size for layer in whole.layers[:first]), _buffers(whole, first)]
-    theta, buffers = (
-        vector[start : start + size].copy()
-        for vector, start, size in zip(
-            (model.theta, model.buffer_vector), starts, (stack.layout.size, stack.buffers.size), strict=True
-        )
-    )
-    found = Model.restored(stack, theta, buffers, kernels.on_host(model.backend), return_sequences=True)
-    if model.trainable is not None:
-        found.trainable = model.trainable[starts[0] : starts[0] + theta.size]
+    stack, before = Stack(model.layers[first:last]), model.layers[:first]
+    start, first_buffer = sum(layer.layout.size for layer in before), sum(layer.buffers.size for layer in before)
+    own = slice(start, start + stack.layout.size)
+    buffers = model.buffer_vector[first_buffer : first_buffer + stack.buffers.size].copy()
+    backend = kernels.on_host(model.backend)
+    found = Model.restored(stack, model.theta[own].copy(), buffers, backend, return_sequences=True)
+    found.trainable = None if model.trainable is None else model.trainable[own]
     return found
-
-
-def _buffers(stack: Stack, first: int) -> int:
-    """Where the buffers of a layer begin."""
-    return sum(layer.buffers.size for layer in stack.layers[:first])
 
 
 class Places(NamedTuple):

@@ -29,7 +29,7 @@ from ltc_np import (
 from ltc_np.base.layout import Entry, Layout
 from ltc_np.cells import CELLS
 from ltc_np.online import Exact, Immediate, Learner, generic
-from ltc_np.online.generic import AnyTraces, cost, say_cost
+from ltc_np.online.generic import AnyTraces, Cost, cost, say_cost
 
 NCP = AutoNCP(8, 3)
 RECURRENT = {
@@ -148,7 +148,7 @@ def test_golden_case(method, wanted):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("layer", RECURRENT, ids=str)
+@pytest.mark.parametrize("layer", CELLS)
 def test_two_thousand_steps(layer):
     model = Model(*RECURRENT[layer], input_dim=2, seed=3, dtype="float64", backend="numpy")
     x, dt, target = sequence(model, 2000, 3)
@@ -207,7 +207,7 @@ def test_the_cost_is_said_before_it_starts(monkeypatch):
     with pytest.warns(RuntimeWarning, match=words) as told:
         Learner(model, "adam", streams=3, shared=False)
     assert len(told) == 1
-    say_cost(Model(LSTM(20), input_dim=2, seed=0), Exact(), 3)  # says nothing
+    say_cost(model, Exact(), 3, Cost(10**6, 3 * 10**7))  # says nothing
     monkeypatch.setattr(generic, "memory", lambda: 2**20)
     with pytest.raises(MemoryError, match=r"but this machine has 0.000977 GiB of memory: take a layer on a sparse wir"):
         Learner(model, "adam")

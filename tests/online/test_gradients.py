@@ -1,19 +1,25 @@
 """Learning of the whole network: against gradients through time and plain loops; files, streams, guard, limits."""
 
 import copy
+import gc
+import tracemalloc
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from ltc_np import (
+    LRC,
     LSTM,
     LTC,
+    S4D,
     SGD,
     Adam,
     AutoNCP,
     CosineDecay,
     Dense,
+    FullyConnected,
+    LiquidS4,
     LrcSSM,
     Model,
     PerEpoch,
@@ -21,14 +27,14 @@ from ltc_np import (
     RMSprop,
     Standardize,
 )
-from ltc_np.online import Exact, Guard, Immediate, Learner, SnAp
+from ltc_np.online import NLMS, EProp, Exact, Guard, Learner, SnAp
 
 LEARNERS = [
     {"rule": Adam(0.01)},
     {"rule": Adam(CosineDecay(0.03, 100)), "guard": Guard(1.0, horizon=3, distance=0.05), "pull": 0.01},
     {"rule": RMSprop(0.01), "streams": 3, "delay": 2, "clip_norm": 0.5, "loss": "huber"},
     {"rule": SGD(0.1, momentum=0.9), "streams": 2, "shared": False, "guard": Guard(1.0, horizon=3)},
-    {"rule": Adam(0.01), "method": Immediate(), "loss": "mae"},
+    {"rule": Adam(0.01), "method": EProp("random", seed=3), "loss": "mae"},
 ]
 
 
@@ -83,6 +89,43 @@ def test_gradients_of_a_stream_sum_to_that_of_the_sequence(loss, delay):
     assert learner.log.rows[:, 1].mean() == pytest.approx(value, rel=1e-12)
 
 
+OTHERS = [LRC(AutoNCP(6, 3)), LrcSSM(3), S4D(2), LiquidS4(2), LSTM(2)]
+
+
+@pytest.mark.parametrize("layer", OTHERS, ids=lambda layer: type(layer).__name__)
+def test_gradients_of_other_layers_sum_to_that_of_the_sequence(layer, backend):
+    model = Model(Standardize(mean=0.1), layer, Dense(2), input_dim=2, seed=1, dtype="float64", backend=backend)
+    learner, steps = Learner(model, Still(1.0)), list(stream(20))
+    x, dt, target = (np.array(column) for column in zip(*steps, strict=True))
+    dt[::4] = 0
+    dt = dt if model.takes_dt else [None] * 20
+    for now in zip(x, dt, target, strict=True):
+        learner.predict(now[0], dt=now[1])
+        learner.learn(now[2])
+    _, wanted = model.loss_and_grad(x, target, dt=dt if model.takes_dt else None)
+    found = np.mean(seen(learner), axis=0)
+    for name, array in model.views(wanted).items():
+        most = 1e-10 * np.abs(array).max()
+        np.testing.assert_allclose(model.views(found)[name], array, rtol=0, atol=most, err_msg=name)
+
+
+@pytest.mark.parametrize("layer", OTHERS, ids=lambda layer: type(layer).__name__)
+def test_files_of_other_layers(layer, backend, tmp_path):
+    model = Model(layer, Dense(2), input_dim=2, seed=1, backend=backend)
+    every = [Learner(model, Adam(0.01), guard=Guard(horizon=3))]
+    for k, (x, dt, target) in enumerate(stream(12)):
+        for each in every:
+            each.predict(x, dt=dt if model.takes_dt else None)
+        if k == 6:
+            every[0].save(tmp_path / "learner.npz")
+            every += Learner.load(tmp_path / "learner.npz", backend=backend), copy.deepcopy(every[0])
+        for each in every:
+            each.learn(target)
+    for other in every[1:]:
+        check_same(every[0], other)
+    assert (every[0].weights != every[0].deployed).any()
+
+
 def test_classes_and_weights_and_missing_targets():
     model = Model(LSTM(3), Dense(3), input_dim=2, seed=0, dtype="float64")
     learner, rng, given = Learner(model, Still(1.0), loss="cross_entropy"), np.random.default_rng(0), []
@@ -130,6 +173,20 @@ def test_pull_clip_and_the_optimiser(model):
         # The sensitivities are those of the weights as they were, so a second network has others after the first step.
         if k == 0:
             np.testing.assert_allclose(learner.weights, other.theta, rtol=1e-5, atol=1e-7)
+
+
+def test_the_weights_are_pulled_to_the_deployed_ones(model):
+    """By steps of rate 0.1 that are 0.1 * pull times the distance, where the answers are right."""
+    learner = Learner(model, SGD(0.1), pull=2.0)
+    for x, dt, target in stream(5):
+        learner.predict(x, dt=dt)
+        learner.learn(target)
+    before = learner.weights - model.theta
+    y = learner.predict([0.5, 0.5])
+    learner.learn(y)
+    after = learner.weights - model.theta
+    assert np.abs(before).max() > 1e-3
+    np.testing.assert_allclose(after, 0.8 * before, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("options", LEARNERS, ids=repr)
@@ -253,6 +310,21 @@ def test_three_networks_are_compared_each_with_its_own_state(model):
     assert answered == {"learnt", "last good", "deployed"}
 
 
+def test_what_becomes_good_goes_on_from_where_it_is(model):
+    """The state of the last good network is that of the learnt one when its weights are taken."""
+    learner, taken = Learner(model, SGD(0.01), guard=Guard(1.5, horizon=2)), 0
+    own = learner._part._learnings[0]
+    for x, dt, target in stream(40, seed=2):
+        learner.predict(x, dt=dt)
+        before = own.watched.good[0]
+        learner.learn(target)
+        if own.watched.good[0] is not before:
+            taken += 1
+            np.testing.assert_array_equal(own.good.theta, learner.weights)
+            np.testing.assert_array_equal(own.good_state[0], learner.state)
+    assert taken > 0
+
+
 def test_what_does_not_recover_begins_anew_where_the_last_good_network_is(model):
     """The rate is far too large, so that the learnt weights soon let everything overflow."""
     learner, begun = Learner(model, SGD(0.3), guard=Guard(1.0, horizon=5)), 0
@@ -287,6 +359,8 @@ def test_a_batch_is_learnt_whole_or_not_at_all(model):
     with pytest.raises(FloatingPointError, match="nothing was learnt"):
         learner.learn([[1.0, 1.0], [1e18, 1.0]])
     np.testing.assert_array_equal(learner.weights, before)
+    for k in range(2):
+        np.testing.assert_array_equal(learner.network(k).theta, model.theta)
     assert learner.log.steps == 0
 
 
@@ -309,6 +383,38 @@ def test_weights_that_let_a_state_overflow(guard):
         np.testing.assert_array_equal(learner.weights, model.theta)
 
 
+@pytest.mark.parametrize("guard", [None, Guard(horizon=5)], ids=["alone", "guarded"])
+def test_weights_for_which_steps_are_too_long(guard):
+    """Of an explicit solver: as where a state overflows."""
+    model = Model(LTC(FullyConnected(3, 1), solver="euler"), input_dim=1, seed=0)
+    learner = Learner(model, SGD(0.01), guard=guard)
+    learner.predict([1.0])
+    own, before = learner._part._learnings[0], learner.state
+    own.model.params["cm"] = -12.0
+    own._prepare()
+    if guard is None:
+        with pytest.raises(ValueError, match="euler"):
+            learner.predict([1.0])
+        np.testing.assert_array_equal(learner.state, before)
+    else:
+        assert np.isfinite(learner.predict([1.0])).all()
+        assert learner.log.events == [(0, "begun anew")]
+
+
+def test_a_loss_of_your_own(model):
+    def mine(y, target):
+        return float(np.mean((y - target) ** 2)), 2 * (y - target) / y.size
+
+    learner, other = Learner(model, Adam(0.01), loss=mine), Learner(model, Adam(0.01))
+    for x, dt, target in stream(5):
+        for each in (learner, other):
+            each.predict(x, dt=dt)
+            each.learn(target)
+    np.testing.assert_allclose(learner.weights, other.weights, rtol=1e-5)
+    with pytest.raises(TypeError, match="`loss` must be one of mse, .* to be saved"):
+        learner.save("not_written.npz")
+
+
 def test_sensitivities_that_overflow_begin_anew(model):
     learner = Learner(model, SGD(0.01))
     learner.predict([1.0, 2.0])
@@ -319,6 +425,28 @@ def test_sensitivities_that_overflow_begin_anew(model):
     learner.learn([1.0, 2.0])
     assert learner.log.events == [(0, "sensitivities begun anew")]
     assert (learner.weights != model.theta).any() and (learner.state != state).any()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rule", [NLMS(), Adam(1e-3)], ids=["readout", "network"])
+def test_memory_does_not_grow_with_the_steps(rule):
+    """After the log has its largest size, thousands of steps leave nothing behind."""
+    learner = Learner(Model(LSTM(2), Dense(1), input_dim=1, seed=0), rule, guard=Guard(distance=0.01), delay=3)
+
+    def run(steps):
+        for k in range(steps):
+            learner.predict([np.sin(0.1 * k)])
+            learner.learn([1.0], ago=min(3, len(learner._answers) - 1))
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        run(3000)
+        before, after = run(100), run(4000)
+    finally:
+        tracemalloc.stop()
+    assert after - before < 20_000  # a number kept of each step would be 4,000 times 32 bytes
 
 
 def test_of_other_models(backend):
@@ -353,8 +481,6 @@ def test_what_it_takes(model):
     learner.learn([1.0, 2.0])
     assert optimizer.t == 0 and learner.method == Exact()
     assert isinstance(Learner(model, "adam").rule, Adam)
-    from ltc_np.online import NLMS
-
     readout = Model(LTC(AutoNCP(6, 3)), Dense(2), input_dim=2, seed=0)
     for options, name in (({"method": Exact()}, "method"), ({"pull": 0.1}, "pull"), ({"loss": "mae"}, "loss")):
         with pytest.raises(ValueError, match=f"`{name}` is for an optimiser such as Adam"):

@@ -7,20 +7,27 @@ from ltc_np import (
     LRC,
     LSTM,
     LTC,
+    S4D,
     AutoNCP,
     Dense,
     Dropout,
     FullyConnected,
+    LiquidS4,
+    LrcSSM,
     Model,
     Pooling,
     Residual,
     Standardize,
     Wiring,
 )
-from ltc_np.online import EProp, Exact, Immediate, Learner, SnAp, split
+from ltc_np.online import EProp, Exact, Immediate, Learner, SnAp, synaptic
 from ltc_np.online.generic import AnyTraces
 from ltc_np.online.head import AnyHead, LinearHead, NoHead, head_of
+from ltc_np.online.lrc_ssm import LrcSSMTraces
+from ltc_np.online.quick import QUICK
 from ltc_np.online.split import cut, look_first, places, traces_for, unseen
+from ltc_np.online.state_space import StateSpaceTraces
+from ltc_np.online.synaptic import SynapticTraces
 
 NCP = AutoNCP(8, 2)
 
@@ -109,20 +116,73 @@ def test_neurons_that_a_method_gives_no_gradient(method, count):
     assert unseen(LSTM(3), method) == 0
 
 
-def test_a_layer_that_something_quicker_follows(monkeypatch):
-    """It is asked for a layer alone, may decline, and a method that leaves neurons out is warned of, once."""
-    asked = []
+class Own(LrcSSM):
+    """It may compute something else."""
 
-    def make(network, method):
-        asked.append(method)
-        return AnyTraces(network, Exact()) if isinstance(method, SnAp) else None
 
-    monkeypatch.setitem(split.FAST, LRC, make)
-    network = Model(LRC(CHAIN), input_dim=1, seed=0)
-    assert isinstance(traces_for(network, Exact()), AnyTraces) and asked == [Exact()]
+@pytest.mark.parametrize(
+    ("layers", "method", "kind"),
+    [
+        ((LTC(NCP),), Exact(), SynapticTraces),
+        ((LRC(NCP),), EProp(), SynapticTraces),
+        ((LTC(NCP, solver="rk4"),), Exact(), AnyTraces),
+        ((LrcSSM(3),), Exact(), LrcSSMTraces),
+        ((LrcSSM(3),), Immediate(), AnyTraces),
+        ((Own(3),), Exact(), AnyTraces),
+        ((S4D(2),), Exact(), StateSpaceTraces),
+        ((LiquidS4(2),), Exact(), StateSpaceTraces),
+        ((LSTM(2),), Exact(), AnyTraces),
+        ((LTC(NCP), LTC(NCP)), Exact(), AnyTraces),
+    ],
+)
+def test_what_follows_a_layer(layers, method, kind):
+    network = Model(*layers, input_dim=2, seed=0, backend="numpy")
+    assert type(traces_for(network, method)) is kind
+
+
+def test_neurons_without_a_gradient_are_warned_of_once():
+    words = r"SnAp\(n=2\) gives 2 of the 5 neurons of LRC.* a gradient of exactly 0"
+    model = Model(LRC(CHAIN), Dense(1), input_dim=1, seed=0, backend="numpy")
+    with pytest.warns(RuntimeWarning, match=words) as told:
+        assert Learner(model, "adam", method=SnAp(2), streams=2).method == SnAp(2)
+    assert len(told) == 1
+    look_first(cut(model, 0, 1), SnAp(4), 3)  # says nothing
+
+
+def test_those_neurons_have_none():
+    """0 is read and 1 leads to it, 2 and 3 are too far away, 4 is not heard."""
+    network = Model(LTC(CHAIN), input_dim=1, seed=0, dtype="float64", backend="numpy")
+    traces, rng = traces_for(network, SnAp(2)), np.random.default_rng(0)
+    traces.prepare(network.theta)
+    for _ in range(5):
+        traces.advance(rng.normal(size=1), 1.0)
+    has = network.views(traces.gradient(np.ones(1)))["gleak"] != 0
+    assert has.tolist() == [True, True, False, False, False]
+
+
+@pytest.mark.parametrize("method", [Exact(), SnAp(1), SnAp(2), EProp(), Immediate()], ids=repr)
+@pytest.mark.parametrize("wiring", [NCP, CHAIN, FullyConnected(4)], ids=["NCP", "chain", "full"])
+def test_the_cost_of_a_wiring_is_known_before(method, wiring):
+    network = Model(LTC(wiring), input_dim=1, seed=0, dtype="float64", backend="numpy")
+    numbers, multiplications = synaptic.cost_of(network, method)
+    plan = synaptic.traces_of(network, method).plan
+    assert numbers == len(plan.entries()[0])
+    # Without the padding to whole vectors, but as if every source had what its target has.
+    assert (multiplications > 0) == plan.carried and multiplications <= 2 * plan.rule.evaluations * plan.size * 5
+
+
+@pytest.mark.parametrize("layer", [LrcSSM(3), S4D(2), LiquidS4(2)])
+def test_the_cost_of_a_diagonal_cell(layer):
+    network, way = Model(layer, input_dim=2, seed=0, backend="numpy"), QUICK[type(layer)]
+    kept = sum(array.size for array in traces_for(network, Exact()).arrays.values())
+    assert way.cost(network, Exact()).numbers == kept < 15 * (network.layout.size + network.state_size)
+    assert way.cost(network, Immediate()) is None and way.traces(network, Immediate()) is None
+
+
+def test_a_dense_wiring_says_its_cost():
+    model = Model(LTC(FullyConnected(70)), input_dim=2, seed=0, backend="numpy")
     with pytest.warns(
-        RuntimeWarning, match=r"SnAp\(n=2\) gives 2 of the 5 neurons of LRC.* a gradient of exactly 0"
-    ) as told:
-        learner = Learner(Model(LRC(CHAIN), Dense(1), input_dim=1, seed=0), "adam", method=SnAp(2), streams=3)
-    assert len(told) == 1 and learner.method == SnAp(2)
-    look_first(network, SnAp(4), 3)  # says nothing
+        RuntimeWarning, match=r"Exact\(\) carries [\d,]+ numbers for LTC.* and takes [\d,]+ multiplications a"
+    ):
+        look_first(model, Exact(), 1)
+    look_first(model, SnAp(1), 1)  # says nothing

@@ -243,8 +243,12 @@ def defined(module, trees, known):
     return found
 
 
-def loaded(trees, rooms=("cells", "layers", "optim")):
-    """Names of the kernels that cells, layers and optimisers load: {name: modules that do}."""
+# Who loads kernels for one of several backends.
+USERS = "cells", "layers", "optim", "online"
+
+
+def loaded(trees, rooms=USERS):
+    """Names of the kernels that cells, layers, optimisers and learners load: {name: modules that do}."""
     found = collections.defaultdict(set)
     for module, tree in trees.items():
         if room(module) not in rooms:
@@ -257,12 +261,16 @@ def loaded(trees, rooms=("cells", "layers", "optim")):
     return found
 
 
-def used(trees, rooms=("cells", "layers", "optim")):
-    """Names of all members that cells, layers and optimisers use of other things but random numbers."""
+def used(trees, rooms=USERS):
+    """Names of all members that those use of other things but random numbers.
+
+    Of learners those alone that load kernels: members of the others are called like kernels by chance.
+    """
+    loading = {module for modules in loaded(trees, rooms).values() for module in modules}
     return {
         node.attr
         for module, tree in trees.items()
-        if room(module) in rooms
+        if room(module) in rooms and (room(module) != "online" or module in loading)
         for node in nodes(tree)
         if isinstance(node, ast.Attribute) and getattr(node.value, "attr", None) != "bit_generator"
     }

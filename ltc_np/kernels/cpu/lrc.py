@@ -73,8 +73,8 @@ def _unpack_synapses(total, order, values, d_values, d_weights):
     return synapse_sums(S)
 
 
-@kernel
-def _unpack(rows, orders, synapses, sensory_synapses, d_neuron, d_synapses, d_weights, d_sensory, d_sensory_weights):
+@helper
+def unpack(rows, orders, synapses, sensory_synapses, d_neuron, d_synapses, d_weights, d_sensory, d_sensory_weights):
     """Gradients of the effective values, added to, from the sums of `lrc_neuron_major`; rows[0] becomes their sum."""
     total = rows[0]
     for r in range(1, rows.shape[0]):
@@ -85,6 +85,26 @@ def _unpack(rows, orders, synapses, sensory_synapses, d_neuron, d_synapses, d_we
     for k in range(len(d_neuron)):
         for i in range(d_neuron[k].size):
             d_neuron[k][i] += total[at + NEURON_SUMS * i + k]
+
+
+@kernel
+def _unpack(rows, orders, synapses, sensory_synapses, d_neuron, d_synapses, d_weights, d_sensory, d_sensory_weights):
+    """`unpack`."""
+    unpack(rows, orders, synapses, sensory_synapses, d_neuron, d_synapses, d_weights, d_sensory, d_sensory_weights)
+
+
+@helper
+def parts(vector, places):
+    """The parameters of neurons and of either kind of synapses with their weights, as `unpack` takes them, of a vector.
+
+    places (15, 2): from and to, as `Circuit.places` finds them.
+    """
+    at, to = places[:, 0], places[:, 1]
+    own = vector[at[0] : to[0]], vector[at[1] : to[1]], vector[at[2] : to[2]], vector[at[3] : to[3]]
+    neuron = *own, vector[at[4] : to[4]]
+    synapses = vector[at[5] : to[5]], vector[at[6] : to[6]], vector[at[7] : to[7]], vector[at[8] : to[8]]
+    sensory = vector[at[10] : to[10]], vector[at[11] : to[11]], vector[at[12] : to[12]], vector[at[13] : to[13]]
+    return neuron, synapses, vector[at[9] : to[9]], sensory, vector[at[14] : to[14]]
 
 
 class Circuit(SynapticCircuit):
@@ -154,3 +174,10 @@ class Circuit(SynapticCircuit):
         neuron = np.zeros((N, NEURON_SUMS))
         neuron[:, :5] = sums[at:].reshape(5, M)[:, :N].T
         return np.concatenate([*parts, neuron.ravel()])
+
+    @staticmethod
+    def places(layout):
+        """Where `parts` finds a vector's parts; from 0 to 0 what a cell does not have."""
+        synapses = [kind + name for kind in ("", "sensory_") for name in (*SYNAPSE, WEIGHT)]
+        found = [layout.slices.get(name, (slice(0, 0), ()))[0] for name in (*NEURON, *synapses)]
+        return np.array([(place.start, place.stop) for place in found], np.int64)

@@ -140,6 +140,20 @@ def _d_drive(outgoing, s, v, y, df, dz, da, d_v, sums):
 
 
 @helper
+def d_synapse(outgoing, s, k, v, d_drives, sums):
+    """Adjoint of one synapse from source v to the post whose lanes begin at k: what comes back; adds to its sums."""
+    NL = d_drives.size // DRIVES
+    df, dz, da = load_like(d_drives, k, v), load_like(d_drives, NL + k, v), load_like(d_drives, 2 * NL + k, v)
+    none = splat_like(d_drives.dtype.type(0), v)
+    return _d_drive(outgoing, s, v, _sigmoid(outgoing, s, v), df, dz, da, none, sums)
+
+
+@helper
+def d_leak(circuit, L, step, d, neuron_sums, pairs):
+    """Nothing: what concerns leak and bias is added stage by stage."""
+
+
+@helper
 def _d_drives(outgoing, j, lane, L, v, d_drives, sums):
     """What comes back to source j, which is v, in the lanes of v, every sigmoid ahead of its predecessor's use."""
     begin, end, NL = outgoing.start[j], outgoing.start[j + 1], d_drives.size // DRIVES

@@ -139,7 +139,7 @@ class Circuit(SynapticCircuit):
 
     def __init__(self, recurrent, sensory, p, gains, epsilon):
         super().__init__(recurrent, sensory, p["cm"].dtype)
-        self.values = _neuron(p), (*_synapse(p), gains[0]), (*_sensory(p), gains[1])
+        self.values, self.gains = (_neuron(p), (*_synapse(p), gains[0]), (*_sensory(p), gains[1])), gains
         self.epsilon = self.dtype.type(epsilon)
 
     def _pack_neuron_major(self):
@@ -147,10 +147,15 @@ class Circuit(SynapticCircuit):
         neuron = np.empty((recurrent.n_post, 3), self.dtype)
         constants = np.empty((2, recurrent.pre.size, 6), self.dtype)
         of_sensory = np.empty((2, sensory.pre.size, 6), self.dtype)
-        _pack(*self.values, self.epsilon, self.orders, neuron, constants, of_sensory)
+        self._into = self.orders, neuron, constants, of_sensory
+        self.pack_again()
         forward = neuron, recurrent.start, recurrent.pre, constants[0], sensory.start, sensory.pre, of_sensory[0]
         (start, post, _), (sensory_start, sensory_post, _) = recurrent.outgoing, sensory.outgoing
         return forward, (forward, (start, post, constants[1], sensory_start, sensory_post, of_sensory[1]))
+
+    def pack_again(self):
+        """Take what the arrays of effective values hold now into what ``packed(False)`` has returned."""
+        _pack(*self.values, self.epsilon, *self._into)
 
     def _pack_batch_major(self):
         (neuron, _, _, recurrent, _, _, sensory), _ = self.packed(False)

@@ -125,6 +125,14 @@ def _d_current(outgoing, s, v, y, dp, dq, d_v, sums, at):
 
 
 @helper
+def d_synapse(outgoing, s, k, v, d_drives, sums):
+    """Adjoint of one synapse from source v to the post whose lanes begin at k: what comes back; adds to its sums."""
+    dp, dq = load_like(d_drives, k, v), load_like(d_drives, d_drives.size // DRIVES + k, v)
+    none = splat_like(d_drives.dtype.type(0), v)
+    return _d_current(outgoing, s, v, _sigmoid(outgoing, s, v), dp, dq, none, sums, 4 * vector_size(sums) * s)
+
+
+@helper
 def _d_currents(outgoing, j, lane, L, v, d_drives, sums, first):
     """What comes back to source j, which is v, in the lanes of v; ``sums`` begin with those of synapse ``first``.
 
@@ -234,17 +242,24 @@ def d_recurrent(outgoing, L, v, d, sums, source_sums, row, pairs):
         flush(source_sums[: 4 * vector_size(v) * (behind - s)], row, 4 * s)
 
 
-@inlined
-def d_from_inputs(circuit, outgoing, L, step, d, sums, neuron_sums, pairs):
-    """Adjoint of `from_inputs`: of the leak every neuron's sums of d_p and d_q, and of the sensory synapses."""
-    W, N, NL, zero, sensory = vector_size(step.h), circuit.neuron.shape[0], step.total.size, np.int64(0), outgoing[1]
-    for i in range(N):
+@helper
+def d_leak(circuit, L, step, d, neuron_sums, pairs):
+    """Adds to every neuron's sums those of d_p and d_q, which are all that concerns its leak."""
+    W, NL = vector_size(step.h), step.total.size
+    for i in range(circuit.neuron.shape[0]):
         at = W * NEURON_SUMS * i
         for lane in range(0, L, unit_size(step.h, pairs)):
             k = i * L + lane
             dp, dq = load_unit(d.step_drives, k, pairs), load_unit(d.step_drives, NL + k, pairs)
             store(neuron_sums, at, add_parts(load(neuron_sums, at), dp))
             store(neuron_sums, at + W, add_parts(load(neuron_sums, at + W), dq))
+
+
+@inlined
+def d_from_inputs(circuit, outgoing, L, step, d, sums, neuron_sums, pairs):
+    """Adjoint of `from_inputs`: of the leak, and of the sensory synapses."""
+    d_leak(circuit, L, step, d, neuron_sums, pairs)
+    zero, sensory = np.int64(0), outgoing[1]
     I = sensory.start.size - 1
     _d_sources(sensory, (zero, I), L, step.inputs, d.step_drives, d.inputs, sums, zero, pairs)
 

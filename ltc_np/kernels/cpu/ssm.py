@@ -103,7 +103,7 @@ def backward_sizes(M, degree, W):
 
 
 @helper
-def _must_know(rule):
+def must_know_rule(rule):
     """Refuse numbers that have no branch here."""
     if rule.kind not in (ZOH, BILINEAR):
         raise ValueError("`discretization` must be a number that ltc_np.kernels.cpu.ssm knows")
@@ -550,7 +550,7 @@ def _forward(sequences, h0, space, work, starts, results, first, last, worker):
     x, dt, steps = Sequences(*sequences)
     space, results = Space(*space), Results(*results)
     modes, channels, rule, limits = space.modes, space.channels, Discretization(*space.rule), space.limits
-    _must_know(rule)
+    must_know_rule(rule)
     blocks, M, H, W = modes.shape[0], modes.shape[1], x.shape[2], vector_size(x)
     sizes = forward_sizes(M, rule.degree, W)
     u, rest = cut(work[worker], sizes.u)
@@ -598,7 +598,7 @@ def _backward(sequences, adjoints, space, work, starts, d_dt, gradients, first, 
     d_out, d_h = Adjoints(*adjoints)
     space = Space(*space)
     modes, channels, rule, limits = space.modes, space.channels, Discretization(*space.rule), space.limits
-    _must_know(rule)
+    must_know_rule(rule)
     rows, d_x, d_h0, _ = Gradients(*gradients)
     blocks, M, B, H, W = modes.shape[0], modes.shape[1], x.shape[0], x.shape[2], vector_size(x)
     single = x.itemsize == 4

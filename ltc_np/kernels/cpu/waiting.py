@@ -1,34 +1,36 @@
-"""The line that says why a first call takes long, once a process, to somebody who waits for it.
+"""A line on standard error that tells a waiting user that kernels are being compiled.
 
-It comes after a second of compiling, on standard error, if that is a terminal or belongs to a notebook.  It does not
-come where a function of `compiler.announce` was called: `fit` says so itself, or was asked to be silent.
+It is printed once in a process, after the process has compiled for a second in all, and only where a user can see
+it: in a terminal or a notebook.  Functions such as `fit` tell their users themselves, or have been asked to be silent.
+They use `compiler.announce`, and once one of them has been told of a compilation, the line is not printed any more.
 """
 
 import contextlib
 import sys
 import time
 
-PATIENCE = 1.0  # seconds of compiling, those of several kernels together
+PATIENCE = 1.0  # seconds, of all kernels together
 LINE = "ltc_np: compiling kernels for this processor, now {name} (once; usually 5 to 15 s in all)"
 
 
 def _watched():
-    """Whether somebody sees what is written to standard error."""
+    """Whether a user sees what is written to standard error."""
     return "ipykernel" in sys.modules or (sys.stderr is not None and sys.stderr.isatty())
 
 
 class Waiting:
-    """Counts the seconds that this process compiles.
+    """Adds up the time that this process spends on compiling, and prints the line when it is `PATIENCE`.
 
-    Numba compiles one kernel at a time, under a lock, and with it the helpers that it calls.  Who begins one of these
-    calls `look`, so that no thread is needed to watch the time.
+    Numba holds a lock while it compiles a kernel with the helpers and the other kernels that this one calls, so only
+    one thread compiles at a time.  `pipeline` enters `compiling` for each kernel, and calls `look` before each longer
+    piece of work on it.  Only then is the clock read: no thread has to watch it.
 
     Parameters
     ----------
     now : callable
-        Seconds from anywhere.
+        Returns seconds, counted from any moment.
     watched : callable
-        Whether there is somebody to tell.
+        Returns whether there is a user who would see the line.
     """
 
     def __init__(self, now=time.monotonic, watched=_watched):
@@ -37,17 +39,20 @@ class Waiting:
 
     @contextlib.contextmanager
     def compiling(self, name):
-        """A context in which the kernel called ``name`` is compiled."""
-        self._name, self._began = name, self._now()
+        """A context in which the kernel called ``name`` is compiled, alone or inside of another one that calls it."""
+        outer, self._name = self._name, name
+        if outer is None:
+            self._began = self._now()
         self.look()
         try:
             yield
         finally:
-            self._spent += self._now() - self._began
-            self._name = None
+            self._name = outer
+            if outer is None:
+                self._spent += self._now() - self._began
 
     def look(self):
-        """Say what is compiled if it has taken long enough, inside `compiling`."""
+        """Print the line if a kernel is being compiled, and compiling has taken long enough."""
         if self._told or self._name is None or self._spent + self._now() - self._began < PATIENCE:
             return
         self.told()
@@ -55,7 +60,7 @@ class Waiting:
             print(LINE.format(name=self._name), file=sys.stderr, flush=True)
 
     def told(self):
-        """Say nothing from now on."""
+        """Never print the line from now on: the user knows."""
         self._told = True
 
 

@@ -140,7 +140,7 @@ def d_factors(space, delta, w, E, phi, d_E, d_F):
     return short * d_z, delta * np.conj(phi) * d_F, d_delta.real
 
 
-class _Step(NamedTuple):
+class Step(NamedTuple):
     """What a step is made of: its length in the channels' own time, the rate w, `factors`, the factor on the state
     less 1, products of inputs and what they add."""
 
@@ -159,7 +159,7 @@ def _inputs(rule, u, past):
     return [u, *(past[:, k] for k in range(rule.degree - 1))]
 
 
-def _step(space, dt, u, past):
+def step_of(space, dt, u, past):
     """The step of ``dt`` (B,) under the inputs u (B, H)."""
     rule = space.rule
     delta = (dt[:, None] * space.step)[:, None]
@@ -178,22 +178,22 @@ def _step(space, dt, u, past):
         total = total * inputs[p - 1]
         products.append(total)
         added = added + F**p * total[:, None]
-    return _Step(delta, w, E, phi, F, factor, products, added)
+    return Step(delta, w, E, phi, F, factor, products, added)
 
 
 @np.errstate(**QUIET)
 def observe(space, x, dt, h):
     """What happens in n steps, from their inputs (n, H), elapsed times (n,) and the states before, columns (n, K)."""
     state = State.of(h, space)
-    step = _step(space, dt, x, state.past)
-    after, seen = _advance(space, step, dt, x, state)
+    step = step_of(space, dt, x, state.past)
+    after, seen = advance(space, step, dt, x, state)
     return {"modes": after.modes, "multiplier": 1 + step.factor, "input_factor": step.F, "seen": space.c * seen}
 
 
 def largest_factor(space, x, dt, lengths):
     """The largest magnitude of the factor on a mode, of the steps of x (B, T, H), dt (B, T) that ``lengths`` count."""
     past = np.zeros((x.shape[0], space.rule.degree - 1, x.shape[2]), x.dtype)
-    steps = ((t < lengths, _step(space, dt[:, t], x[:, t], past)) for t in range(lengths.max()))
+    steps = ((t < lengths, step_of(space, dt[:, t], x[:, t], past)) for t in range(lengths.max()))
     return max((float(np.abs(1 + step.factor[valid]).max()) for valid, step in steps), default=0.0)
 
 
@@ -202,7 +202,7 @@ def _shrink(rule, m):
     return np.minimum(1, rule.bound / np.maximum(np.abs(m), rule.bound)).astype(m.real.dtype)
 
 
-def _advance(space, step, dt, u, state):
+def advance(space, step, dt, u, state):
     """The state after a step, and the modes that are read out."""
     modes = state.modes + (step.factor * state.modes + step.F * u[:, None])
     if space.rule.liquid == KB:
@@ -215,27 +215,17 @@ def _advance(space, step, dt, u, state):
     return State(modes, past), seen
 
 
-def _d_advance(space, step, dt, u, state, d_state, d_seen, g):
-    """Adjoint of `_step` and `_advance`: d_u (B, H), d_delta (B, H), and the adjoint of the state before.
+def d_parameters(space, step, u, state, d_modes, d_added):
+    """A part of `_d_advance`: what each mode of each sequence gives to its rate w, to E, to b and to delta.
 
-    ``d_state`` contains what the modes that are read out give it.  Gradients are added to ``g``, a dict of a, b (M, H).
+    ``d_modes`` is the adjoint of the modes after the step, ``d_added`` that of what products of inputs add.  That of w
+    is that of a, too.
     """
     rule, u1, F = space.rule, u[:, None], step.F
-    d_modes, d_younger = d_state
-    inputs = _inputs(rule, u, state.past)
-    d_inputs = [0 * u for _ in inputs]
     d_F = d_modes * u1
-    d_inputs[0] = d_inputs[0] + (np.conj(F) * d_modes).real.sum(1)
-    d_added = d_modes if rule.liquid == KB else d_seen
     for p, product in enumerate(step.products, start=2):
         d_F = d_F + np.conj(p * F ** (p - 1)) * product[:, None] * d_added
-        d_product = (np.conj(F**p) * d_added).real.sum(1)
-        for k in range(p):
-            others = [inputs[j] for j in range(p) if j != k]
-            d_inputs[k] = d_inputs[k] + d_product * np.prod(others, axis=0)
-    d_factor = np.conj(state.modes) * d_modes
-    d_before = d_modes + np.conj(step.factor) * d_modes
-    d_E = d_factor
+    d_E = d_factor = np.conj(state.modes) * d_modes
     if rule.liquid == DISCRETE:
         if rule.bound:
             m = 1 + step.E + F * u1
@@ -244,13 +234,34 @@ def _d_advance(space, step, dt, u, state, d_state, d_seen, g):
             along = (np.conj(m) * d_factor).real / np.maximum(np.abs(m), rule.bound * unit) ** 2
             d_E = shrink * (d_factor - np.where(shrink < 1, m * along, 0))
         d_F = d_F + u1 * d_E
-        d_inputs[0] = d_inputs[0] + (np.conj(F) * d_E).real.sum(1)
     d_w, d_b, d_delta = d_factors(space, step.delta, step.w, step.E, step.phi, d_E, d_F)
-    if rule.liquid == EXACT:
-        d_b = d_b + u1 * d_w
-        d_inputs[0] = d_inputs[0] + (np.conj(space.b) * d_w).real.sum(1)
+    return d_w, d_E, (d_b + u1 * d_w if rule.liquid == EXACT else d_b), d_delta
+
+
+def _d_advance(space, step, dt, u, state, d_state, d_seen, g):
+    """Adjoint of `step_of` and `advance`: d_u (B, H), d_delta (B, H), and the adjoint of the state before.
+
+    ``d_state`` contains what the modes that are read out give it.  Gradients are added to ``g``, a dict of a, b (M, H).
+    """
+    rule, F = space.rule, step.F
+    d_modes, d_younger = d_state
+    d_added = d_modes if rule.liquid == KB else d_seen
+    d_w, d_E, d_b, d_delta = d_parameters(space, step, u, state, d_modes, d_added)
     g["a"] += d_w.sum(0)
     g["b"] += d_b.sum(0)
+    inputs = _inputs(rule, u, state.past)
+    d_inputs = [0 * u for _ in inputs]
+    d_inputs[0] = d_inputs[0] + (np.conj(F) * d_modes).real.sum(1)
+    for p in range(2, rule.degree + 1):
+        d_product = (np.conj(F**p) * d_added).real.sum(1)
+        for k in range(p):
+            others = [inputs[j] for j in range(p) if j != k]
+            d_inputs[k] = d_inputs[k] + d_product * np.prod(others, axis=0)
+    if rule.liquid == DISCRETE:
+        d_inputs[0] = d_inputs[0] + (np.conj(F) * d_E).real.sum(1)
+    if rule.liquid == EXACT:
+        d_inputs[0] = d_inputs[0] + (np.conj(space.b) * d_w).real.sum(1)
+    d_before = d_modes + np.conj(step.factor) * d_modes
     d_past = d_younger
     if d_past.shape[1]:
         moved = dt[:, None] > 0
@@ -281,8 +292,8 @@ def forward(space, x, dt, lengths, h0, keep, workspace):
     for t in range(x.shape[1]):
         if t % CHUNK == 0:
             starts.append(state)
-        step = _step(space, dt[:, t], x[:, t], state.past)
-        state, seen = _advance(space, step, dt[:, t], x[:, t], state)
+        step = step_of(space, dt[:, t], x[:, t], state.past)
+        state, seen = advance(space, step, dt[:, t], x[:, t], state)
         y[:, t] = 2 * (space.c * seen).real.sum(1) + space.d * x[:, t]
     return y, state.columns(), (x, dt, starts) if keep else None
 
@@ -297,8 +308,8 @@ def backward(space, saved, d_y, d_h, want_x, want_dt, g, workspace):
     for begin in range((T - 1) // CHUNK * CHUNK, -1, -CHUNK):
         run, state = [], starts[begin // CHUNK]
         for t in range(begin, min(begin + CHUNK, T)):
-            step = _step(space, dt[:, t], x[:, t], state.past)
-            after, seen = _advance(space, step, dt[:, t], x[:, t], state)
+            step = step_of(space, dt[:, t], x[:, t], state.past)
+            after, seen = advance(space, step, dt[:, t], x[:, t], state)
             run.append((t, step, state, seen))
             state = after
         for t, step, state, seen in run[::-1]:

@@ -21,6 +21,18 @@ def test_it_comes_once_after_a_second_of_several_kernels_together(capsys):
     assert capsys.readouterr().err == ""
 
 
+def test_a_kernel_inside_of_another_is_counted_once(capsys):
+    """And when it is done the other one goes on."""
+    one = waiting(0.0, 0.1, 0.5, 0.9, 1.1, 2.0)
+    with one.compiling("outer"):
+        with one.compiling("inner"):
+            pass
+        one.look()
+        assert capsys.readouterr().err == ""  # 0.9 s, of which the inner one took some
+        one.look()
+        assert capsys.readouterr().err == LINE.format(name="outer") + "\n"
+
+
 def test_it_does_not_come_to_nobody_or_to_who_knows(capsys):
     nobody, knows = waiting(0.0, 2.0, 3.0, watched=False), waiting(0.0, 3.0)
     with nobody.compiling("one"):

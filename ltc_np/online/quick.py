@@ -1,0 +1,47 @@
+"""Which layers are followed more quickly than `generic` does it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from ..cells import LRC, LTC, S4D, Layer, LiquidS4, LrcSSM
+from ..model import Model
+from . import synaptic
+from .diagonal import DiagonalTraces
+from .generic import Cost
+from .lrc_ssm import LrcSSMTraces
+from .methods import Exact, Method
+from .state_space import StateSpaceTraces
+from .traces import Traces
+
+
+class Quick(NamedTuple):
+    """Of a network of one layer: its `Traces`, and what they would cost; both None where it does not fit."""
+
+    traces: Callable[[Model, Method], Traces | None]
+    cost: Callable[[Model, Method], Cost | None]
+
+
+def _diagonal(kind: Callable[[Any, Any, Any], DiagonalTraces]) -> Quick:
+    """Of a diagonal cell, exact; a step takes as many multiplications as there are traces, times a few."""
+
+    def traces(network: Model, method: Method) -> DiagonalTraces | None:
+        return kind(network.layers[0], network.dtype, network.backend) if isinstance(method, Exact) else None
+
+    def cost(network: Model, method: Method) -> Cost | None:
+        found = traces(network, method)
+        return None if found is None else Cost(*2 * [sum(array.size for array in found.arrays.values())])
+
+    return Quick(traces, cost)
+
+
+_SYNAPTIC = Quick(synaptic.traces_of, synaptic.cost_of)
+# By the class of the layer, and not of those derived from it, which may compute something else.
+QUICK: dict[type[Layer], Quick] = {
+    LTC: _SYNAPTIC,
+    LRC: _SYNAPTIC,
+    LrcSSM: _diagonal(LrcSSMTraces),
+    S4D: _diagonal(StateSpaceTraces),
+    LiquidS4: _diagonal(StateSpaceTraces),
+}

@@ -1,0 +1,37 @@
+"""Exact traces of `S4D` and `LiquidS4`: ten numbers for each mode, and a slope for each parameter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import kernels
+from ..base.types import Array, Arrays, Backend, Float
+from ..cells.state_space import StateSpaceCell
+from .diagonal import DiagonalTraces
+
+
+class StateSpaceTraces(DiagonalTraces):
+    """See `DiagonalTraces`.  All discretizations, liquid terms, degrees and bounds have them.
+
+    Notes
+    -----
+    ``traces`` (5, 2, M, H) are those of `ltc_np.kernels.numpy.ssm_traces.carry`.  A parameter belongs to one channel,
+    so what it does to the outputs is one number: ``slopes`` (6 * M + 2, H) has them in the order of the layout.
+    """
+
+    def __init__(self, cell: StateSpaceCell, dtype: Float, backend: Backend) -> None:
+        self._kernels = kernels.load(kernels.on_host(backend), "ssm_traces")
+        super().__init__(cell, dtype, backend)
+
+    def _begin(self) -> Arrays:
+        (M, H), dtype = self._cell.layout.slices["decay"][1], self._values.dtype
+        shapes = {"state": (self._cell.state_size,), "traces": (5, 2, M, H), "slopes": (6 * M + 2, H)}
+        return {name: np.empty(shape, dtype) for name, shape in shapes.items()}
+
+    def _carry(self, x: Array, dt: Array, before: Array, y: Array, saved: Any) -> None:
+        self._kernels.carry(self._prepared.space, x[0], dt[0], before, self.arrays["traces"], self.arrays["slopes"])
+
+    def _by_effective(self, d_y: Array) -> Array:
+        return (self.arrays["slopes"] * d_y).ravel()
