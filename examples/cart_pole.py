@@ -27,23 +27,24 @@ SAMPLES = 500  # of a test
 UPRIGHT = np.radians(3)  # what counts as upright, all through the second half of a test
 
 
-def motion(state, force):
-    """The state's derivative (..., 4) under a force (...)."""
+def motion(state, force, cart=CART):
+    """The state's derivative (..., 4) under a force (...), for a cart of so many kg (...)."""
     _, v, a, w = np.moveaxis(state, -1, 0)
     sin, cos = np.sin(a), np.cos(a)
-    push = (force + POLE * HALF * w**2 * sin) / (CART + POLE)
-    turn = (GRAVITY * sin - cos * push) / (HALF * (4 / 3 - POLE * cos**2 / (CART + POLE)))
-    return np.stack([v, push - POLE * HALF * turn * cos / (CART + POLE), w, turn], axis=-1)
+    total = cart + POLE
+    push = (force + POLE * HALF * w**2 * sin) / total
+    turn = (GRAVITY * sin - cos * push) / (HALF * (4 / 3 - POLE * cos**2 / total))
+    return np.stack([v, push - POLE * HALF * turn * cos / total, w, turn], axis=-1)
 
 
-def move(state, force, seconds):
+def move(state, force, seconds, cart=CART):
     """The state (..., 4) after ``seconds`` (...) under a constant force (...)."""
     h = np.asarray(seconds)[..., None] / SUBSTEPS
     for _ in range(SUBSTEPS):
-        k1 = motion(state, force)
-        k2 = motion(state + h / 2 * k1, force)
-        k3 = motion(state + h / 2 * k2, force)
-        k4 = motion(state + h * k3, force)
+        k1 = motion(state, force, cart)
+        k2 = motion(state + h / 2 * k1, force, cart)
+        k3 = motion(state + h / 2 * k2, force, cart)
+        k4 = motion(state + h * k3, force, cart)
         state = state + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
     return state
 

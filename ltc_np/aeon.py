@@ -26,7 +26,7 @@ TAGS: dict[str, Any] = {
     "algorithm_type": "deeplearning",
 }
 # Answers at every step and going on with a network are not what aeon's estimators do, and `n_jobs` means threads there.
-NOT_CHOSEN = ("every_step", "warm_start", "n_jobs")
+NOT_CHOSEN = ("every_step", "warm_start", "online", "n_jobs")
 # Of the library's own check_estimator: what fails for a class, and why.  Nothing does.
 EXPECTED_FAILURES: dict[str, dict[str, str]] = {}
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["CfCClassifier", "CfCRegressor", "LTCClassifier", "LTCRegressor", "LiquidForecaster"]
 
 # Answers at every step and going on with a network are not what sktime's estimators do.
-NOT_CHOSEN = ("every_step", "warm_start")
+NOT_CHOSEN = ("every_step", "warm_start", "online")
 SMALL: dict[str, Any] = {"units": 4, "epochs": 2}  # for the library's tests
 SMALL_MIXED: dict[str, Any] = SMALL | {"mixed_memory": True, "random_state": 0}
 

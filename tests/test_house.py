@@ -90,6 +90,9 @@ TESTED_THROUGH = {
             command.evaluate command.gradcheck command.info
             command.outputs command.predict
         """,
+        "tests/sklearn/test_streamed.py goes through it by `partial_fit`": """
+            sklearn.streamed
+        """,
         "tests/sklearn/test_forecaster.py calls `LiquidForecaster`, which is made of them": """
             sklearn.ahead
         """,

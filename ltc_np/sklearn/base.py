@@ -9,9 +9,10 @@ model is told besides stands in ``_settings``.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -24,14 +25,16 @@ from ..base import checks
 from ..base.types import Array, Backend, DType, Loss, Numbers, ReadoutKind, ShortcutKind
 from ..ensemble import members
 from ..model import Model
-from ..optim import AdamW
+from ..online import Learner, Rule
+from ..optim import AdamW, Optimizer
 from ..recipe import Recipe, auto
 from ..shortcut import beside
 from ..train.callbacks import EarlyStopping
 from ..train.data.augment import Augment
 from ..train.history import History
-from . import inputs, targets
+from . import inputs, streamed, targets
 from .inputs import Inputs
+from .streamed import Streamed
 from .targets import Targets
 from .tune import tune
 
@@ -110,6 +113,10 @@ class LiquidEstimator(RecipeEstimator):
     tune : float > 0, optional
         Seconds for which `fit` searches for better hyperparameters, as `ltc_np.sklearn.tune` does.  Those of this
         estimator stay as they are; it has the network that the others have made.
+    online : Rule or Optimizer, optional
+        How `partial_fit` learns from each target once (`ltc_np.online.Learner`): by a rule for the readout, such as
+        ``RLS()``, which is not for labels; or by an optimiser, such as ``Adam(1e-3)``, for the whole network.  None:
+        by an epoch of training.  Otherwise ``shortcut="auto"`` means None.
     random_state : int, RandomState or None
         Of initial values, of the order of sequences, of what is dropped and held out.
     dtype, backend
@@ -132,6 +139,8 @@ class LiquidEstimator(RecipeEstimator):
         The names of the columns, of a table that has them.
     every_step_ : bool
         Whether the network answers at every step.
+    learner_ : Learner
+        Of the last `partial_fit` with ``online``: `Learner.log` has the errors of answers before they were learnt from.
     tuned_ : list of dicts
         With ``tune``: what was tried, as for `ltc_np.sklearn.tune`.
     report_ : dict
@@ -150,6 +159,7 @@ class LiquidEstimator(RecipeEstimator):
     augment: Augment | None = None
     warm_start: bool = False
     tune: float | None = None
+    online: Rule | Optimizer | None = None
 
     cell: ClassVar[str] = DEFAULT.cell
     loss: ClassVar[Loss]
@@ -251,7 +261,7 @@ class LiquidEstimator(RecipeEstimator):
         return _fit_arguments(*_that_count(held, found, weight))
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, dt: Any, lengths: Any, classes: Numbers | None) -> Self:
-        """Train for one epoch more; the first call makes the network."""
+        """Train for one epoch more, or let a learner learn; the first call makes the network."""
         if self.tune is not None:
             raise ValueError(f"`tune` must be None for `partial_fit`, got {self.tune!r}")
         first = not hasattr(self, "model_")
@@ -294,7 +304,7 @@ class LiquidEstimator(RecipeEstimator):
     def _keep(self, seen: Any, data: Inputs, wanted: Targets, model: Model, history: History, optimizer: Any) -> None:
         """Set all attributes of a trained estimator; before, nothing has changed but the network that goes on."""
         # A temperature was of the network before; one that goes on has it in its last layer.
-        for name in ("n_features_in_", "feature_names_in_", "temperature_", "tuned_"):
+        for name in ("n_features_in_", "feature_names_in_", "temperature_", "tuned_", "learner_", "_streamed"):
             if hasattr(seen, name):
                 setattr(self, name, getattr(seen, name))
             elif hasattr(self, name):
@@ -372,6 +382,8 @@ class LiquidEstimator(RecipeEstimator):
 
     def _takes_shortcut(self, recipe: Recipe) -> bool:
         """Whether a line may stand beside the network."""
+        if recipe.shortcut == "auto" and self.online is not None:
+            return False
         if self.loss in beside.LOSSES or recipe.shortcut is None:
             return recipe.shortcut is not None
         if recipe.shortcut != "auto":
@@ -379,7 +391,7 @@ class LiquidEstimator(RecipeEstimator):
         return False
 
     def _continue(self, X: Any, data: Inputs, wanted: Targets, weight: Array | None) -> None:
-        """One epoch more with these sequences, by a constant learning rate."""
+        """One epoch more with these sequences, by a constant learning rate; or a learner reads them."""
         recipe, seen = self.recipe(), _seen(X, data)
         settings: dict[str, Any] = {"loss": self.loss, "verbose": self.verbose, **self._settings(wanted)}
         data, wanted, weight = _that_count(data, wanted, weight)
@@ -395,6 +407,9 @@ class LiquidEstimator(RecipeEstimator):
             model, optimizer = self._new_model(recipe, data, wanted, model_seed), None
         if self.ensemble != 1:
             raise ValueError(f"`ensemble` must be 1 for `partial_fit`, which trains one network, got {self.ensemble!r}")
+        if self.online is not None:
+            self._stream(seen, data, wanted, weight, model)
+            return
         optimizer = optimizer or AdamW()
         optimizer.lr, optimizer.weight_decay = recipe.learning_rate, recipe.weight_decay
         done = _epochs_of(model)
@@ -402,6 +417,29 @@ class LiquidEstimator(RecipeEstimator):
         history = recipe.fit(model, sequences=len(data.x), **_fit_arguments(data, wanted, weight), **settings)
         self._keep(seen, data, wanted, model, history, optimizer)
         self.report_ = getattr(self, "report_", {})
+
+    def _stream(self, seen: Any, data: Inputs, wanted: Targets, weight: Array | None, model: Model) -> None:
+        """Let the learner of this network, or a new one, learn from these sequences; keep what it has become."""
+        rule, loss = self.online, cast("Any", self.loss)
+        if not isinstance(rule, (Rule, Optimizer)):
+            got = checks.brief(rule)
+            raise TypeError(
+                f"`online` must be a Rule such as RLS(), an optimiser such as Adam(1e-3), or None, got {got}"
+            )
+        known: Streamed | None = getattr(self, "_streamed", None)
+        if known is not None and known.model is model and known.rule == rule:
+            learner = copy.deepcopy(known.learner)
+        else:
+            if not hasattr(self, "model_") and self.standardize:
+                model.adapt(data.x, wanted.values if self.numbers else None, lengths=data.lengths)
+            clip_norm = self.clip_norm if isinstance(rule, Optimizer) else None
+            learner = Learner(model, rule, loss=loss, clip_norm=clip_norm)
+        streamed.learn(learner, data, wanted, weight, self._settings(wanted).get("class_weight"))
+        if not hasattr(self, "model_"):
+            self._keep(seen, data, wanted, model, History(), None)
+            self.report_ = {}
+        self.model_, self.learner_, self._optimizer = learner.network(), learner, None
+        self._streamed = Streamed(learner, rule, self.model_)
 
     def _warm(self, data: Inputs, wanted: Targets) -> Model | None:
         """The network that is there, if there is one."""

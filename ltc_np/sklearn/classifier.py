@@ -51,7 +51,8 @@ class Classifier(ClassifierMixin, LiquidEstimator):
     ) -> Self:
         """Train for one epoch more, by the constant `learning_rate`.
 
-        The first call makes the network and takes the scales of its data; give it as many sequences as you have.
+        The first call makes the network and takes the scales of its data; give it as many sequences as you have.  With
+        ``online`` a learner goes through the sequences instead, as for `LTCRegressor.partial_fit`.
 
         Parameters
         ----------
@@ -238,9 +239,9 @@ class LTCClassifier(LTCFields, Classifier):
         Of inputs, as for `Recipe`.
     learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size, ensemble, n_jobs
         Its training, as for `Recipe`; `LiquidEstimator` says what the last two are.
-    every_step, early_stopping, validation_fraction, n_iter_no_change, augment, warm_start, tune, random_state, dtype
+    every_step, early_stopping, validation_fraction, n_iter_no_change, augment, warm_start, tune, online, random_state
         As for `LiquidEstimator`.
-    backend, verbose
+    dtype, backend, verbose
         As for `LiquidEstimator`, which says too what attributes there are; ``classes_`` are the labels in order.
     class_weight : dict from labels to weights, "balanced", or None
         Factors of the weights of targets; labels that are not named have 1.  "balanced" is n / (C n_c), with n_c of the
@@ -274,9 +275,9 @@ class CfCClassifier(CfCFields, Classifier):
         Of inputs, as for `Recipe`.
     learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size, ensemble, n_jobs
         Its training, as for `Recipe`; `LiquidEstimator` says what the last two are.
-    every_step, early_stopping, validation_fraction, n_iter_no_change, augment, warm_start, tune, random_state, dtype
+    every_step, early_stopping, validation_fraction, n_iter_no_change, augment, warm_start, tune, online, random_state
         As for `LiquidEstimator`.
-    backend, verbose
+    dtype, backend, verbose
         As for `LiquidEstimator`, which says too what attributes there are; ``classes_`` are the labels in order.
     class_weight : dict from labels to weights, "balanced", or None
         As for `LTCClassifier`.

@@ -44,6 +44,9 @@ class Regressor(RegressorMixin, LiquidEstimator):
         """Train for one epoch more, by the constant `learning_rate`; arguments are those of `fit`.
 
         The first call makes the network and takes the scales of its data; give it as many sequences as you have.
+
+        With ``online`` a learner goes through the sequences instead, and learns from each target once; the network must
+        be one that reads forward only, without a line beside it.
         """
         return self._partial_fit(X, y, sample_weight, dt, lengths, None)
 
@@ -113,9 +116,9 @@ class LTCRegressor(LTCFields, Regressor):
         Of inputs, as for `Recipe`.
     learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size, ensemble, n_jobs
         Its training, as for `Recipe`; `LiquidEstimator` says what the last two are.
-    every_step, early_stopping, validation_fraction, n_iter_no_change, augment, warm_start, tune, random_state, dtype
+    every_step, early_stopping, validation_fraction, n_iter_no_change, augment, warm_start, tune, online, random_state
         As for `LiquidEstimator`.
-    backend, verbose
+    dtype, backend, verbose
         As for `LiquidEstimator`, which says too what attributes there are.
     missing : "error" or "ignore"
         What NaN in y means: an error, or a target that is missing and weighs nothing.
@@ -148,9 +151,9 @@ class CfCRegressor(CfCFields, Regressor):
         Of inputs, as for `Recipe`.
     learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size, ensemble, n_jobs
         Its training, as for `Recipe`; `LiquidEstimator` says what the last two are.
-    every_step, early_stopping, validation_fraction, n_iter_no_change, augment, warm_start, tune, random_state, dtype
+    every_step, early_stopping, validation_fraction, n_iter_no_change, augment, warm_start, tune, online, random_state
         As for `LiquidEstimator`.
-    backend, verbose
+    dtype, backend, verbose
         As for `LiquidEstimator`, which says too what attributes there are.
     missing : "error" or "ignore"
         What NaN in y means: an error, or a target that is missing and weighs nothing.

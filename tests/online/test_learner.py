@@ -162,6 +162,22 @@ def test_a_target_that_comes_later_belongs_to_its_answer(model):
         learner.learn(steps[0][2], ago=4)
 
 
+@pytest.mark.parametrize("options", LEARNERS, ids=repr)
+def test_to_peek_changes_nothing(model, options):
+    """It is the answer that comes next; state, waiting answers and weights stay, after an error too."""
+    learner, other = (Learner(model, **options) for _ in range(2))
+    assert repr(learner) == repr(other) and f"delay={options.get('delay', 0)}" in repr(learner)
+    for x, dt, target in stream(20, options.get("streams")):
+        seen = learner.peek(x, dt=dt)
+        learner.peek(-x)
+        with pytest.raises(ValueError, match="dt"):
+            learner.peek(x, dt=np.nan)
+        for each in (learner, other):
+            np.testing.assert_array_equal(each.predict(x, dt=dt), seen)
+        np.testing.assert_array_equal(learner.learn(target), other.learn(target))
+    np.testing.assert_array_equal(learner.weights, other.weights)
+
+
 def test_reset_keeps_what_is_learnt(model):
     learner = Learner(model, NLMS())
     for x, dt, target in stream(5):

@@ -9,6 +9,7 @@ from support import ROOT
 pytest.importorskip("sklearn", reason='scikit-learn is not installed: pip install "ltc-np[sklearn]"')
 from sklearn.utils.estimator_checks import check_estimator
 
+from ltc_np.online import RLS
 from ltc_np.sklearn import CfCClassifier, CfCRegressor, LTCClassifier, LTCRegressor, expected_failed_checks
 from ltc_np.sklearn.expected import ALWAYS, IN_FLOAT32
 
@@ -21,6 +22,7 @@ ESTIMATORS = [
     LTCClassifier(**CLASSIFIER),
     CfCRegressor(units=16, epochs=60, learning_rate=0.01, **REGRESSOR),
     CfCClassifier(**CLASSIFIER),
+    LTCRegressor(units=8, epochs=40, learning_rate=0.03, mixed_memory=True, online=RLS(), **REGRESSOR),
 ]
 SKIPPED = {"check_array_api_input"}  # it needs an environment variable, and an estimator that says it takes such arrays
 
