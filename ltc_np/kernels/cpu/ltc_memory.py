@@ -81,9 +81,8 @@ def _forward(sizes, lengths, x, h0, weights, cell, tiles, work, step, kept, resu
             now = _kept_of(sizes, t, b0, lanes, states, rates, rule.unfolds * rule.stages)
             made = Results(none[:count], after[:count])
             take_tile(sequences, before[:count], circuit, rule, (zero, count, pairs), numbers[worker], now, made)
-            for q in range(count):
-                if t < lengths[b0 + q]:
-                    copy(after, q * N, y, ((b0 + q) * T + t) * N, N)
+            for q in range(count):  # of a sequence that has ended 0, since there y and dt were
+                copy(after, q * N, y, ((b0 + q) * T + t) * N, N)
         end_tile(sizes, lengths, h0, b0, count, gates, c, y, h_last)
 
 
