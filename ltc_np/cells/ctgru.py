@@ -1,4 +1,4 @@
-"""Continuous-time gated recurrent unit, matrix products by BLAS.
+"""Continuous-time gated recurrent unit.
 
 A unit holds M traces that fade with the time constants tau_0 < tau_1 < ...; its output is their sum.  At every event
 gates choose a time scale to read from (retrieval) and one to write to (storage)::
@@ -23,21 +23,10 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from .. import kernels
-from ..base import blas, checks
+from ..base import checks
 from ..base.layout import Entry
 from ..base.types import Array, Arrays, Backend, Init, Ints, Keep, Numbers
-from ..base.workspace import Fresh, Workspace, arrays
-from ..kernels.gates import (
-    add_product,
-    add_sum,
-    by_sequence,
-    count_parts,
-    d_project,
-    d_sweep,
-    project,
-    sweep,
-    transposes,
-)
+from ..base.workspace import Fresh, Workspace
 from .base import Layer, cell_sizes
 from .initial import glorot, orthogonal, with_init
 
@@ -51,27 +40,18 @@ class Prepared(NamedTuple):
 
     Attributes
     ----------
-    p : dict
-        Effective values by name.
-    transposed : dict
-        Transposes of the matrices among them.
-    b : (3*N,) array
-        With both scales from the middle of all scales.
+    matrices, kernels : object
+        Kernels that take sequences through all steps, and the parameters as they read them.
     middle : number
-        The logarithm of that time constant.
-    offsets, rates : (M,) arrays
-        ln(tau_k) from their middle, and 1 / tau_k.
-    kernels : module
-        With the pointwise parts of a step and their adjoints.
+        The logarithm of the time constant in the middle of all scales.
+    rates : (M,) array
+        1 / tau_k.
     """
 
-    p: Arrays
-    transposed: Arrays
-    b: np.ndarray
-    middle: np.floating[Any]
-    offsets: np.ndarray
-    rates: np.ndarray
+    matrices: Any
     kernels: ModuleType
+    middle: np.floating[Any]
+    rates: np.ndarray
 
 
 class Saved(NamedTuple):
@@ -79,19 +59,15 @@ class Saved(NamedTuple):
 
     Attributes
     ----------
-    inputs (T, B, I), gates (T, B, 3*N), c (T, B, N), m (T + 1, B, N), v (T + 1, B, M*N) : arrays
-        As in `ltc_np.kernels.numpy.ctgru`.
+    kernels : object
+        What they saved.
     factors : (T + 1, B, M) array
         By which the traces fade before each step, row T: after the last one.
     h0 : (B, M*N) array
     lengths : (B,) array
     """
 
-    inputs: np.ndarray
-    gates: np.ndarray
-    c: np.ndarray
-    m: np.ndarray
-    v: np.ndarray
+    kernels: Any
     factors: np.ndarray
     h0: np.ndarray
     lengths: np.ndarray
@@ -192,59 +168,21 @@ class CTGRU(Layer):
         b[: 2 * N] -= middle
         offsets = (step * (np.arange(M) - (M - 1) / 2)).astype(b.dtype)
         rates = (1 / (self.tau_min * self.tau_ratio ** np.arange(M))).astype(b.dtype)
-        return Prepared(
-            p, transposes(p, "w_x", "w_h", "w_c"), b, middle, offsets, rates, kernels.load(backend, "ctgru")
-        )
+        ctgru = kernels.load(backend, "ctgru")
+        return Prepared(ctgru.Matrices(p["w_x"], p["w_h"], p["w_c"], b, offsets), ctgru, middle, rates)
 
     def forward(
         self, prepared: Prepared, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace
     ) -> tuple[Array, Array, Saved | None]:
-        p, b, offsets, retrieve, store = (
-            prepared.p, prepared.b, prepared.offsets, prepared.kernels.retrieve, prepared.kernels.store,
-        )  # fmt: skip
-        (B, T, I), N, M, w_h, w_c = x.shape, self.output_size, self.scales, p["w_h"], p["w_c"]
-        scratch = workspace.kept(
-            "forward",
-            (B, T),
-            lambda: arrays(
-                x.dtype,
-                inputs=(T, B, I),
-                gates=(T, B, 3 * N),
-                recurrent=(B, 2 * N),
-                product=(B, N),
-                weights=(B, M * N),
-                c=(T, B, N),
-                h=(T, B, N),
-                m=(T + 1, B, N),
-                v=(T + 1, B, M * N),
-            ),
-        )
-        inputs, gates, c, h, m, v = scratch.inputs, scratch.gates, scratch.c, scratch.h, scratch.m, scratch.v
-        recurrent, product, weights = scratch.recurrent, scratch.product, scratch.weights
-        inputs[:] = x.transpose(1, 0, 2)
+        (B, T, _), N, M = x.shape, self.output_size, self.scales
         # Row t: what becomes of the traces just before step t, row T: after the last one.
-        factors = np.ones((T + 1, B, M), x.dtype)
-        decays = factors[:T] if self.decay == "before" else factors[1:]
+        factors, after = np.ones((T + 1, B, M), x.dtype), self.decay == "after"
         with np.errstate(over="ignore", under="ignore"):
-            np.exp(-dt.T[:, :, None] * prepared.rates, out=decays)
-        v[0] = h0
-        by_scale = v[0].reshape(B, M, N)
-        by_scale *= factors[0][:, :, None]
-        m[0] = by_scale.sum(1)
-
-        def step(t, first, last):
-            np.dot(m[t, first:last], w_h, out=recurrent[first:last])
-            retrieve(t, first, last, gates, recurrent, b, offsets, v, weights, c)
-            np.dot(c[t, first:last], w_c, out=product[first:last])
-            store(t, first, last, gates, product, b, offsets, factors, v, weights, m, h)
-
-        parts = count_parts(B, w_h.size + w_c.size)
-        with blas.one_thread():
-            project(inputs, p["w_x"], gates, parts)
-            sweep(step, lengths, T, parts, (v, m))
-        y = by_sequence(h if self.decay == "before" else m[1:], workspace)
-        saved = Saved(inputs, gates, c, m, v, factors, h0.copy(), lengths) if keep else None
-        return y, v[T].copy(), saved
+            np.exp(-dt.T[:, :, None] * prepared.rates, out=factors[1:] if after else factors[:T])
+        v0 = (h0.reshape(B, M, N) * factors[0][:, :, None]).reshape(B, M * N)
+        given = prepared.matrices, x, factors, lengths, v0, after, keep, workspace
+        y, v_last, saved = prepared.kernels.forward(*given)
+        return y, v_last, Saved(saved, factors, h0.copy(), lengths) if keep else None
 
     def backward(
         self,
@@ -257,48 +195,11 @@ class CTGRU(Layer):
         want_dt: bool,
         workspace: Workspace,
     ) -> tuple[Array | None, Array, Array | None]:
-        inputs, gates, c, m, v, factors, h0, lengths = saved
-        transposed, offsets, d_retrieve, d_store = (
-            prepared.transposed, prepared.offsets, prepared.kernels.d_retrieve, prepared.kernels.d_store,
-        )  # fmt: skip
-        (T, B, _), N, M, w_h, w_c = inputs.shape, self.output_size, self.scales, transposed["w_h"], transposed["w_c"]
-        scratch = workspace.kept(
-            "backward",
-            (B, T),
-            lambda: arrays(
-                v.dtype,
-                inputs=inputs.shape,
-                z=gates.shape,
-                hidden=(T, B, N),
-                c=(B, N),
-                m=(B, N),
-                v=(B, M * N),
-                weights=(B, M * N),
-            ),
-        )
-        d_z, d_hidden, d_c, d_m, d_v = scratch.z, scratch.hidden, scratch.c, scratch.m, scratch.v
-        weights = scratch.weights
-        d_hidden[:] = d_y.transpose(1, 0, 2)
-        d_v[:], d_m[:] = d_h, 0
-        d_factors = np.zeros(factors.shape if want_dt else (0, 0, 0), v.dtype)
-        after = self.decay == "after"
-
-        def d_step(t, first, last):
-            d_store(t, first, last, gates, offsets, factors, v, weights, d_hidden, after, d_m, d_v, d_z, d_factors)
-            np.dot(d_z[t, first:last, 2 * N :], w_c, out=d_c[first:last])
-            d_retrieve(t, first, last, gates, offsets, v, weights, c, d_c, d_v, d_z)
-            np.dot(d_z[t, first:last, : 2 * N], w_h, out=d_m[first:last])
-
-        parts = count_parts(B, w_h.size + w_c.size)
-        with blas.one_thread():
-            d_sweep(d_step, lengths, T, parts, (d_v, d_m), (d_z,))
-            add_product(g["w_x"], inputs, d_z, parts)
-            add_product(g["w_h"], m[:T], d_z[:, :, : 2 * N], parts)
-            add_product(g["w_c"], c, d_z[:, :, 2 * N :], parts)
-            add_sum(g["b"], d_z, parts)
-            d_x = d_project(d_z, transposed["w_x"], scratch.inputs, parts) if want_x else None
-        d_traces = d_v.reshape(B, M, N) + d_m[:, None]
-        d_dt = None
+        kept, factors, h0, lengths = saved
+        (B, T, N), M, after = d_y.shape, self.scales, self.decay == "after"
+        given = prepared.matrices, kept, d_y, d_h, g, want_x, want_dt, workspace
+        d_x, d_v0, d_factors = prepared.kernels.backward(*given)
+        d_traces, d_dt = d_v0.reshape(B, M, N), None
         if want_dt:
             d_factors[0] = (d_traces * h0.reshape(B, M, N)).sum(2)
             d_decays, decays = (d[1:] if after else d[:T] for d in (d_factors, factors))
@@ -313,8 +214,8 @@ class CTGRU(Layer):
         """
         one = x[:, None], dt[:, None], np.ones(len(x), np.int64), state
         found: Any = self.forward(prepared, *one, "full", Fresh())
-        _, gates, c, _, v, factors, *_ = found[2]
-        seen = prepared.kernels.observe(gates[0], prepared.middle, prepared.offsets)
-        traces = v[0].reshape(len(x), self.scales, self.units)
+        kept, factors, *_ = found[2]
+        seen = prepared.kernels.observe(kept.gates[0], prepared.middle, prepared.matrices.offsets)
+        traces = kept.v[0].reshape(len(x), self.scales, self.units)
         decay = factors[0 if self.decay == "before" else 1]
-        return {"traces": traces, **seen, "read": c[0], "decay": decay}
+        return {"traces": traces, **seen, "read": kept.c[0], "decay": decay}

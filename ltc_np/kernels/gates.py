@@ -24,24 +24,6 @@ class Whole(NamedTuple):
     kernels: ModuleType
 
 
-class Prepared(NamedTuple):
-    """What a cell of gates needs of its parameters.
-
-    Attributes
-    ----------
-    p : dict
-        Effective values by name.
-    transposed : dict
-        Transposes of the matrices among them.
-    kernels : module
-        With the pointwise part of a step and its adjoint.
-    """
-
-    p: dict[str, np.ndarray]
-    transposed: dict[str, np.ndarray]
-    kernels: ModuleType
-
-
 def transposes(p, *names):
     """Transposes of matrices by name, copied: on small ones BLAS is up to twice as fast in its own order."""
     return {name: np.ascontiguousarray(p[name].T) for name in names}

@@ -37,10 +37,8 @@ SIGNATURES = {
     "cfc._add_products": "R1 i R1 R1 D1 D1",
     "cfc._d_steps": "(i i) i i (i i i) (R2 I1 R3 R2) R1 R1 R1 R3 R1 R3 (R2 R2) R1 R3 R1 R2 R1",
     "cfc._steps": "(i i i b) i i (i i i) (R3 R2 I1 R1) (R1 R1) R1 R1 R3 R1 R1 R1 R3 R3 R1",
-    "ctgru.d_retrieve": "i i i R3 R1 R3 R2 R3 R2 R2 R3",
-    "ctgru.d_store": "i i i R3 R1 R3 R3 R2 R3 b R2 R2 R3 R3",
-    "ctgru.retrieve": "i i i R3 R2 R1 R1 R3 R2 R3",
-    "ctgru.store": "i i i R3 R2 R1 R1 R3 R3 R2 R3 R3",
+    "ctgru._backward": f"(R1 R1 b) R1 (i i i i) I1 (R1 R1 R1) (R1 R1) (R3 R3 R3) i i R2 (D2 R1 R1) {_PART}",
+    "ctgru._forward": f"(R1 R1 b) {_GATES.format('(R3 R3)')}",
     "effective._to_raw": "R1 D1 I2 R1",
     "gru._backward": _D_GATES,
     "gru._forward": _GATES.format("(R3 R3)"),
@@ -58,6 +56,14 @@ SIGNATURES = {
     "lstm._forward": _GATES.format("(R3)"),
     "lstm.backward_step": "i i i R3 R3 R3 R2 R2 R3",
     "lstm.forward_step": "i i i R3 R2 R1 R3 R3",
+    "ltc_memory._backward": (
+        f"(i i i i) I1 (R1 R1 R1 R1 R1) (R1 R1) (R3 R3) (R1 R1 I1 ({_LTC_LISTS} {_LTC_OUTGOING}) {_RULE} R2) "
+        f"(i i i i|None) i R2 (R4 R3 R3 R3 R4 R4 R3) (D2 D2 R1 R1 R1 R1) {_PART}"
+    ),
+    "ltc_memory._forward": (
+        f"(i i i i) I1 R1 R1 (R3) (R1 R1 I1 {_LTC_LISTS} {_RULE} R2) (i i i i|None) R2 (R4 R3 R3 R3 R4) "
+        f"(R1 R1 R1 R1 R1) (R1 R1) {_PART}"
+    ),
     "ltc._pack": f"{_LTC} r (I1 I1) R2 R3 R3",
     "ltc._unpack": f"D2 (I1 I1) {_LTC} {_D_LTC}",
     **_sweep("ltc_batch_major", "(R2 R3 R3)", "(i i i None)"),

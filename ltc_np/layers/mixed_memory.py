@@ -17,7 +17,8 @@ two forms of ncps.  docs/maths/mixed_memory.md derives the gradients.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from types import ModuleType
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -30,8 +31,8 @@ from ..cells import Layer
 from ..cells.base import combine, input_features
 from ..cells.initial import glorot, orthogonal
 from ..cells.lstm import GATES
-from ..kernels.gates import Prepared as PreparedLSTM
-from ..kernels.gates import blocks, transposes
+from ..cells.synaptic import SynapticCell
+from ..kernels.gates import Whole, blocks, transposes
 from ..wirings import Wiring
 
 TOPOLOGIES = ("torch", "keras")
@@ -40,13 +41,26 @@ NONE = np.empty(0, np.int64)
 
 
 class Prepared(NamedTuple):
-    """What a call needs of the parameters: what the cell does, and of the LSTM what an `LSTM` does.
+    """What a call needs of the parameters.
 
-    ``forget_bias`` is in the LSTM's b.
+    Attributes
+    ----------
+    cell : object
+        What the cell does.
+    p, transposed : dict
+        The LSTM's parameters by their names in an `LSTM`, with ``forget_bias`` in b, and transposes of the matrices.
+    kernels : module
+        With the pointwise part of the LSTM's step and its adjoint.
+    whole : Whole or None
+        Kernels that take sequences through the LSTM and this cell at once, where there are any, and the LSTM as they
+        read it.
     """
 
     cell: Any
-    lstm: PreparedLSTM
+    p: Arrays
+    transposed: Arrays
+    kernels: ModuleType
+    whole: Whole | None
 
 
 class Saved(NamedTuple):
@@ -158,8 +172,12 @@ class MixedMemory(Layer):
         b = p["lstm_b"].copy()
         b[M : 2 * M] += b.dtype.type(self.forget_bias)
         own = {"w_x": p["lstm_w_x"], "w_h": p["lstm_w_h"], "b": b}
-        lstm = PreparedLSTM(own, transposes(own, "w_x", "w_h"), kernels.load(backend, "lstm"))
-        return Prepared(self.cell.prepare(inner, buffers, backend), lstm)
+        lstm, cell = kernels.load(backend, "lstm"), self.cell.prepare(inner, buffers, backend)
+        kind, both, whole = type(self.cell), getattr(getattr(cell, "kernels", None), "with_memory", None), None
+        own_calls = kind.forward is SynapticCell.forward and kind.backward is SynapticCell.backward
+        if self._torch and own_calls and both is not None:
+            whole = Whole(lstm.Matrices(**own), both)
+        return Prepared(cell, own, transposes(own, "w_x", "w_h"), lstm, whole)
 
     def readers(self) -> tuple[tuple[str, Layer], ...]:
         return (("", self.cell),) if self._torch else ()
@@ -179,7 +197,10 @@ class MixedMemory(Layer):
         workspace: Workspace,
         **options: Any,
     ) -> tuple[Array, Array, Saved | None]:
-        p, forward_step = prepared.lstm.p, prepared.lstm.kernels.forward_step
+        found = self._forward_whole(prepared, x, dt, lengths, h0, keep, workspace)
+        if found is not None:
+            return found
+        p, forward_step = prepared.p, prepared.kernels.forward_step
         (B, T, I), M, K, O = x.shape, self.memory_size, self.cell.state_size, self.output_size
         scratch = workspace.kept(
             "forward",
@@ -236,7 +257,9 @@ class MixedMemory(Layer):
         want_dt: bool,
         workspace: Workspace,
     ) -> tuple[Array | None, Array, Array | None]:
-        transposed, backward_step = prepared.lstm.transposed, prepared.lstm.kernels.backward_step
+        if not isinstance(saved, Saved):
+            return self._backward_whole(prepared, saved, d_y, d_h, g, want_x, want_dt, workspace)
+        transposed, backward_step = prepared.transposed, prepared.kernels.backward_step
         inputs, gates, states, c, lengths, steps = saved
         (T, B, I), M, K = inputs.shape, self.memory_size, self.cell.state_size
         scratch = workspace.kept(
@@ -283,6 +306,44 @@ class MixedMemory(Layer):
             d_x = np.ascontiguousarray(d_x.transpose(1, 0, 2))
         return d_x if want_x else None, np.concatenate([d_state, d_c], axis=1), d_dt if self.takes_dt else None
 
+    def _forward_whole(
+        self, prepared: Prepared, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace
+    ) -> tuple[Array, Array, Any] | None:
+        """`forward` in one call of kernels, None where there are none."""
+        whole, cell, inner = prepared.whole, cast("Any", self.cell), prepared.cell
+        if whole is None:
+            return None
+        cut = whole.kernels.cut_of(whole.matrices, inner.circuit, x.shape, cell.rule)
+        if cut is None:
+            return None
+        inputs = inner.mapping.map_features(cell.input_mapping, "input", x, inner.p, workspace)
+        given = whole.matrices, inner.circuit, cut, x, inputs, dt, lengths, h0, cell.rule, keep, workspace
+        states, h_last, saved = whole.kernels.forward(*given)
+        motor = np.ascontiguousarray(states[:, :, : cell.output_size])
+        y = inner.mapping.map_features(cell.output_mapping, "output", motor, inner.p, workspace)
+        return y, h_last, (x, motor, saved) if keep else None
+
+    def _backward_whole(
+        self,
+        prepared: Prepared,
+        saved: Any,
+        d_y: Array,
+        d_h: Array,
+        g: Arrays,
+        want_x: bool,
+        want_dt: bool,
+        workspace: Workspace,
+    ) -> tuple[Array | None, Array, Array | None]:
+        """Adjoint of `_forward_whole`."""
+        (x, motor, kept), whole, cell, inner = saved, prepared.whole, cast("Any", self.cell), prepared.cell
+        d_map, p = inner.mapping.d_map_features, inner.p
+        d_motor = d_map(cell.output_mapping, "output", motor, d_y, p, g, workspace)
+        g_lstm = {name: g[f"lstm_{name}"] for name in ("w_x", "w_h", "b")}
+        given = whole.matrices, inner.circuit, kept, d_motor, d_h, cell.rule, want_x, want_dt, g_lstm, g, workspace
+        d_x, d_inputs, d_h0, d_dt = whole.kernels.backward(*given)
+        d_read = d_map(cell.input_mapping, "input", x, d_inputs, p, g, workspace)
+        return d_x + d_read if want_x else None, d_h0, d_dt
+
     def _bound(
         self, prepared: Prepared, B: int, workspace: Workspace
     ) -> Callable[[Array, Array, Array], tuple[Array, Array]]:
@@ -291,9 +352,7 @@ class MixedMemory(Layer):
         now = own.kept(
             "step",
             B,
-            lambda: arrays(
-                prepared.lstm.p["b"].dtype, x=(B, 1, cell.input_size), dt=(B, 1), state=(B, cell.state_size)
-            ),
+            lambda: arrays(prepared.p["b"].dtype, x=(B, 1, cell.input_size), dt=(B, 1), state=(B, cell.state_size)),
         )
         step = cell.stepper(prepared.cell, now.x, now.dt, now.state, own.child("cell"))
 
@@ -309,11 +368,11 @@ class MixedMemory(Layer):
         """
         n, K, M = len(x), self.cell.state_size, self.memory_size
         before = np.ascontiguousarray(state[:, :K])
-        p = prepared.lstm.p
+        p = prepared.p
         gates = np.dot(x, p["w_x"])[None]
         y, c = np.empty((2, 2, n, M), x.dtype)
         c[0] = state[:, K:]
-        prepared.lstm.kernels.forward_step(0, 0, n, gates, np.dot(before, p["w_h"]), p["b"], c, y)
+        prepared.kernels.forward_step(0, 0, n, gates, np.dot(before, p["w_h"]), p["b"], c, y)
         read, start = (x, y[1]) if self._torch else (y[1], before)
         memory = blocks(gates[0], *GATES) | {"output": y[1]}
         return self.cell.observe(prepared.cell, read, dt, start) | {f"lstm_{k}": a for k, a in memory.items()}

@@ -24,6 +24,7 @@ from ltc_np import (
     layers,
     load,
 )
+from ltc_np.base.workspace import Fresh
 
 CELLS = {
     "ltc": lambda I: LTC(FullyConnected(5, 3), input_dim=I, ode_unfolds=2),
@@ -229,14 +230,17 @@ def test_a_call_that_keeps_nothing_is_one_that_does(make, topology, T, backend, 
     lengths = [T, 2, 0, T - 1]
     y, state = model(x, dt=dt, lengths=lengths, h0=h0, return_state=True)
     want, tape = model.forward(x, dt=dt, lengths=lengths, h0=h0)
-    saved = tape.saved[0]
+    x, dt, lengths, _, h0 = tape.given.sequences
+    _, last, _ = model.layers[0].forward(tape.prepared.layers[0], x, dt, lengths, h0, "full", Fresh())
     np.testing.assert_array_equal(y, want)
-    np.testing.assert_array_equal(state, np.concatenate([saved.states[-1], saved.c[-1]], axis=1))
+    np.testing.assert_array_equal(state, last)
     np.testing.assert_array_equal(state[2], h0[2])
 
 
-def test_batches_of_several_sizes_share_a_workspace(rng):
-    model = Model(MixedMemory(LTC(FullyConnected(5, 3), input_dim=3, ode_unfolds=2)), seed=0, dtype="float64")
+@each_topology
+def test_batches_of_several_sizes_share_a_workspace(topology, rng):
+    layer = MixedMemory(LTC(FullyConnected(5, 3), ode_unfolds=2), topology, input_dim=3)
+    model = Model(layer, seed=0, dtype="float64")
     x = rng.normal(size=(7, 6, 3))
     found = np.concatenate([model.predict(x[:4], batch_size=3), model.predict(x[4:], batch_size=2)])
     np.testing.assert_allclose(found, model(x), rtol=1e-12)  # products of other sizes

@@ -32,7 +32,7 @@ def lower(layer: CTGRU, p: Arrays, buffers: Arrays, b: Builder, x: Expr, dt: Exp
     N, M, I = layer.units, layer.scales, layer.input_size
     traces = [state[k * N : (k + 1) * N] for k in range(M)]
     prepared = layer.prepare(p, buffers, "numpy")
-    bias, offsets, rates = prepared.b, prepared.offsets, prepared.rates
+    bias, offsets, rates = prepared.matrices.b, prepared.matrices.offsets, prepared.rates
     fade = elements(b.store(apply("exp", dt * -rates), "fade"), M)
     before = layer.decay == "before"
     if before:

@@ -122,13 +122,16 @@ class Gates:
     gates : int
         Numbers that a step of a unit keeps for the adjoint.
     cells : int
-        1 if there is a state c beside h, else 0.
+        Numbers that its state has beside h.
+    read : int
+        In how many states a row of sources is longer than [x, 1, h].
     """
 
     weights: tuple[np.ndarray, ...]
     sums: tuple[tuple[int, int], ...]
     gates: int
     cells: int
+    read: int = 0
 
     def __init__(self, w_x, w_h):
         self.w_x, self.w_h, self.I, self.N = w_x, w_h, len(w_x), len(w_h)
@@ -139,10 +142,10 @@ class Gates:
         return self.w_h.T, self.w_x.T
 
     def turned(self, want_x):
-        """The same, `packed`; the second is empty unless it is wanted."""
+        """The same, `packed`; the last is empty unless it is wanted."""
         if want_x not in self._turned:
-            w_h, w_x = self.transposes()
-            self._turned[want_x] = packed(w_h), packed(w_x if want_x else w_x[:, :0])
+            *others, w_x = self.transposes()
+            self._turned[want_x] = *map(packed, others), packed(w_x if want_x else w_x[:, :0])
         return self._turned[want_x]
 
     def workers(self, pieces, B, T):
@@ -166,15 +169,16 @@ def forward(kernel, matrices, x, lengths, h0, keep, workspace):
     def make():
         kept = arrays(
             x.dtype,
-            source=(max(1, steps) * B * (I + 1 + N),),
+            source=(max(1, steps) * B * (I + 1 + N + matrices.read * N),),
             gates=(steps * B * matrices.gates * N,),
             c=((steps + 1) * B * matrices.cells * N,),
         )
-        made = arrays(x.dtype, work=(n, cut.width * _size(matrices.weights)), y=(B, T, N), h_last=h0.shape)
-        return (kept.source, kept.gates, kept.c), (_flat(made.y), _flat(made.h_last)), made
+        own = cut.width * (columns(matrices.weights) + matrices.read * (1 + matrices.cells) * N)
+        made = arrays(x.dtype, work=(n, own), y=(B, T, N), h_last=h0.shape)
+        return (kept.source, kept.gates, kept.c), (flat(made.y), flat(made.h_last)), made
 
     kept, results, made = workspace.kept("forward", (x.shape, steps, n), make)
-    given = (B, T, I, N), lengths, _flat(x), _flat(h0), matrices.weights, cut.width, made.work, kept, results
+    given = (B, T, I, N), lengths, flat(x), flat(h0), matrices.weights, cut.width, made.work, kept, results
     threads.run(partial(kernel, *given), cut.tiles, n)
     return made.y, made.h_last, Saved(lengths, kept) if keep else None
 
@@ -188,15 +192,15 @@ def backward(kernel, matrices, saved, d_y, d_h, want_x, workspace):
 
     def make():
         rows = workspace.array("rows", cut.rows * sum(sizes), np.dtype(np.float64)).reshape(cut.rows, sum(sizes))
-        own = cut.width * (slots * row + _size(turned) + N)
+        own = cut.width * (slots * row + columns(turned) + N + (1 + matrices.read) * matrices.cells * N)
         made = arrays(dtype, work=(n, own), d_x=(B, T, I if want_x else 0), d_h0=d_h.shape)
         made.work.fill(0)  # padding of adjoints is never written
-        return (rows, _flat(made.d_x), _flat(made.d_h0)), made
+        return (rows, flat(made.d_x), flat(made.d_h0)), made
 
     gradients, made = workspace.kept("backward", (d_y.shape, want_x, n), make)
     rows = gradients[0]
     rows.fill(0)
-    adjoints = _flat(d_y), _flat(d_h)
+    adjoints = flat(d_y), flat(d_h)
     given = (B, T, I, N), saved.lengths, saved.kept, adjoints, turned, cut.width, slots, made.work, gradients
     threads.run(partial(kernel, *given), cut.rows, n)
     parts = np.split(rows.sum(0), np.cumsum(sizes)[:-1])  # row by row, in order
@@ -204,10 +208,10 @@ def backward(kernel, matrices, saved, d_y, d_h, want_x, workspace):
     return made.d_x if want_x else None, made.d_h0, sums
 
 
-def _size(matrices):
+def columns(matrices):
     """Columns of packed matrices, side by side."""
     return sum(m.shape[0] * m.shape[2] for m in matrices)
 
 
-def _flat(array):
+def flat(array):
     return array.reshape(-1)

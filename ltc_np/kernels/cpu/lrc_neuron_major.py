@@ -117,13 +117,17 @@ def _sigmoid(outgoing, s, v):
 
 
 @helper
-def _d_drive(outgoing, s, v, y, df, dz, da, d_v, sums):
+def _d_drive(outgoing, s, v, y, lane, L, d_drives, d_v, sums):
     """Adjoint of a synapse in the lanes of v, given its sigmoid: d_v with its part, and adds to its sums.
 
     The sums: y*df, y*dz, d_y and d_y*v, where d_y is the adjoint of sigma*(v - mu); behind those of all synapses: da*v.
     """
     constants, weights = outgoing.constants, outgoing.weights
-    W, S, k = vector_size(sums), outgoing.post.size, 5 * s
+    W, S, k, NL = vector_size(sums), outgoing.post.size, 5 * s, d_drives.size // DRIVES
+    post = element(outgoing.post, s) * L + lane
+    df, dz, da = (
+        load_like(d_drives, post, v), load_like(d_drives, NL + post, v), load_like(d_drives, 2 * NL + post, v),
+    )  # fmt: skip
     r = y * fma(df, element(constants, k + 2), dz * element(constants, k + 3))
     d_y = fnma(r, y, r)
     d_v = fma(d_y, element(constants, k + 4), d_v)
@@ -140,9 +144,9 @@ def _d_drive(outgoing, s, v, y, df, dz, da, d_v, sums):
 
 
 @helper
-def d_synapse(outgoing, s, k, v, d_drives, sums):
-    """Adjoint of one synapse from source v to the post whose lanes begin at k: what comes back; adds to its sums."""
-    NL = d_drives.size // DRIVES
+def d_synapse(outgoing, s, L, v, d_drives, sums):
+    """Adjoint of synapse s alone, whose source is v, in all L lanes: what comes back; adds to its sums."""
+    k, NL = element(outgoing.post, s) * L, d_drives.size // DRIVES
     df, dz, da = load_like(d_drives, k, v), load_like(d_drives, NL + k, v), load_like(d_drives, 2 * NL + k, v)
     none = splat_like(d_drives.dtype.type(0), v)
     return _d_drive(outgoing, s, v, _sigmoid(outgoing, s, v), df, dz, da, none, sums)
@@ -155,25 +159,22 @@ def d_leak(circuit, L, step, d, neuron_sums, pairs):
 
 @helper
 def _d_drives(outgoing, j, lane, L, v, d_drives, sums):
-    """What comes back to source j, which is v, in the lanes of v, every sigmoid ahead of its predecessor's use."""
-    begin, end, NL = outgoing.start[j], outgoing.start[j + 1], d_drives.size // DRIVES
-    d_v = splat_like(d_drives.dtype.type(0), v)
-    if begin == end:
-        return d_v
-    y = _sigmoid(outgoing, begin, v)
-    for s in range(begin, end):
-        ahead = _sigmoid(outgoing, min(s + 1, end - 1), v)
-        k = element(outgoing.post, s) * L + lane
-        df, dz, da = load_like(d_drives, k, v), load_like(d_drives, NL + k, v), load_like(d_drives, 2 * NL + k, v)
-        d_v = _d_drive(outgoing, s, v, y, df, dz, da, d_v, sums)
+    """What comes back to source j, which is v and has a synapse, every sigmoid ahead of its predecessor's use."""
+    d_v, last = splat_like(d_drives.dtype.type(0), v), outgoing.start[j + 1] - 1
+    y = _sigmoid(outgoing, outgoing.start[j], v)
+    for s in range(outgoing.start[j], last):
+        ahead = _sigmoid(outgoing, s + 1, v)
+        d_v = _d_drive(outgoing, s, v, y, lane, L, d_drives, d_v, sums)
         y = ahead
-    return d_v
+    return _d_drive(outgoing, last, v, y, lane, L, d_drives, d_v, sums)
 
 
 @helper
 def _d_sources(outgoing, L, source, d_drives, d_source, sums, pairs):
     """Adds to d_source of all sources, in all lanes, what `_d_drives` says."""
     for j in range(outgoing.start.size - 1):
+        if outgoing.start[j] == outgoing.start[j + 1]:
+            continue
         for lane in range(0, L, unit_size(source, pairs)):
             k = j * L + lane
             d_v = _d_drives(outgoing, j, lane, L, load_unit(source, k, pairs), d_drives, sums)
@@ -243,4 +244,4 @@ def d_from_inputs(circuit, outgoing, L, step, d, sums, neuron_sums, pairs):
 
 
 # The last line, since it needs all parts above; in the order in which `neuron_major.sweep` gives them.
-forward_sizes, backward_sizes, forward, backward = sweep(sys.modules[__name__])
+forward_sizes, backward_sizes, forward, backward, *_ = sweep(sys.modules[__name__])

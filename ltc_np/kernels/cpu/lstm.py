@@ -79,46 +79,121 @@ def backward_step(t, first, last, gates, c, d_y, d_h, d_c, d_z):
             store_part(d_c, state, d_before, n)
 
 
+@helper
+def begin_tile(sizes, lengths, h0, b0, count, c, y):
+    """What `take_units` begins with for sequences b0, ...; y is 0 where they have ended."""
+    _, T, _, N = sizes
+    for b in range(b0, b0 + count):
+        copy(h0, (2 * b + 1) * N, c, b * N, N)
+        clear(y, (b * T + lengths[b]) * N, (T - lengths[b]) * N)
+
+
+@helper
+def take_units(sizes, lengths, x, t, b0, count, h0, w, z, source, gates, c, y):
+    """Step t of sequences b0, ...; ``z`` is to work in.  `d_take_units` is its adjoint."""
+    B, T, I, N = sizes
+    W, K, length, keep = vector_size(x), I + 1 + N, w.shape[0] * w.shape[2], gates.size > 0
+    at = (b0 * T + t * count) * K if keep else b0 * K
+    write_sources(sizes, lengths, x, t, b0, count, h0, y, source, at)
+    multiply(z, length, count, source, at, K, K, w, 0, w.shape[0])
+    for b in range(b0, b0 + count):
+        if t >= lengths[b]:
+            continue
+        now, after = (t * B + b) * N if keep else b * N, ((t + 1) * B + b) * N if keep else b * N
+        for k in range(0, N, W):
+            n, i = N - k, (b - b0) * length + k
+            y_i, y_f, y_g, y_o, cell, hidden = _unit(
+                load_part(z, i, n), load_part(z, i + N, n), load_part(z, i + 2 * N, n),
+                load_part(z, i + 3 * N, n), load_part(c, now + k, n),
+            )  # fmt: skip
+            if keep:
+                i = 4 * now + k
+                store_part(gates, i, y_i, n)
+                store_part(gates, i + N, y_f, n)
+                store_part(gates, i + 2 * N, y_g, n)
+                store_part(gates, i + 3 * N, y_o, n)
+            store_part(c, after + k, cell, n)
+            store_part(y, (b * T + t) * N + k, hidden, n)
+
+
+@helper
+def add_d_outputs(sizes, lengths, t, b0, count, d_y, d_h, d_state, row):
+    """Adds to rows of d_state, of what follows step t, its outputs' d_y (B, T, -); those of last states begin as d_h.
+
+    Of sequences that have ended they become 0.
+    """
+    B, T, _, N = sizes
+    W, O = vector_size(d_y), d_y.size // (B * T)
+    for q in range(count):
+        b, to = b0 + q, q * row
+        if t >= lengths[b]:
+            clear(d_state, to, N)
+            continue
+        if t + 1 == lengths[b]:
+            copy(d_h, 2 * b * N, d_state, to, N)
+        for k in range(0, O, W):
+            d = load_part(d_state, to + k, O - k) + load_part(d_y, (b * T + t) * O + k, O - k)
+            store_part(d_state, to + k, d, O - k)
+
+
+@helper
+def d_take_units(sizes, lengths, t, b0, count, gates, c, d_hidden, row, d_c, d_z, to):
+    """Adjoint of `take_units` but for the product: d_c, and rows of d_z from ``d_z[to]`` on, 0 of ended sequences.
+
+    ``d_hidden``: adjoint of y, rows of so many numbers.
+    """
+    B, _, _, N = sizes
+    W = vector_size(d_z)
+    Z = (4 * N + W - 1) // W * W
+    for q in range(count):
+        b = b0 + q
+        if t >= lengths[b]:
+            clear(d_z, to + q * Z, Z)
+            continue
+        now = (t * B + b) * N
+        for k in range(0, N, W):
+            n, i = N - k, q * N + k
+            before, after = load_part(c, now + k, n), load_part(c, now + B * N + k, n)
+            d, d_after = load_part(d_hidden, q * row + k, n), load_part(d_c, i, n)
+            store_part(d_c, i, _d_unit(gates, 4 * now, k, N, before, after, d, d_after, d_z, to + q * Z), n)
+
+
+@helper
+def end_tile(sizes, lengths, h0, b0, count, gates, c, y, h_last):
+    """The states of sequences b0, ... after their last steps."""
+    B, T, _, N = sizes
+    for b in range(b0, b0 + count):
+        if lengths[b] > 0:
+            copy(y, (b * T + lengths[b] - 1) * N, h_last, 2 * b * N, N)
+        else:
+            copy(h0, 2 * b * N, h_last, 2 * b * N, N)
+        copy(c, (lengths[b] * B + b) * N if gates.size > 0 else b * N, h_last, (2 * b + 1) * N, N)
+
+
+@helper
+def d_end_tile(sizes, lengths, d_h, b0, count, d_state, row, d_c, d_h0):
+    """The adjoints of initial states: of sequences with steps rows of d_state and d_c, of others those of last ones."""
+    _, _, _, N = sizes
+    for q in range(count):
+        b = b0 + q
+        if lengths[b] > 0:
+            copy(d_state, q * row, d_h0, 2 * b * N, N)
+        else:
+            copy(d_h, 2 * b * N, d_h0, 2 * b * N, N)
+        copy(d_c, q * N, d_h0, (2 * b + 1) * N, N)
+
+
 @kernel
 def _forward(sizes, lengths, x, h0, weights, width, work, kept, results, first, last, worker):
     """Tiles first..last-1; ``weights``: one matrix, the rows of w_x, b and w_h."""
     (source, gates, c), (y, h_last), (w,) = kept, results, weights
-    B, T, I, N = sizes
-    W, K, z, length, keep = vector_size(x), I + 1 + N, work[worker], w.shape[0] * w.shape[2], gates.size > 0
     for tile in range(first, last):
         b0 = tile * width
-        count = min(width, B - b0)
-        for b in range(b0, b0 + count):
-            copy(h0, (2 * b + 1) * N, c, b * N, N)
-            clear(y, (b * T + lengths[b]) * N, (T - lengths[b]) * N)
+        count = min(width, sizes[0] - b0)
+        begin_tile(sizes, lengths, h0, b0, count, c, y)
         for t in range(longest_of(lengths, b0, count)):
-            at = (b0 * T + t * count) * K if keep else b0 * K
-            write_sources(sizes, lengths, x, t, b0, count, h0, y, source, at)
-            multiply(z, length, count, source, at, K, K, w, 0, w.shape[0])
-            for b in range(b0, b0 + count):
-                if t >= lengths[b]:
-                    continue
-                now, after = (t * B + b) * N if keep else b * N, ((t + 1) * B + b) * N if keep else b * N
-                for k in range(0, N, W):
-                    n, i = N - k, (b - b0) * length + k
-                    y_i, y_f, y_g, y_o, cell, hidden = _unit(
-                        load_part(z, i, n), load_part(z, i + N, n), load_part(z, i + 2 * N, n),
-                        load_part(z, i + 3 * N, n), load_part(c, now + k, n),
-                    )  # fmt: skip
-                    if keep:
-                        i = 4 * now + k
-                        store_part(gates, i, y_i, n)
-                        store_part(gates, i + N, y_f, n)
-                        store_part(gates, i + 2 * N, y_g, n)
-                        store_part(gates, i + 3 * N, y_o, n)
-                    store_part(c, after + k, cell, n)
-                    store_part(y, (b * T + t) * N + k, hidden, n)
-        for b in range(b0, b0 + count):
-            if lengths[b] > 0:
-                copy(y, (b * T + lengths[b] - 1) * N, h_last, 2 * b * N, N)
-            else:
-                copy(h0, 2 * b * N, h_last, 2 * b * N, N)
-            copy(c, (lengths[b] * B + b) * N if keep else b * N, h_last, (2 * b + 1) * N, N)
+            take_units(sizes, lengths, x, t, b0, count, h0, w, work[worker], source, gates, c, y)
+        end_tile(sizes, lengths, h0, b0, count, gates, c, y, h_last)
 
 
 @kernel
@@ -140,33 +215,16 @@ def _backward(sizes, lengths, kept, adjoints, turned, width, slots, work, gradie
                 clear_d_x(sizes, d_x, b, longest)
             for t in range(longest - 1, -1, -1):
                 slot -= 1
-                for q in range(count):
-                    b, to = b0 + q, (slot * count + q) * Z
-                    if t >= lengths[b]:
-                        clear(d_z, to, Z)
-                        continue
-                    if t + 1 == lengths[b]:
-                        copy(d_h, 2 * b * N, d_state, q * length, N)
-                    now = (t * B + b) * N
-                    for k in range(0, N, W):
-                        n, i = N - k, q * N + k
-                        d_hidden = load_part(d_state, q * length + k, n) + load_part(d_y, (b * T + t) * N + k, n)
-                        before, after = load_part(c, now + k, n), load_part(c, now + B * N + k, n)
-                        d = _d_unit(gates, 4 * now, k, N, before, after, d_hidden, load_part(d_c, i, n), d_z, to)
-                        store_part(d_c, i, d, n)
+                add_d_outputs(sizes, lengths, t, b0, count, d_y, d_h, d_state, length)
                 at = slot * count * Z
+                d_take_units(sizes, lengths, t, b0, count, gates, c, d_state, length, d_c, d_z, at)
                 multiply(d_state, length, count, d_z, at, Z, 4 * N, w_h, 0, w_h.shape[0])
                 write_d_x(sizes, d_z, at, Z, count, w_x, d_inputs, d_x, b0, t)
                 if slot == 0 or t == 0:
                     terms = (slots - slot) * count
                     add_outer(rows[r], K, Z, source, (b0 * T + t * count) * K, K, terms, d_z, at, Z)
                     slot = slots
-            for b in range(b0, b0 + count):
-                if lengths[b] > 0:
-                    copy(d_state, (b - b0) * length, d_h0, 2 * b * N, N)
-                else:
-                    copy(d_h, 2 * b * N, d_h0, 2 * b * N, N)
-                copy(d_c, (b - b0) * N, d_h0, (2 * b + 1) * N, N)
+            d_end_tile(sizes, lengths, d_h, b0, count, d_state, length, d_c, d_h0)
 
 
 # ------------------------------------------------------------------------------------------ called from Python

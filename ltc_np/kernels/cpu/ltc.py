@@ -10,10 +10,11 @@ import numpy as np
 
 from ..codes import LOG2E, NEURON, SENSORY, SYNAPSE
 from . import ltc_batch_major, ltc_neuron_major
+from . import ltc_memory as with_memory
 from .jit import helper, kernel
 from .tiles import SynapticCircuit, backward, bind, forward
 
-__all__ = ["Circuit", "backward", "bind", "forward"]
+__all__ = ["Circuit", "backward", "bind", "forward", "with_memory"]
 
 # Arrays of a dict by these names, in order.
 _neuron, _synapse, _sensory = (itemgetter(*names) for names in (NEURON, SYNAPSE, SENSORY))

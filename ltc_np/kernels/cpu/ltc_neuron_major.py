@@ -109,12 +109,14 @@ def _sigmoid(outgoing, s, v):
 
 
 @helper
-def _d_current(outgoing, s, v, y, dp, dq, d_v, sums, at):
-    """Adjoint of a synapse in the lanes of v, given its sigmoid: d_v with its part, and adds to four vectors of sums.
+def _d_current(outgoing, s, v, y, lane, L, d_drives, d_v, sums, first):
+    """Adjoint of synapse s in the lanes of v, given its sigmoid: d_v with its part, and adds to four vectors of sums.
 
-    The sums: r = d(loss)/d(w), y*dp, z, z*v, where w*z = d(loss)/d(sigma*(v - mu)); they begin at ``at``.
+    The sums: r = d(loss)/d(w), y*dp, z, z*v, where w*z = d(loss)/d(sigma*(v - mu)).
     """
-    constants, W = outgoing.constants, vector_size(sums)
+    constants, W, k = outgoing.constants, vector_size(sums), element(outgoing.post, s) * L + lane
+    dp, dq = load_like(d_drives, k, v), load_like(d_drives, d_drives.size // DRIVES + k, v)
+    at = 4 * W * (s - first)
     r = y * fma(dp, element(constants, 6 * s + 4), dq)
     z = fnma(r, y, r)
     store(sums, at, add_parts(load(sums, at), r))
@@ -125,38 +127,34 @@ def _d_current(outgoing, s, v, y, dp, dq, d_v, sums, at):
 
 
 @helper
-def d_synapse(outgoing, s, k, v, d_drives, sums):
-    """Adjoint of one synapse from source v to the post whose lanes begin at k: what comes back; adds to its sums."""
-    dp, dq = load_like(d_drives, k, v), load_like(d_drives, d_drives.size // DRIVES + k, v)
+def d_synapse(outgoing, s, L, v, d_drives, sums):
+    """Adjoint of synapse s alone, whose source is v, in all L lanes: what comes back; adds to its sums."""
     none = splat_like(d_drives.dtype.type(0), v)
-    return _d_current(outgoing, s, v, _sigmoid(outgoing, s, v), dp, dq, none, sums, 4 * vector_size(sums) * s)
+    return _d_current(outgoing, s, v, _sigmoid(outgoing, s, v), np.int64(0), L, d_drives, none, sums, np.int64(0))
 
 
-@helper
+@inlined
 def _d_currents(outgoing, j, lane, L, v, d_drives, sums, first):
     """What comes back to source j, which is v, in the lanes of v; ``sums`` begin with those of synapse ``first``.
 
     Every sigmoid is computed before what its predecessor's is needed for: a pair of vectors fills the processor's
-    window, so that it does not look ahead to the next synapse by itself.
+    window, so that it does not look ahead to the next synapse by itself.  The source has a synapse at least.
     """
-    begin, end, NL = outgoing.start[j], outgoing.start[j + 1], d_drives.size // DRIVES
-    d_v = splat_like(d_drives.dtype.type(0), v)
-    if begin == end:
-        return d_v
-    y = _sigmoid(outgoing, begin, v)
-    for s in range(begin, end):
-        ahead = _sigmoid(outgoing, min(s + 1, end - 1), v)
-        k = element(outgoing.post, s) * L + lane
-        dp, dq = load_like(d_drives, k, v), load_like(d_drives, NL + k, v)
-        d_v = _d_current(outgoing, s, v, y, dp, dq, d_v, sums, 4 * vector_size(sums) * (s - first))
+    d_v, last = splat_like(d_drives.dtype.type(0), v), outgoing.start[j + 1] - 1
+    y = _sigmoid(outgoing, outgoing.start[j], v)
+    for s in range(outgoing.start[j], last):
+        ahead = _sigmoid(outgoing, s + 1, v)
+        d_v = _d_current(outgoing, s, v, y, lane, L, d_drives, d_v, sums, first)
         y = ahead
-    return d_v
+    return _d_current(outgoing, last, v, y, lane, L, d_drives, d_v, sums, first)
 
 
-@helper
+@inlined
 def _d_sources(outgoing, sources, L, source, d_drives, d_source, sums, first, pairs):
     """Adds to d_source of the sources (from, to), in all lanes, what `_d_currents` says."""
     for j in range(sources[0], sources[1]):
+        if outgoing.start[j] == outgoing.start[j + 1]:
+            continue
         for lane in range(0, L, unit_size(source, pairs)):
             k = j * L + lane
             d_v = _d_currents(outgoing, j, lane, L, load_unit(source, k, pairs), d_drives, sums, first)
@@ -196,9 +194,9 @@ def _add_d_elapsed(circuit, solver, i, lane, L, h, step, stage, d):
     store(d.elapsed, lane, fma(scaled, flow, load_like(d.elapsed, lane, h)))
 
 
-@helper
-def _d_advance(cm, solver, k, h, stage, d, sums, at):
-    """Adjoint of `advance` as far as p and q, in the lanes of h; ``at``: where its neuron's sum for cm is."""
+@inlined
+def _d_advance(cm, solver, k, h, stage, d, total):
+    """Adjoint of `advance` as far as p and q, in the lanes of h; ``total``, with what is added to its sum for cm."""
     NL = stage.v.size
     # The next call is for the stage before, whose numbers nothing has read since the forward pass.
     prefetch(stage.v, k - NL)
@@ -211,7 +209,7 @@ def _d_advance(cm, solver, k, h, stage, d, sums, at):
     store(d.drives, NL + k, dq)
     store(d.step_drives, k, load_like(d.step_drives, k, h) + dp)
     store(d.step_drives, NL + k, load_like(d.step_drives, NL + k, h) + dq)
-    store(sums, at, add_product(load(sums, at), scaled, change))
+    return add_product(total, scaled, change)
 
 
 @inlined
@@ -223,9 +221,11 @@ def d_advance(circuit, solver, L, step, stage, want_dt, d, sums, pairs):
             for lane in range(0, L, unit_size(step.h, pairs)):
                 _add_d_elapsed(circuit, solver, i, lane, L, load_unit(step.h, lane, pairs), step, stage, d)
     for i in range(N):
+        at = W * (NEURON_SUMS * i + 2)
+        total = load(sums, at)
         for lane in range(0, L, vector_size(step.h)):  # for pairs there are too few registers
-            at = W * (NEURON_SUMS * i + 2)
-            _d_advance(circuit.neuron[i, 0], solver, i * L + lane, load(step.h, lane), stage, d, sums, at)
+            total = _d_advance(circuit.neuron[i, 0], solver, i * L + lane, load(step.h, lane), stage, d, total)
+        store(sums, at, total)
 
 
 @inlined
@@ -265,4 +265,4 @@ def d_from_inputs(circuit, outgoing, L, step, d, sums, neuron_sums, pairs):
 
 
 # The last line, since it needs all parts above; in the order in which `neuron_major.sweep` gives them.
-forward_sizes, backward_sizes, forward, backward = sweep(sys.modules[__name__])
+forward_sizes, backward_sizes, forward, backward, own_sums, take_tile, d_take_tile = sweep(sys.modules[__name__])

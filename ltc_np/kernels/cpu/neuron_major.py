@@ -100,6 +100,18 @@ class Adjoint(NamedTuple):
     step_drives: np.ndarray
 
 
+class Sums(NamedTuple):
+    """Vectors of gradient sums: of all recurrent and sensory synapses and neurons together, and of each kind; of one
+    neuron's synapses, or empty.
+    """
+
+    every: np.ndarray
+    recurrent: np.ndarray
+    sensory: np.ndarray
+    neuron: np.ndarray
+    source: np.ndarray
+
+
 class ForwardSizes(NamedTuple):
     """Of what `forward` works in: a `Step`, states of an unfold; if kept narrow, states and rates of a step."""
 
@@ -230,67 +242,186 @@ def take_step(circuit, rule, L, step, states, first, rows, rates, pairs):
     return now
 
 
-def forward(sequences, h0, circuit, rule, tiles, work, kept, results, first, last, worker):
-    """Tiles first..last-1: out (B, T, O) the first O neurons after each step, h_last (B, N) the last state."""
+def own_sums(sizes, work):
+    """`Sums` of a worker, which begin at 0, and what is left to work in."""
+    every, rest = cut(work, sizes.recurrent_sums + sizes.sensory_sums + sizes.neuron_sums)
+    recurrent, others = cut(every, sizes.recurrent_sums)
+    sensory, neuron = cut(others, sizes.sensory_sums)
+    source, rest = cut(rest, sizes.source_sums)
+    every[:] = 0
+    source[:] = 0
+    return Sums(every, recurrent, sensory, neuron, source), rest
+
+
+def take_tile(sequences, h0, circuit, rule, place, work, kept, results):
+    """The tile at ``place`` through all its steps: out and h_last as `forward` says.
+
+    ``place``: the tile's first sequence, how many there are, and ``pairs``; ``work``: numbers to work in.
+    """
     x, dt, steps = Sequences(*sequences)
-    circuit, rule, kept, results = cell.named(circuit), Rule(*rule), Kept(*kept), Results(*results)
     out, h_last = results.out, results.h_last
-    (B, T, I), N, O, K = x.shape, h0.shape[1], out.shape[2], rule.unfolds * rule.stages
-    width, begin, end, pairs = tiles
-    W, unit = vector_size(x), unit_size(x, pairs)
+    b0, count, pairs = place
+    (_, T, I), N, O, K = x.shape, h0.shape[1], out.shape[2], rule.unfolds * rule.stages
+    W, L = vector_size(x), tile_lanes(count, unit_size(x, pairs))
     # full: all stages are kept; low: only the state before each step; whole, below: with the lanes of padding.
     full = kept.rates.size > 0
     low = kept.states.size > 0 and not full
     kept_rows = T * K + 1 if full else T if low else 0
     zero = np.int64(0)  # a literal 0 would be a type of its own, for which the helpers would be compiled once more
-    for tile in range(max(first, begin), min(last, end)):
-        b0 = tile * width
-        count = min(width, B - b0)
-        L = tile_lanes(count, unit)
-        NL = N * L
-        lanes = kept_lanes(count, W, L)
-        NC, whole = N * lanes, lanes == L
-        sizes = forward_sizes(N, I, L, rule.stages, K if full and not whole else 0)
-        h, rest = cut(work[worker], sizes.h)
-        inputs, rest = cut(rest, sizes.inputs)
-        drives, rest = cut(rest, sizes.drives)
-        total, rest = cut(rest, sizes.total)
-        history, rest = cut(rest, sizes.history)
-        rates, rest = cut(rest, sizes.rates)
-        step = Step(h, inputs, drives, total)
-        states = kept.states[b0 * N * kept_rows : b0 * N * kept_rows + NC * kept_rows]
-        rows = sizes.history // NL
+    NL, lanes = N * L, kept_lanes(count, W, L)
+    NC, whole = N * lanes, lanes == L
+    sizes = forward_sizes(N, I, L, rule.stages, K if full and not whole else 0)
+    h, rest = cut(work, sizes.h)
+    inputs, rest = cut(rest, sizes.inputs)
+    drives, rest = cut(rest, sizes.drives)
+    total, rest = cut(rest, sizes.total)
+    history, rest = cut(rest, sizes.history)
+    rates, rest = cut(rest, sizes.rates)
+    step = Step(h, inputs, drives, total)
+    states = kept.states[b0 * N * kept_rows : b0 * N * kept_rows + NC * kept_rows]
+    rows = sizes.history // NL
+    if full and whole:
+        rows, history = kept_rows, states
+    h[:] = 0
+    inputs[:] = 0
+    for i in range(N):
+        for lane in range(L):
+            history[i * L + lane] = h0[b0 + lane, i] if lane < count else 0
+    if full and not whole:
+        narrow(history, L, states[:NC], lanes)
+    now = zero
+    longest = longest_of(steps, b0, count)
+    out[b0 : b0 + count, longest:] = 0
+    for t in range(longest):
+        read_step(x, dt, t, b0, count, L, rule.unfolds, inputs, h)
+        if low:
+            narrow(history[now * NL : (now + 1) * NL], L, states[t * NC : (t + 1) * NC], lanes)
+        at = (b0 * N * T + t * NC) * K * cell.KEPT
         if full and whole:
-            rows, history = kept_rows, states
-        h[:] = 0
-        inputs[:] = 0
-        for i in range(N):
-            for lane in range(L):
-                history[i * L + lane] = h0[b0 + lane, i] if lane < count else 0
+            rates = kept.rates[at : at + K * cell.KEPT * NC]
+        now = take_step(circuit, rule, L, step, history, now, rows, rates, pairs)
         if full and not whole:
-            narrow(history, L, states[:NC], lanes)
-        now = zero
-        longest = longest_of(steps, b0, count)
-        out[b0 : b0 + count, longest:] = 0
-        for t in range(longest):
-            read_step(x, dt, t, b0, count, L, rule.unfolds, inputs, h)
-            if low:
-                narrow(history[now * NL : (now + 1) * NL], L, states[t * NC : (t + 1) * NC], lanes)
-            at = (b0 * N * T + t * NC) * K * cell.KEPT
-            if full and whole:
-                rates = kept.rates[at : at + K * cell.KEPT * NC]
-            now = take_step(circuit, rule, L, step, history, now, rows, rates, pairs)
-            if full and not whole:
-                narrow(history[NL:], L, states[(t * K + 1) * NC : ((t + 1) * K + 1) * NC], lanes)
-                narrow(rates, L, kept.rates[at : at + K * cell.KEPT * NC], lanes)
-                widen(history[K * NL : (K + 1) * NL], L, history, L)
-                now = zero
-            for lane in range(count):
-                for o in range(O):
-                    out[b0 + lane, t, o] = history[(now * N + o) * L + lane]
+            narrow(history[NL:], L, states[(t * K + 1) * NC : ((t + 1) * K + 1) * NC], lanes)
+            narrow(rates, L, kept.rates[at : at + K * cell.KEPT * NC], lanes)
+            widen(history[K * NL : (K + 1) * NL], L, history, L)
+            now = zero
         for lane in range(count):
-            for i in range(N):
-                h_last[b0 + lane, i] = history[(now * N + i) * L + lane]
+            for o in range(O):
+                out[b0 + lane, t, o] = history[(now * N + o) * L + lane]
+    for lane in range(count):
+        for i in range(N):
+            h_last[b0 + lane, i] = history[(now * N + i) * L + lane]
+
+
+def d_take_tile(sequences, adjoints, circuits, rule, place, work, kept, gradients, sums, row, terms, more):
+    """Adjoint of `take_tile`.
+
+    ``gradients``: as named, but for the rows; ``terms``: of the sums, since they were added to the row last.  They are
+    added at the end at the latest, unless there is ``more`` to add to them; then their terms are returned.
+    """
+    x, dt, steps = Sequences(*sequences)
+    circuit, outgoing = circuits
+    d_out, d_h = Adjoints(*adjoints)
+    d_x, d_h0, d_dt = gradients
+    b0, count, pairs = place
+    (_, T, I), N, O, K = x.shape, d_h.shape[1], d_out.shape[2], rule.unfolds * rule.stages
+    W, unit = vector_size(x), unit_size(x, pairs)
+    S, S_sensory = circuit.recurrent.pre.size, circuit.sensory.pre.size
+    want_dt = d_dt.size > 0
+    full = kept.rates.size > 0  # full and whole: as in `forward`
+    zero = np.int64(0)  # as in `forward`
+    L = tile_lanes(count, unit)
+    lanes = kept_lanes(count, W, L)
+    NL, NC, whole = N * L, N * lanes, lanes == L
+    sizes = backward_sizes(N, I, L, S, S_sensory, W, 0 if full and whole else K)
+    # Where in a row the sums begin that are kept over time steps: at 0; or behind the recurrent ones, which
+    # `d_recurrent` adds to the row neuron by neuron.
+    kept_at = cell.synapse_sums(S) - sizes.recurrent_sums // W
+    h, rest = cut(work, sizes.h)
+    inputs, rest = cut(rest, sizes.inputs)
+    drives, rest = cut(rest, sizes.drives)
+    total, rest = cut(rest, sizes.total)
+    step = Step(h, inputs, drives, total)
+    d_elapsed, rest = cut(rest, sizes.d_elapsed)
+    d_inputs, rest = cut(rest, sizes.d_inputs)
+    d_v, rest = cut(rest, sizes.d_v)
+    d_base, rest = cut(rest, sizes.d_base)
+    d_end, rest = cut(rest, sizes.d_end)
+    d_drives, rest = cut(rest, sizes.d_drives)
+    step_d_drives, rest = cut(rest, sizes.step_d_drives)
+    d = Adjoint(d_elapsed, d_inputs, d_v, d_base, d_end, d_drives, step_d_drives)
+    history, rest = cut(rest, sizes.history)
+    rates, rest = cut(rest, sizes.rates)
+    history[:] = 0
+    rates[:] = 0
+    h[:] = 0
+    inputs[:] = 0
+    d_v[:] = 0
+    for lane in range(count):
+        for i in range(N):
+            d_v[i * L + lane] = d_h[b0 + lane, i]
+    longest = longest_of(steps, b0, count)
+    d_x[b0 : b0 + count, longest:] = 0
+    if want_dt:
+        d_dt[b0 : b0 + count, longest:] = 0
+    for t in range(longest - 1, -1, -1):
+        read_step(x, dt, t, b0, count, L, rule.unfolds, inputs, h)
+        if full:
+            at = b0 * N * (T * K + 1) + t * K * NC
+            kept_states = kept.states[at : at + (K + 1) * NC]
+            at = (b0 * N * T + t * NC) * K * cell.KEPT
+            kept_rates = kept.rates[at : at + K * cell.KEPT * NC]
+            if whole:
+                history, rates = kept_states, kept_rates
+            else:
+                widen(kept_states, lanes, history, L)
+                widen(kept_rates, lanes, rates, L)
+            if want_dt and cell.D_ELAPSED_READS_DRIVES:
+                all_from_inputs(circuit, L, step, pairs)
+        else:
+            at = b0 * N * T + t * NC
+            widen(kept.states[at : at + NC], lanes, history, L)
+            take_step(circuit, rule, L, step, history, zero, K + 1, rates, pairs)
+        for lane in range(count):
+            for o in range(O):
+                d_v[o * L + lane] += d_out[b0 + lane, t, o]
+        step_d_drives[:] = 0
+        d_elapsed[:] = 0
+        for u in range(K - 1, -1, -1):
+            number = u % rule.stages
+            stage = Stage(
+                number,
+                history[(u - number) * NL : (u - number + 1) * NL],
+                history[u * NL : (u + 1) * NL],
+                history[(u + 1) * NL : (u + 2) * NL],
+                rates[u * cell.KEPT * NL : (u + 1) * cell.KEPT * NL],
+            )
+            cell.d_advance(circuit, rule.solver, L, step, stage, want_dt, d, sums.neuron, pairs)
+            cell.d_recurrent(outgoing, L, stage.v, d, sums.recurrent, sums.source, row, pairs)
+        d_inputs[:] = 0
+        cell.d_from_inputs(circuit, outgoing, L, step, d, sums.sensory, sums.neuron, pairs)
+        terms += K * (tile_lanes(count, W) // W)
+        if terms >= FLUSH_TERMS or (t == 0 and not more):
+            flush(sums.every, row, kept_at)
+            terms = 0
+        for lane in range(count):
+            for k in range(I):
+                d_x[b0 + lane, t, k] = d_inputs[k * L + lane]
+            if want_dt:
+                d_dt[b0 + lane, t] = d_elapsed[lane] / x.dtype.type(rule.unfolds)
+    for lane in range(count):
+        for i in range(N):
+            d_h0[b0 + lane, i] = d_v[i * L + lane]
+    return terms
+
+
+def forward(sequences, h0, circuit, rule, tiles, work, kept, results, first, last, worker):
+    """Tiles first..last-1: out (B, T, O) the first O neurons after each step, h_last (B, N) the last state."""
+    circuit, rule, kept, results = cell.named(circuit), Rule(*rule), Kept(*kept), Results(*results)
+    width, begin, end, pairs = tiles
+    for tile in range(max(first, begin), min(last, end)):
+        place = tile * width, min(width, h0.shape[0] - tile * width), pairs
+        take_tile(sequences, h0, circuit, rule, place, work[worker], kept, results)
 
 
 def backward(sequences, adjoints, circuit, rule, tiles, work, kept, gradients, first, last, worker):
@@ -299,124 +430,35 @@ def backward(sequences, adjoints, circuit, rule, tiles, work, kept, gradients, f
     rows (R, -): the sums of recurrent synapses, of sensory ones and of neurons, as the parts of the cell say.
     """
     x, dt, steps = Sequences(*sequences)
-    outgoing, rule, kept = cell.named_outgoing(circuit[1]), Rule(*rule), Kept(*kept)
-    circuit = cell.named(circuit[0])
-    d_out, d_h = Adjoints(*adjoints)
+    circuits, rule, kept = (cell.named(circuit[0]), cell.named_outgoing(circuit[1])), Rule(*rule), Kept(*kept)
     rows, d_x, d_h0, d_dt = Gradients(*gradients)
-    (B, T, I), N, O, K = x.shape, d_h.shape[1], d_out.shape[2], rule.unfolds * rule.stages
+    (B, _, I), N, K, zero = x.shape, d_h0.shape[1], rule.unfolds * rule.stages, np.int64(0)
     width, begin, end, pairs = tiles
-    W, unit = vector_size(x), unit_size(x, pairs)
-    S, S_sensory = circuit.recurrent.pre.size, circuit.sensory.pre.size
-    want_dt = d_dt.size > 0
-    full = kept.rates.size > 0  # full and whole: as in `forward`
-    zero = np.int64(0)  # as in `forward`
-    sizes = backward_sizes(N, I, width, S, S_sensory, W, K)
-    # Where in a row the sums begin that are kept over time steps: at 0; or behind the recurrent ones, which
-    # `d_recurrent` adds to the row neuron by neuron.
-    kept_at = cell.synapse_sums(S) - sizes.recurrent_sums // W
-    sums, tile_work = cut(work[worker], sizes.recurrent_sums + sizes.sensory_sums + sizes.neuron_sums)
-    recurrent_sums, rest = cut(sums, sizes.recurrent_sums)
-    sensory_sums, neuron_sums = cut(rest, sizes.sensory_sums)
-    source_sums, tile_work = cut(tile_work, sizes.source_sums)
-    sums[:] = 0
-    source_sums[:] = 0
+    S, S_sensory = circuits[0].recurrent.pre.size, circuits[0].sensory.pre.size
+    sums, rest = own_sums(backward_sizes(N, I, width, S, S_sensory, vector_size(x), K), work[worker])
     for r in range(first, last):
-        row = rows[r]
         for tile in range(r, end, rows.shape[0]):
-            if tile < begin:
-                continue
-            b0 = tile * width
-            count = min(width, B - b0)
-            L = tile_lanes(count, unit)
-            lanes = kept_lanes(count, W, L)
-            NL, NC, whole = N * L, N * lanes, lanes == L
-            sizes = backward_sizes(N, I, L, S, S_sensory, W, 0 if full and whole else K)
-            h, rest = cut(tile_work, sizes.h)
-            inputs, rest = cut(rest, sizes.inputs)
-            drives, rest = cut(rest, sizes.drives)
-            total, rest = cut(rest, sizes.total)
-            step = Step(h, inputs, drives, total)
-            d_elapsed, rest = cut(rest, sizes.d_elapsed)
-            d_inputs, rest = cut(rest, sizes.d_inputs)
-            d_v, rest = cut(rest, sizes.d_v)
-            d_base, rest = cut(rest, sizes.d_base)
-            d_end, rest = cut(rest, sizes.d_end)
-            d_drives, rest = cut(rest, sizes.d_drives)
-            step_d_drives, rest = cut(rest, sizes.step_d_drives)
-            d = Adjoint(d_elapsed, d_inputs, d_v, d_base, d_end, d_drives, step_d_drives)
-            history, rest = cut(rest, sizes.history)
-            rates, rest = cut(rest, sizes.rates)
-            history[:] = 0
-            rates[:] = 0
-            h[:] = 0
-            inputs[:] = 0
-            d_v[:] = 0
-            for lane in range(count):
-                for i in range(N):
-                    d_v[i * L + lane] = d_h[b0 + lane, i]
-            longest = longest_of(steps, b0, count)
-            d_x[b0 : b0 + count, longest:] = 0
-            if want_dt:
-                d_dt[b0 : b0 + count, longest:] = 0
-            terms = 0
-            for t in range(longest - 1, -1, -1):
-                read_step(x, dt, t, b0, count, L, rule.unfolds, inputs, h)
-                if full:
-                    at = b0 * N * (T * K + 1) + t * K * NC
-                    kept_states = kept.states[at : at + (K + 1) * NC]
-                    at = (b0 * N * T + t * NC) * K * cell.KEPT
-                    kept_rates = kept.rates[at : at + K * cell.KEPT * NC]
-                    if whole:
-                        history, rates = kept_states, kept_rates
-                    else:
-                        widen(kept_states, lanes, history, L)
-                        widen(kept_rates, lanes, rates, L)
-                    if want_dt and cell.D_ELAPSED_READS_DRIVES:
-                        all_from_inputs(circuit, L, step, pairs)
-                else:
-                    at = b0 * N * T + t * NC
-                    widen(kept.states[at : at + NC], lanes, history, L)
-                    take_step(circuit, rule, L, step, history, zero, K + 1, rates, pairs)
-                for lane in range(count):
-                    for o in range(O):
-                        d_v[o * L + lane] += d_out[b0 + lane, t, o]
-                step_d_drives[:] = 0
-                d_elapsed[:] = 0
-                for u in range(K - 1, -1, -1):
-                    number = u % rule.stages
-                    stage = Stage(
-                        number,
-                        history[(u - number) * NL : (u - number + 1) * NL],
-                        history[u * NL : (u + 1) * NL],
-                        history[(u + 1) * NL : (u + 2) * NL],
-                        rates[u * cell.KEPT * NL : (u + 1) * cell.KEPT * NL],
-                    )
-                    cell.d_advance(circuit, rule.solver, L, step, stage, want_dt, d, neuron_sums, pairs)
-                    cell.d_recurrent(outgoing, L, stage.v, d, recurrent_sums, source_sums, row, pairs)
-                d_inputs[:] = 0
-                cell.d_from_inputs(circuit, outgoing, L, step, d, sensory_sums, neuron_sums, pairs)
-                terms += K * (tile_lanes(count, W) // W)
-                if terms >= FLUSH_TERMS or t == 0:
-                    flush(sums, row, kept_at)
-                    terms = 0
-                for lane in range(count):
-                    for k in range(I):
-                        d_x[b0 + lane, t, k] = d_inputs[k * L + lane]
-                    if want_dt:
-                        d_dt[b0 + lane, t] = d_elapsed[lane] / x.dtype.type(rule.unfolds)
-            for lane in range(count):
-                for i in range(N):
-                    d_h0[b0 + lane, i] = d_v[i * L + lane]
+            if tile >= begin:
+                b0 = tile * width
+                place = b0, min(width, B - b0), pairs
+                d_take_tile(
+                    (x, dt, steps), adjoints, circuits, rule, place, rest, kept, (d_x, d_h0, d_dt), sums, rows[r],
+                    zero, False,
+                )  # fmt: skip
 
 
 def sweep(parts):
-    """`forward_sizes`, `backward_sizes`, `forward` and `backward`, in this order, of the cell with these parts.
+    """The functions below that are ``wanted``, in their order, of the cell with these parts.
 
     A cell's file calls it in its last line, with itself, a module: the copies look up its parts, which must all be
     there.
     """
     return for_cell(
         parts,
-        {table: (forward_sizes, backward_sizes), helper: (all_from_inputs, take_step), kernel: (forward, backward)},
-        wanted=(forward_sizes, backward_sizes, forward, backward),
+        {
+            table: (forward_sizes, backward_sizes),
+            helper: (all_from_inputs, take_step, own_sums, take_tile, d_take_tile),
+            kernel: (forward, backward),
+        },
+        wanted=(forward_sizes, backward_sizes, forward, backward, own_sums, take_tile, d_take_tile),
     )

@@ -10,8 +10,8 @@ As there, ``cell`` is the module with the parts of a cell, whose last line calls
 
 ``d_leak(circuit, L, step, d, neuron_sums, pairs)``
     What `d_from_inputs` does beside the sensory synapses.
-``d_synapse(outgoing, s, k, v, d_drives, sums)``
-    What comes back through one synapse, whose post begins at k, to its source v, in the lanes of v.
+``d_synapse(outgoing, s, L, v, d_drives, sums)``
+    What comes back through synapse s to its source v, in the L lanes of v.
 ``unpack(rows, given, values, g)``
     Adds to g (P,) the gradients of effective values (P,) from sums, as `Circuit.unpack` does, ``given`` the rest that
     it needs.
@@ -142,8 +142,7 @@ def through_synapses(outgoing, L, source, d_drives, sums, found):
     """found (S, L): what comes back through each synapse of one kind; fills its sums."""
     for j in range(outgoing.start.size - 1):
         for s in range(outgoing.start[j], outgoing.start[j + 1]):
-            v, k = load(source, j * L), element(outgoing.post, s) * L
-            store(found, s * L, cell.d_synapse(outgoing, s, k, v, d_drives, sums))
+            store(found, s * L, cell.d_synapse(outgoing, s, L, load(source, j * L), d_drives, sums))
 
 
 @helper

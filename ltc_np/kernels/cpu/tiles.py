@@ -115,7 +115,7 @@ class SynapticCircuit:
         return out
 
 
-class _Cut(NamedTuple):
+class Cut(NamedTuple):
     """How calls of one shape are cut: loop order, kernels, sequences in a tile, tiles, threads; what is kept.
 
     ``groups``: the kernels' argument ``tiles``, one for tiles of several vectors and one for a last tile of one vector.
@@ -176,7 +176,7 @@ class _Forward(NamedTuple):
     Tuples are plain, as kernels take them.
     """
 
-    cut: _Cut
+    cut: Cut
     rule: tuple
     scratch: np.ndarray
     kept: tuple
@@ -186,7 +186,7 @@ class _Forward(NamedTuple):
     def make(cls, circuit, shape, rule, n_out, keep, n_threads, workspace):
         checks.must_know(ltc_solvers.__name__, "solver", rule.solver, ltc_solvers.KNOWN)
         (B, T, I), N, dtype, K = shape, circuit.recurrent.n_post, circuit.dtype, rule.evaluations
-        cut = _Cut.make(circuit, B, n_threads, circuit.shared(shape, rule))
+        cut = Cut.make(circuit, B, n_threads, circuit.shared(shape, rule))
         rows = {None: 0, "low": T, "full": T * K + 1}[keep]
         narrowed = K if keep == "full" and cut.narrowed else 0
         if cut.batch_major:
@@ -240,7 +240,7 @@ class _Saved(NamedTuple):
     sequences: tuple
     kept: tuple
     keep: str
-    cut: _Cut
+    cut: Cut
 
 
 def forward(circuit, x, dt, lengths, h0, rule, n_out, keep, workspace):

@@ -31,7 +31,7 @@ def sparse(N, dtype):
 def test_every_tile_belongs_to_the_kernel_for_its_size(N, dtype):
     W = 64 // np.dtype(dtype).itemsize
     for B, shared in itertools.product(range(1, 400), (False, True)):
-        cut, found = tiles._Cut.make(sparse(N, dtype), B, 2, shared), []
+        cut, found = tiles.Cut.make(sparse(N, dtype), B, 2, shared), []
         for width, begin, end, pairs in cut.groups:
             assert width == cut.width
             for tile in range(begin, end):
@@ -49,8 +49,8 @@ def test_long_calls_have_several_tiles():
     dense = sparse(32, "float32")
     dense.recurrent.dense = True
     for B, shared, tiles_of in ((16, False, 1), (16, True, 16), (24, True, 24), (32, True, 2), (32, False, 2)):
-        assert tiles._Cut.make(dense, B, 2, shared).tiles == tiles_of
-    assert [tiles._Cut.make(sparse(16, "float32"), 32, 2, shared).tiles for shared in (False, True)] == [1, 2]
+        assert tiles.Cut.make(dense, B, 2, shared).tiles == tiles_of
+    assert [tiles.Cut.make(sparse(16, "float32"), 32, 2, shared).tiles for shared in (False, True)] == [1, 2]
 
 
 @pytest.mark.parametrize("cell", [LTC, LRC])
