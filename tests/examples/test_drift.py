@@ -60,6 +60,7 @@ def test_an_error_is_back_after_the_first_window_that_is_small_enough(drift):
     phase, rng = 1500, np.random.default_rng(0)
     errors = rng.uniform(0.5, 1.5, (2, 3 * phase))
     errors[:, phase : phase + 400] *= 5
+    errors[:, 2 * phase - 400 : 2 * phase] *= 4  # which is not the error to come back to
     limit = 1.2**2 * errors[:, 1000:1500].mean()
     slow = next(n for n in range(250, phase) if errors[:, phase + n - 250 : phase + n].mean() <= limit)
     assert drift.steps_back(errors, phase, phase) == slow > 400
