@@ -49,7 +49,14 @@ class Learning:
         Numbers that come out of the recurrent layer.
     """
 
+    model: Model
+    optimizer: Optimizer
+    guard: Guard | None
+    good: Model | None
     good_state: Array
+    watched: Watched
+    traces: list[Traces]
+    features: int
 
     def __init__(self, model: Model, optimizer: Optimizer, method: Method, n: int, guard: Guard | None) -> None:
         self.model, self.optimizer, self.guard = copy.deepcopy(model), copy.deepcopy(optimizer), guard
@@ -61,7 +68,7 @@ class Learning:
         self._middle = cut(model, first, last)
         self._head = head_of(cut(model, last, len(model.layers)) if last < len(model.layers) else None)
         self.features = self._middle.output_size
-        self.traces: list[Traces] = [traces_for(self._middle, method) for _ in range(n)]
+        self.traces = [traces_for(self._middle, method) for _ in range(n)]
         W, kept = self.model.theta.copy(), self.optimizer.state()
         self.watched = Watched(W, kept, (W, kept))
         self.good_state = np.empty((n, model.state_size), model.dtype)

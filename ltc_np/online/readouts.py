@@ -44,6 +44,12 @@ class Readouts(Part):
     guard : Guard or None
     """
 
+    model: Model
+    rule: Rule
+    shared: bool
+    guard: Guard | None
+    readouts: list[Watched]
+
     def __init__(self, model: Model, rule: Rule, B: int, shared: bool, guard: Guard | None) -> None:
         self.model, self.rule, self.shared, self.guard = model, rule, shared, guard
         self._body, self._scale, self._mean, self.deployed = take_apart(model)
