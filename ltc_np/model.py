@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -361,6 +362,20 @@ KINDS = (Model, LTCRNN, CfCRNN, LiquidS4RNN)  # what a file may name
 
 
 @with_signature_hints
+def check_model(name: str, model: Any) -> Model:
+    """``model`` if it is one."""
+    if isinstance(model, Model):
+        return model
+    hint = ""
+    if isinstance(model, (str, os.PathLike)):
+        hint = ": `ltc_np.load` reads one from a file"
+    elif hasattr(model, "get_params"):
+        hint = ": of an estimator that is fitted give its `model_`"
+    elif callable(getattr(model, "network", None)):
+        hint = ": give what its `network()` returns"
+    raise TypeError(f"`{name}` must be a Model, got {checks.brief(model)}{hint}")
+
+
 def load(path: PathLike, backend: Backend = "auto", optimizer: Optimizer | None = None) -> Model:
     """Read a model that `save` wrote.
 

@@ -6,6 +6,7 @@ such as a bool for a number, a ValueError for what is out of range.
 
 from __future__ import annotations
 
+import datetime
 import math
 import sys
 import warnings
@@ -87,7 +88,9 @@ def real(
     """
     array = plain(name, values, expected)
     if array.dtype.kind not in ("biuf" if bools else "fiu"):
-        hint = {"M": f": {DATES}", "m": f": {UNIT}"}.get(array.dtype.kind, "")
+        hint = {"M": f": {DATES}", "m": f": {UNIT}", "U": ": this is text"}.get(array.dtype.kind, "")
+        if array.dtype == object:
+            hint = _about_objects(array)
         raise TypeError(f"`{name}` must be real numbers ({expected}), got dtype {array.dtype}{hint}")
     if dtype is None:
         return array
@@ -96,6 +99,13 @@ def real(
     # A copy also where only a flag is wrong: Numba would compile its kernels again for a read-only array.
     with np.errstate(over="ignore"):  # what overflows becomes infinite and is refused by `finite`
         return np.array(array, dtype=dtype, order="C")
+
+
+def _about_objects(array: Array) -> str:
+    """The remedy for what is no number."""
+    if any(isinstance(one, datetime.timedelta) for one in array.flat):
+        return f": {UNIT}"
+    return ": a number that is missing is np.nan" if None in array.flat else ""
 
 
 def surely_finite(array: Numbers) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 from ..base import checks, files
 from ..base.optional import need
 from ..base.types import PathLike
-from ..model import Model
+from ..model import Model, check_model
 from .agreement import proved
 from .identity import identity
 from .program import (
@@ -76,6 +76,7 @@ def to_onnx(model: Model, *, kind: Literal["sequence", "step"] = "sequence") -> 
     outputs at the steps that count.  The state at the start of a sequence is ``initial_state`` of the graph's metadata:
     numbers separated by spaces, usually zeros.
     """
+    check_model("model", model)
     onnx = need("onnx", "onnx", "to_onnx")
     checks.one_of("kind", kind, ("sequence", "step"))
     step = proved(model)

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from ..base import files
 from ..base.types import PathLike
-from ..model import Model
+from ..model import Model, check_model
 from . import c
 from .c.names import identifier
 from .c.templates import filled
@@ -142,6 +142,7 @@ def write(model: Model, path: PathLike, name: str = "model") -> None:
     >>> from ltc_np.export import web
     >>> web.write(LTCRNN(AutoNCP(8, 1), input_dim=2, seed=0), "network.js", "network")  # doctest: +SKIP
     """
+    check_model("model", model)
     name, path = _checked(name), pathlib.Path(path)
     files.check_writable(path)
     sizes = {"inputs": model.input_size, "outputs": model.output_size, "states": model.state_size}

@@ -10,12 +10,14 @@ from ..base.types import Array, ArrayLike
 from .network import Network
 
 
-def check_causal(network: Network) -> None:
+def check_causal(
+    network: Network, needs: str = "`step` needs", remedy: str = "call the model on whole sequences"
+) -> None:
     """Refuse layers that cannot go step by step."""
     if not network.layer_stack.causal:
         raise ValueError(
-            "`step` needs layers whose outputs depend on no later input (flag `causal`), got "
-            f"{next(layer for layer in network.layers if not layer.causal)!r}: call the model on whole sequences"
+            f"{needs} layers whose outputs depend on no later input (flag `causal`), got "
+            f"{next(layer for layer in network.layers if not layer.causal)!r}: {remedy}"
         )
 
 

@@ -10,6 +10,8 @@ from ..base import checks
 from ..base.workspace import Workspace
 from .sequences import Sequences, check_takes_dt, state_shape
 
+GAP = ": give the last value that is known"
+
 
 class Stream:
     """A thread's buffers for steps of B sequences of one network.
@@ -57,7 +59,7 @@ class Stream:
         self.now[...] = x_t
         self.state[...] = state
         if not checks.surely_finite(self.both):
-            checks.finite("x_t", self.x)
+            checks.finite("x_t", self.x.reshape(x_t.shape), missing=GAP)
             checks.finite("state", self.state)
 
     def _read_dt(self, dt, single):

@@ -129,7 +129,7 @@ def say_cost(network: Network, method: Method, streams: int, found: Cost) -> Non
     if numbers * network.dtype.itemsize > (most := memory()):
         raise MemoryError(f"{what}, but this machine has {most / 2**30:.3g} GiB of memory: {remedy}")
     if multiplications > SLOW:
-        checks.warn(f"{what}: for shorter ones {remedy}")
+        checks.warn(f"{what}, which is slow: {remedy}")
 
 
 def memory() -> int:

@@ -137,7 +137,7 @@ class Gradients(Part):
                 if learning.good is not None:
                     goods.append(_stepped(learning.good, *now, learning.good_state))
                 found.append(self._run(learning, *now))
-        except Exception:
+        except BaseException:  # Ctrl-C, too
             for learning, states in zip(self._learnings, before, strict=True):
                 learning.put(states)
             raise
@@ -214,7 +214,7 @@ class Gradients(Part):
                     f"targets up to {np.abs(observed.target).max():.3g}: nothing was learnt; take a guard, which goes "
                     "back to the last good weights, a smaller learning rate, or targets and inputs of a smaller scale"
                 )
-        except Exception:
+        except BaseException:  # Ctrl-C, too
             for step in steps:
                 step.learning.back()
             raise

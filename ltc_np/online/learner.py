@@ -13,7 +13,7 @@ from .. import io, losses, optim
 from ..base import checks
 from ..base.calls import with_signature_hints
 from ..base.types import Array, ArrayLike, Backend, LibraryLoss, Loss, PathLike
-from ..model import KINDS, Model
+from ..model import KINDS, Model, check_model
 from ..network.outputs import check_logits
 from ..network.step import check_causal
 from ..optim import Clip, Optimizer
@@ -26,7 +26,7 @@ from .methods import Exact, Method
 from .part import Answer, Part
 from .readouts import Readouts
 from .rule import Rule
-from .targets import Targets
+from .targets import Targets, wrong_shape
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -125,13 +125,12 @@ class Learner:
         delay: int = 0,
         guard: Guard | None = None,
     ) -> None:
-        if not isinstance(model, Model):
-            raise TypeError(f"`model` must be a Model, got {checks.brief(model)}")
+        check_model("model", model)
         if guard is not None and not isinstance(guard, Guard):
-            raise TypeError(f"`guard` must be a Guard or None, got {checks.brief(guard)}")
+            raise TypeError(f"`guard` must be a Guard such as Guard() or None, got {checks.brief(guard)}")
         if method is not None and not isinstance(method, Method):
             raise TypeError(f"`method` must be a Method such as Exact() or None, got {checks.brief(method)}")
-        check_causal(model)
+        check_causal(model, "`model` needs", "train a model without it, since a stream has no later inputs yet")
         self.rule, self.guard, self.method = _rule(rule), guard, method
         self.loss, self.clip_norm = losses.get(loss), read_clip("clip_norm", clip_norm)
         self.pull = checks.number("pull", pull)
@@ -249,7 +248,7 @@ class Learner:
         if type(x) is not np.ndarray:
             x = checks.real("x_t", x_t, None, f"shape {shape}", bools=True)
         if x.shape != shape:
-            raise ValueError(f"`x_t` must have shape {shape}, got {x.shape}")
+            raise wrong_shape("x_t", x, shape, "input, of one observation")
         return x
 
     @with_signature_hints
@@ -273,14 +272,10 @@ class Learner:
         FloatingPointError
             Errors, gradients or weights overflow.  Nothing was learnt.
         """
-        kept = len(self._answers)
         if type(ago) is not int or ago != 0:
             ago = checks.integer("ago", ago, least=0)
-        if ago >= kept:
-            raise ValueError(
-                f"`ago` must be less than the {checks.counted(kept, 'answer')} kept, got {ago}: call `predict` first, "
-                "and make the learner with a larger `delay` for targets that come later"
-            )
+        if ago >= len(self._answers):
+            raise ValueError(self._no_such_answer(ago))
         answer, single = self._answers[-1 - ago], self.streams is None
         found = self._targets.observed(target, weight, answer.y, single)
         for told in self._part.learn(answer, found):
@@ -288,6 +283,15 @@ class Learner:
             for event in told.events:
                 self.log.say(event)
         return found.error[0] if single else found.error
+
+    def _no_such_answer(self, ago: int) -> str:
+        kept = len(self._answers)
+        if not kept:
+            return "`learn` needs an answer, and there is none since the beginning or `reset`: call `predict` first"
+        if ago > self.delay:
+            late = f"make the learner with delay={ago} for targets that come so late"
+            return f"`ago` must be at most `delay`, which is {self.delay}, got {ago}: {late}"
+        return f"`ago` must be less than the {checks.counted(kept, 'answer')} given since the beginning, got {ago}"
 
     @with_signature_hints
     def network(self, stream: int = 0) -> Model:
@@ -338,7 +342,9 @@ class Learner:
         """
         model, found = io.load_with(path, KINDS, backend)
         if "settings" not in found:
-            raise ValueError(f"{path} must be a file of `Learner.save`, got one of a model: make a learner of that")
+            raise ValueError(
+                f"{path} must be a file of `Learner.save`, got one of a model: `Learner(ltc_np.load(path), ...)` begins"
+            )
         try:
             learner = cls(model, **files.settings_of(found["settings"]))
             learner.restore(found)
@@ -353,6 +359,10 @@ def _rule(rule: Any) -> Rule | Optimizer:
         return rule
     if isinstance(rule, Optimizer) or (isinstance(rule, str) and rule.lower() in optim.OPTIMIZERS):
         return copy.deepcopy(optim.get(rule))
+    name = rule if isinstance(rule, str) else getattr(rule, "__name__", "")
+    meant = [kind for kind in files.RULES if kind.lower() == name.lower()]
+    hint = f": write {meant[0]}()" if meant else ""
     raise TypeError(
-        f"`rule` must be an Optimizer such as Adam(1e-3), or a Rule such as NLMS() or RLS(), got {checks.brief(rule)}"
+        "`rule` must be an Optimizer such as Adam(1e-3), or a Rule such as NLMS() or RLS(), "
+        f"got {checks.brief(rule)}{hint}"
     )

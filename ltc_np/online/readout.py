@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..base.types import Array
-from ..layers import Dense, Standardize
+from ..cells import Layer
+from ..layers import Dense, Residual, Standardize
 from ..model import Model
 from .split import cut
 
@@ -31,8 +32,17 @@ class Apart(NamedTuple):
     W: Array
 
 
-def take_apart(model: Model) -> Apart:
-    """A model and its readout, the last Dense; ValueError where it has none, or nothing before it."""
+def _remedy(last: Layer, model: Model) -> str:
+    if isinstance(last, Residual):
+        return "`ltc_np.shortcut.network` takes out a line beside the network, which estimators with shortcut=None lack"
+    return f"train a model with Dense({model.output_size}) at its end"
+
+
+def take_apart(model: Model, instead: str = "") -> Apart:
+    """A model and its readout, the last Dense; ValueError where it has none, or nothing before it.
+
+    ``instead`` is another remedy, for its end.
+    """
     layers, n = model.layers, len(model.layers) - 1
     last = layers[n]
     scaled = n > 0 and isinstance(last, Standardize) and last.inverse
@@ -41,8 +51,7 @@ def take_apart(model: Model) -> Apart:
     if n < 1 or not isinstance(last, Dense) or last.activation is not None:
         raise ValueError(
             "`model` must end with a Dense without activation (before Standardize(inverse=True), if it has one) and "
-            f"have a layer before it, got {', '.join(map(repr, layers))}: add Dense({model.output_size}); "
-            "`ltc_np.shortcut.network` takes out a line beside the network"
+            f"have a layer before it, got {', '.join(map(repr, layers[: n + 1]))}: {_remedy(last, model)}{instead}"
         )
     prefix, O = model.layer_stack.prefixes, last.output_size
     scale, mean = np.ones(O), np.zeros(O)

@@ -20,6 +20,7 @@ from .rule import Rule
 from .targets import Observed
 
 EXTREME = 1e12  # squared errors above may overflow in a rule
+ELSE = "; or, in place of a rule, take an optimiser such as Adam(1e-3), which learns in every model"
 AS_IT_IS = contextlib.nullcontext()
 
 
@@ -52,7 +53,7 @@ class Readouts(Part):
 
     def __init__(self, model: Model, rule: Rule, B: int, shared: bool, guard: Guard | None) -> None:
         self.model, self.rule, self.shared, self.guard = model, rule, shared, guard
-        self._body, self._scale, self._mean, self.deployed = take_apart(model)
+        self._body, self._scale, self._mean, self.deployed = take_apart(model, ELSE)
         W = self.deployed
         kept = rule.begin(W.shape[1], W.shape[0], W.dtype)
         self.readouts = [Watched(W, kept, (W, kept)) for _ in range(1 if shared else B)]

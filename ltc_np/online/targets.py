@@ -14,6 +14,8 @@ from ..base.sums import sum_of_squares
 from ..base.types import Array, ArrayLike, Bools, LibraryLoss, Numbers
 from ..losses.registry import kind_of
 
+PLACES = "these are places in `classes_` of an estimator"
+
 
 class Observed(NamedTuple):
     """Targets of an answer.
@@ -44,6 +46,13 @@ class Observed(NamedTuple):
                 yield b, known, weight
 
 
+def wrong_shape(name: str, got: Numbers, shape: tuple[int, ...], each: str, more: str = "") -> ValueError:
+    """What to say of an array with another shape than ``shape``, which has a number for ``each``."""
+    same = got.size == math.prod(shape)
+    remedy = f"np.reshape({name}, {shape}) has it" if same else f"one number for each {each}{more}"
+    return ValueError(f"`{name}` must have shape {shape}, got {got.shape}: {remedy}")
+
+
 class Targets:
     """How targets are read, and what an answer loses by them.
 
@@ -57,6 +66,7 @@ class Targets:
         kind = kind_of(loss)
         self._given, self._loss = loss, losses.trusted(loss)
         self._repeats = kind is not None and kind.for_each_output is not None
+        self._whole = kind is not None and kind.integer_targets
         self._read = self._classes if losses.has_classes(loss) else self._numbers
 
     def observed(self, target: ArrayLike, weight: ArrayLike | None, y: Array, single: bool) -> Observed:
@@ -74,7 +84,10 @@ class Targets:
         if not isinstance(target, np.ndarray) or target.dtype != y.dtype:
             target = checks.real("target", target, y.dtype, f"shape {shape}")
         if target.shape != shape:
-            raise ValueError(f"`target` must have shape {shape}, got {target.shape}")
+            one = target.size == 1 < y.shape[-1]
+            raise wrong_shape(
+                "target", target, shape, "output", ", or a class with loss='cross_entropy'" if one else ""
+            )
         targets = target.reshape(y.shape)
         error = targets - y
         if math.isfinite(sum_of_squares(error)):
@@ -87,6 +100,11 @@ class Targets:
     def _classes(self, target: Any, y: Array, single: bool) -> tuple[Numbers, Array, Bools | None]:
         """Targets, what they say more than probabilities, and which are known, of a loss of classes."""
         several = checks.plain("target", target)
+        if several.dtype.kind in "OSU":
+            raise TypeError(f"`target` must be numbers of classes, got {checks.brief(target)}: {PLACES}")
+        if self._whole and single and several.ndim:
+            remedy = "target.argmax() of a one-hot row" if several.shape == y.shape[1:] else "target[0]"
+            raise ValueError(f"`target` must be the number of one class, got shape {several.shape}: take {remedy}")
         found, known = losses.known_target(self._given, "target", several[None] if single else several)
         found = losses.check_target(self._given, y.shape, found, y.dtype, known)
         _, _, d_y = self._loss(y, found, None, None)

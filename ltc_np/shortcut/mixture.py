@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from ..base import checks
 from ..base.layout import part
 from ..cells import Layer
 from ..layers import Line, RandomConvolutions, Residual, Standardize
-from ..model import Model
+from ..model import Model, check_model
 from .lines import Fitted
 
 
@@ -68,8 +67,7 @@ def network(model: Model) -> Model:
     >>> [type(layer).__name__ for layer in network(regressor.model_).layers]
     ['Standardize', 'LTC', 'Dense', 'Standardize']
     """
-    if not isinstance(model, Model):
-        raise TypeError(f"`model` must be a Model, got {checks.brief(model)}")
+    check_model("model", model)
     layers: list[Layer] = []
     prefixes: list[str] = []
     for layer, prefix in zip(model.layers, model.layer_stack.prefixes, strict=True):

@@ -28,9 +28,9 @@ from ..base.workspace import Workspace
 from ..cells import LTC, Layer
 from ..cells.base import combine, replaced
 from ..kernels.codes import EXPONENTIAL, SOLVERS, Rule
-from ..model import Model
+from ..model import Model, check_model
 from ..wirings import Wiring
-from .rebuilt import check_model, rebuilt
+from .rebuilt import rebuilt
 from .result import Data, Simplified, simplified
 
 FORMULAS = ("published", "frozen")

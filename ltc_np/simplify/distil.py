@@ -11,9 +11,8 @@ from ..base import checks
 from ..base.calls import with_signature_hints
 from ..base.types import Array, ArrayLike
 from ..layers import Standardize
-from ..model import Model
+from ..model import Model, check_model
 from ..recipe import Recipe, enough_epochs
-from .rebuilt import check_model
 from .result import Data, Row, Simplified, error_of, size_of
 
 TOO_FAR = 0.5  # of the spread

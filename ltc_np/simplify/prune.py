@@ -11,8 +11,8 @@ from ..base import checks
 from ..base.calls import with_signature_hints
 from ..base.layout import part, raw
 from ..base.types import ArrayLike, Arrays, Bools, Ints
-from ..model import Model
-from .rebuilt import check_function, check_model, rebuilt
+from ..model import Model, check_model
+from .rebuilt import check_function, rebuilt
 from .result import Data, Kept, Row, Simplified, judge, simplified, size_of
 from .shrink import can_shrink, shrink
 from .use import uses

@@ -10,14 +10,6 @@ from ..cells import Layer
 from ..model import Model
 
 
-def check_model(name: str, model: Any) -> Model:
-    """``model`` if it is one."""
-    if not isinstance(model, Model):
-        hint = ": of an estimator that is fitted give its `model_`" if hasattr(model, "get_params") else ""
-        raise TypeError(f"`{name}` must be a Model, got {checks.brief(model)}{hint}")
-    return model
-
-
 def check_function(name: str, function: Any) -> None:
     """Refuse what is neither None nor a function."""
     if not (function is None or callable(function)):

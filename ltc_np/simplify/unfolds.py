@@ -13,8 +13,8 @@ from ..base.types import ArrayLike
 from ..cells import Layer
 from ..cells.base import replaced
 from ..kernels.codes import SOLVERS
-from ..model import Model
-from .rebuilt import check_function, check_model, rebuilt
+from ..model import Model, check_model
+from .rebuilt import check_function, rebuilt
 from .result import Data, Row, Simplified, judge, simplified, size_of
 
 STABLE = tuple(name for name, solver in SOLVERS.items() if solver.limit is None)

@@ -8,6 +8,7 @@ import pytest
 import ltc_np as lib
 from ltc_np.base import foreign_names
 from ltc_np.network.foreign_attributes import FOREIGN_ATTRIBUTES
+from ltc_np.online import NLMS, RLS
 
 RNG = np.random.default_rng(0)
 X, Y, LABELS = RNG.normal(size=(6, 4, 3)), RNG.normal(size=(6, 4, 2)), np.arange(6) % 4
@@ -28,6 +29,9 @@ HABITS = {
     "LTCRNN(batch_first=)": (lambda: lib.LTCRNN(lib.AutoNCP(8, 2), 3, batch_first=True), "arrays are always"),
     "CfCRNN(activation=)": (lambda: lib.CfCRNN(8, input_dim=3, activation="silu"), "did you mean `backbone_act"),
     "fit(lr=)": (lambda: MODEL.fit(X, Y, lr=0.1), "the optimiser has it"),
+    "NLMS(learning_rate=)": (lambda: NLMS(learning_rate=0.1), "`NLMS` has no argument .*: did you mean `rate`"),
+    "ExponentialDecay(learning_rate=)": (lambda: lib.ExponentialDecay(learning_rate=0.1), "did you mean `lr`"),
+    "RLS(forgetting_factor=)": (lambda: RLS(forgetting_factor=0.9), "did you mean `forgetting`"),
     "fit(timespans=)": (lambda: MODEL.fit(X, Y, timespans=0.1), "did you mean `dt`"),
     "fit(mask=)": (lambda: MODEL.fit(X, Y, mask=MASK), "did you mean `lengths`"),
     "EarlyStopping(restore_best_weights=)": (lambda: lib.EarlyStopping(restore_best_weights=True), "`fit` does it"),

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ltc_np.export import counts, onnx
+from ltc_np import LTCRNN, AutoNCP
+from ltc_np.export import c, counts, fixed, onnx, web
 from ltc_np.export.c.floats import Floats
 from ltc_np.export.c.prepare import prepared
 from ltc_np.export.c.source import source
@@ -19,6 +20,8 @@ from ltc_np.export.fixed.translate import Translator
 from ltc_np.export.operations import OPERATIONS
 from ltc_np.export.program import Apply, Expr, Map, Number, Program, Stage, Vector, apply
 from ltc_np.export.run import Machine
+from ltc_np.online import Learner
+from ltc_np.sklearn import LTCRegressor
 
 X, Y = Vector("x", 0, 2), Vector("y", 0, 2)
 KNOWN = X + 1.0
@@ -122,3 +125,22 @@ def test_operations_are_counted_by_their_names():
 def test_numbers_of_c_are_float_or_double():
     with pytest.raises(KeyError, match="half"):
         Floats("half", True)
+
+
+def test_what_is_no_model_is_refused_by_every_export(tmp_path):
+    learner = Learner(LTCRNN(AutoNCP(8, 1), input_dim=2, seed=0), "adam")
+    for model, message in (
+        ("model.npz", "`ltc_np.load` reads one from a file$"),
+        (LTCRegressor(), "of an estimator that is fitted give its `model_`$"),
+        (learner, r"give what its `network\(\)` returns$"),
+        (None, "`model` must be a Model, got None$"),
+    ):
+        for write in (
+            lambda model: c.write(model, tmp_path / "c"),
+            lambda model: fixed.quantise(model, np.zeros((3, 2))),
+            lambda model: onnx.write(model, tmp_path / "a.onnx"),
+            lambda model: web.write(model, tmp_path / "a.js"),
+        ):
+            with pytest.raises(TypeError, match=message):
+                write(model)
+    assert list(tmp_path.iterdir()) == []

@@ -284,7 +284,7 @@ def test_one_stream_begins_anew(model):
     np.testing.assert_array_equal(learner.weights[0], other.weights[0])
     np.testing.assert_array_equal(learner.state[0], other.state[0])
     learner.reset()
-    with pytest.raises(ValueError, match="0 answers kept"):
+    with pytest.raises(ValueError, match="call `predict` first"):
         learner.learn(np.zeros((2, 2)))
     with pytest.raises(ValueError, match="`stream` must be an int in 0..1"):
         learner.reset(stream=2)
@@ -515,3 +515,39 @@ def test_what_has_no_parameters_cannot_learn():
 def test_methods_for_other_cells_are_refused():
     with pytest.raises(ValueError, match=r"`method` must be Exact\(\) or Immediate\(\) for LSTM.*, got SnAp\(n=2\)"):
         Learner(Model(LSTM(3), Dense(1), input_dim=2, seed=0), Adam(), method=SnAp(2))
+
+
+def test_ctrl_c_loses_nothing(model, monkeypatch):
+    """Where it comes in the middle of an observation, the streams that had learnt from it are put back."""
+    learner, other = (Learner(model, SGD(0.1), streams=2, shared=False) for _ in range(2))
+    step, calls = SGD.step, []
+
+    def interrupted(self, network, grad):
+        calls.append(grad)
+        step(self, network, grad)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+
+    for each in (learner, other):
+        each.predict(np.ones((2, 2)))
+    with monkeypatch.context() as context:
+        context.setattr(SGD, "step", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            learner.learn(np.ones((2, 2)))
+    for each in (learner, other):
+        each.learn(np.ones((2, 2)))
+    np.testing.assert_array_equal(learner.weights, other.weights)
+    np.testing.assert_array_equal(learner.network(0).theta, other.network(0).theta)
+
+
+def test_a_class_is_one_number():
+    learner = Learner(Model(LTC(AutoNCP(8, 4)), Dense(3), input_dim=1, seed=0), "adam", loss="cross_entropy")
+    learner.predict([1.0])
+    for target, error, message in (
+        ([1], ValueError, r"must be the number of one class, got shape \(1,\): take target\[0\]$"),
+        ([0, 1, 0], ValueError, r"got shape \(3,\): take target.argmax\(\) of a one-hot row$"),
+        ("b", TypeError, "`target` must be numbers of classes, got 'b': these are places in `classes_`"),
+    ):
+        with pytest.raises(error, match=message):
+            learner.learn(target)
+    assert learner.learn(1).argmax() == 1

@@ -1,9 +1,24 @@
 """A learner on a stream: against naive loops; files, streams, delay, and what it refuses."""
 
+from datetime import timedelta
+
 import numpy as np
 import pytest
 
-from ltc_np import LSTM, LTC, LTCRNN, AutoNCP, Bidirectional, CfC, Dense, Model, Standardize, io, load
+from ltc_np import (
+    LSTM,
+    LTC,
+    LTCRNN,
+    AutoNCP,
+    Bidirectional,
+    CfC,
+    Dense,
+    Model,
+    Residual,
+    Standardize,
+    io,
+    load,
+)
 from ltc_np.online import LMS, NLMS, RLS, Guard, Learner, Rule
 
 RULES = [LMS(0.05), NLMS(0.5), RLS(0.95)]
@@ -158,7 +173,7 @@ def test_a_target_that_comes_later_belongs_to_its_answer(model):
     second = learner.learn(steps[4][2])
     np.testing.assert_allclose(second, steps[4][2] - answers[4], rtol=0, atol=1e-6)  # of then
     np.testing.assert_allclose(learner.weights @ features[3], steps[4][2], rtol=0, atol=1e-5)
-    with pytest.raises(ValueError, match="`ago` must be less than the 4 answers kept, got 4"):
+    with pytest.raises(ValueError, match="must be at most `delay`, which is 3, got 4: make the learner with delay=4"):
         learner.learn(steps[0][2], ago=4)
 
 
@@ -187,7 +202,7 @@ def test_reset_keeps_what_is_learnt(model):
     learner.reset()
     np.testing.assert_array_equal(learner.weights, W)
     np.testing.assert_array_equal(learner.state, model.initial_state())
-    with pytest.raises(ValueError, match="less than the 0 answers kept, got 0: call `predict` first"):
+    with pytest.raises(ValueError, match="there is none since the beginning or `reset`: call `predict` first"):
         learner.learn([0.0, 0.0])
 
 
@@ -256,12 +271,19 @@ def test_a_stream_without_a_target_does_not_part_the_outputs_of_others(model):
 @pytest.mark.parametrize(
     ("layers", "message"),
     [
-        ((LTC(AutoNCP(8, 2)),), "`model` must end with a Dense without activation"),
+        (
+            (LTC(AutoNCP(8, 2)),),
+            r"`model` must end with a Dense .* got LTC.* train a model with Dense\(2\) .* or, in place",
+        ),
+        ((Residual(LTC(AutoNCP(8, 2)), Dense(2)),), r"`ltc_np.shortcut.network` takes out a line"),
         ((LTC(AutoNCP(8, 2)), Dense(1, "tanh")), "`model` must end with a Dense without activation"),
         ((Dense(1),), "have a layer before it"),
-        ((Bidirectional(LSTM(2)), Dense(1)), "no later input"),
+        (
+            (Bidirectional(LSTM(2)), Dense(1)),
+            "`model` needs layers whose .* no later input .* train a model without it",
+        ),
     ],
-    ids=["no Dense", "an activation", "nothing before", "later inputs"],
+    ids=["no Dense", "a line", "an activation", "nothing before", "later inputs"],
 )
 def test_models_without_such_a_readout_are_refused(layers, message):
     with pytest.raises(ValueError, match=message):
@@ -271,21 +293,39 @@ def test_models_without_such_a_readout_are_refused(layers, message):
 def test_arguments_that_do_not_fit_are_refused(model, tmp_path):
     learner = Learner(model, NLMS())
     for call, error, message in (
-        (lambda: Learner(LTC, NLMS()), TypeError, "`model` must be a Model"),
-        (lambda: Learner(model, "rls"), TypeError, "`rule` must be an Optimizer .* or a Rule"),
-        (lambda: Learner(model, NLMS(), guard=1), TypeError, "`guard` must be a Guard or None"),
+        (lambda: Learner(LTC, NLMS()), TypeError, "`model` must be a Model, got .*LTC'>$"),
+        (lambda: Learner("a.npz", NLMS()), TypeError, "got 'a.npz': `ltc_np.load` reads one from a file$"),
+        (lambda: Learner(learner, NLMS()), TypeError, r"got Learner\(.*: give what its `network\(\)` returns$"),
+        (lambda: Learner(model, "rls"), TypeError, r"`rule` must be an Optimizer .* or a Rule .*'rls': write RLS\(\)$"),
+        (lambda: Learner(model, NLMS), TypeError, r"`rule` must be .*: write NLMS\(\)$"),
+        (lambda: Learner(model, "x"), TypeError, "`rule` must be .*, got 'x'$"),
+        (lambda: Learner(model, NLMS(), guard=1), TypeError, r"`guard` must be a Guard such as Guard\(\) or None"),
         (lambda: Learner(model, NLMS(), streams=0), ValueError, "`streams` must be"),
         (lambda: Learner(model, NLMS(), delay=-1), ValueError, "`delay` must be"),
         (lambda: Learner(model, NLMS(), gard=None), TypeError, "guard"),
         (lambda: learner.predict([1.0, [2.0]]), ValueError, "`x_t` must be .*, got a ragged list"),
-        (lambda: learner.predict(np.ones(3)), ValueError, r"`x_t` must have shape \(2,\), got \(3,\)"),
+        (
+            lambda: learner.predict(np.ones(3)),
+            ValueError,
+            r"must have shape \(2,\), got \(3,\): one number for each input",
+        ),
+        (lambda: learner.predict(np.ones((1, 2))), ValueError, r"got \(1, 2\): np.reshape\(x_t, \(2,\)\) has it"),
+        (lambda: learner.predict([1.0, np.nan]), ValueError, r"got nan at index \(1,\): give the last value"),
+        (
+            lambda: learner.predict([1.0, None]),
+            TypeError,
+            "`x_t` must be real numbers .*a number that is missing is np.nan",
+        ),
+        (lambda: learner.predict([1.0, "2"]), TypeError, "`x_t` must be real numbers .*: this is text$"),
+        (lambda: learner.predict([1, 2], dt=timedelta(1)), TypeError, "`dt` must be real numbers .* divide by a unit"),
         (lambda: learner.network(1), ValueError, "`stream` must be"),
     ):
         with pytest.raises(error, match=message):
             call()
     learner.predict(np.ones(2))
     for target, more, message in (
-        ([1.0], {}, r"`target` must have shape \(2,\), got \(1,\)"),
+        ([1.0], {}, r"must have shape \(2,\), got \(1,\): one number for each output, or a class with loss="),
+        ([1.0, 2.0, 3.0], {}, r"must have shape \(2,\), got \(3,\): one number for each output$"),
         ([1.0, np.inf], {}, "`target` must be finite"),
         ([1.0, 2.0], {"weight": -1.0}, "`weight` must be >= 0"),
         ([1.0, 2.0], {"weight": np.nan}, "`weight` must be finite"),
@@ -295,6 +335,9 @@ def test_arguments_that_do_not_fit_are_refused(model, tmp_path):
             learner.learn(target, **more)
     with pytest.raises(TypeError, match="`ago` must be an int >= 0, got 0.0"):
         learner.learn([1.0, 2.0], ago=0.0)
+    with pytest.raises(ValueError, match="`ago` must be less than the 1 answer given since the beginning, got 2"):
+        (late := Learner(model, NLMS(), delay=3)).predict([1, 2])
+        late.learn([1.0, 2.0], ago=2)
     several = Learner(model, NLMS(), streams=3)
     several.predict(np.ones((3, 2)))
     for weight in ([1.0, 2.0], [1.0], [[1.0, 2.0, 3.0]]):
@@ -304,7 +347,7 @@ def test_arguments_that_do_not_fit_are_refused(model, tmp_path):
     np.testing.assert_array_equal(learner.learn([np.nan, np.nan]), [np.nan, np.nan])
     assert learner.log.steps == 0
     model.save(tmp_path / "plain.npz")
-    with pytest.raises(ValueError, match="must be a file of `Learner.save`, got one of a model"):
+    with pytest.raises(ValueError, match=r"got one of a model: `Learner\(ltc_np.load\(path\), ...\)` begins"):
         Learner.load(tmp_path / "plain.npz")
 
     class Own(Rule):

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...base import checks
 from ...base.types import ArrayLike, Numbers, PathLike
-from ...model import Model
+from ...model import Model, check_model
 from ...online import NLMS, RLS, Rule
 from ..agreement import proved
 from ..golden import Golden, golden
@@ -129,6 +129,7 @@ def write(
     OSError
         The folder cannot be written, or holds what no export wrote.
     """
+    check_model("model", model)
     arithmetic = Floats(C_TYPES[checks.one_of("dtype", dtype, C_TYPES)], checks.boolean("libm", libm))
     name, target = identifier(name), folder.check(directory)
     unroll, measure = checks.boolean("unroll", unroll), checks.boolean("measure", measure)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...base import checks
 from ...base.types import ArrayLike, Numbers
-from ...model import Model
+from ...model import Model, check_model
 from ...network import sequences
 from ...online import NLMS
 from ..agreement import compare, in_float64, proved, steps_of
@@ -78,6 +78,7 @@ def quantise(
     """
     if every_dt is not None and dt is not None:
         raise ValueError("`dt` must be left out with `every_dt`, which is the elapsed time of every step")
+    check_model("model", model)
     readout = None if learn is None else Readout.of(model, learn)
     body = model if readout is None else readout.body
     program = proved(body, every_dt, prepared)
