@@ -75,14 +75,15 @@ class Gradients(Part):
     model : Model
         Becomes the part's own.
     optimizer : Optimizer
-        It is copied.
+        Each set of weights has a copy, with the ``lr`` that it has now.
     method : Method
     targets : Targets
     clip : Clip or None
     pull : float
     B : int
-    shared, late : bool
-        ``late``: whether targets may come later than the next answer.
+    shared : bool
+    delay : int
+        How many answers later than at once a target may come.
     guard : Guard or None
     """
 
@@ -96,14 +97,15 @@ class Gradients(Part):
         pull: float,
         B: int,
         shared: bool,
-        late: bool,
+        delay: int,
         guard: Guard | None,
     ) -> None:
         self._model, self._targets, self._clip, self._pull = model, targets, clip, pull
-        self._late, self._guard, self._largest = late, guard, float(checks.largest(model.dtype))
+        self._late, self._guard, self._largest = delay > 0, guard, float(checks.largest(model.dtype))
         self.deployed = model.theta.copy()
         n = B if shared else 1
-        look_first(cut(model, *places(model)), method, B)
+        late = (delay + 1) * model.output_size * model.theta.size if delay else 0
+        look_first(cut(model, *places(model)), method, B, late)
         self._learnings = [Learning(model, optimizer, method, n, guard) for _ in range(B // n)]
         self._parts = [slice(k, k + n) for k in range(0, B, n)]  # of the streams
         self._state = np.empty((B, model.state_size), model.dtype)  # where the deployed network is
@@ -130,7 +132,7 @@ class Gradients(Part):
     @QUIET
     def predict(self, x: Array, dt: ArrayLike | None) -> Answer:
         deployed, state = _stepped(self._model, x, dt, self._state)  # refuses inputs before anything has changed
-        before, found, goods = [learning.states() for learning in self._learnings], list[Ran](), list[Stepped]()
+        begun, found, goods = [learning.begin() for learning in self._learnings], list[Ran](), list[Stepped]()
         try:
             for learning, part in self._each():
                 now = self._of(part, x, dt)
@@ -138,8 +140,8 @@ class Gradients(Part):
                     goods.append(_stepped(learning.good, *now, learning.good_state))
                 found.append(self._run(learning, *now))
         except Exception:
-            for learning, states in zip(self._learnings, before, strict=True):
-                learning.put(states)
+            for learning, where in zip(self._learnings, begun, strict=True):
+                learning.undo(where)
             raise
         self._state[...] = state
         f, own = _joined([one.f for one in found]), _joined([one.y for one in found])
