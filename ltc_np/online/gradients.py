@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..base import checks
+from ..base.sums import sum_of_squares
 from ..base.types import Array, ArrayLike
 from ..model import Model
 from ..optim import Optimizer
@@ -194,13 +195,16 @@ class Gradients(Part):
     def peek(self, x: Array, dt: ArrayLike | None) -> Array:
         found = []
         for learning, part in self._each():
-            way: dict[str, tuple[Any, Array]] = {
-                "learnt": (learning.model, np.array(learning.states())),
-                "last good": (learning.good, learning.good_state),
-                "deployed": (self._model, self._state[part]),
-            }
-            network, state = way[learning.watched.answering]
-            found.append(_stepped(network, *self._of(part, x, dt), state)[0])
+            now = self._of(part, x, dt)
+            answering, good = learning.watched.answering, learning.good
+            if answering == "deployed":
+                y = _stepped(self._model, *now, self._state[part]).y
+            elif good is None:
+                y = _stepped(learning.model, *now, np.array(learning.states())).y
+            else:
+                sound = _sound(learning, *now) if answering == "learnt" else None
+                y = _stepped(good, *now, learning.good_state).y if sound is None else sound
+            found.append(y)
         return _joined(found)
 
     # ----------------------------------------------------------------------------------------------------- learning
@@ -301,3 +305,12 @@ def _stepped(network: Model, x: Array, dt: ArrayLike | None, state: Array) -> St
         return Stepped(*network.step(x, dt=dt, state=state))
     y, state = network.step(x, dt=dt, state=state[0])
     return Stepped(y[None], state[None])
+
+
+def _sound(learning: Learning, x: Array, dt: ArrayLike | None) -> Array | None:
+    """Outputs by the learnt weights, None where `Gradients._run` gives these up."""
+    try:
+        found = _stepped(learning.model, x, dt, np.array(learning.states()))
+    except (FloatingPointError, ValueError):  # the last good weights refuse what no weights would take
+        return None
+    return found.y if math.isfinite(sum_of_squares(found.y) + sum_of_squares(found.state)) else None
