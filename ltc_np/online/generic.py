@@ -120,12 +120,17 @@ def cost(network: Network, method: Method) -> Cost:
     return Cost(K + rows * P, rows * P * (K + 2 if isinstance(method, Exact) else 2))
 
 
-def say_cost(network: Network, method: Method, streams: int, found: Cost) -> None:
-    """Refuse or warn of traces for so many streams where they cost much, before they are made."""
+def say_cost(network: Network, method: Method, streams: int, found: Cost, late: int = 0) -> None:
+    """Refuse or warn of traces for so many streams where they cost much, before they are made; answers that wait for
+    their targets keep ``late`` more numbers a stream."""
     numbers, multiplications = (streams * each for each in found)
     what = f"{method!r} carries {numbers:,} numbers for {', '.join(map(repr, network.layers))} and takes "
     what += f"{multiplications:,} multiplications a step"
     remedy = "take a layer on a sparse wiring, a diagonal one such as LrcSSM, a smaller one, or Immediate()"
+    if late:
+        numbers += streams * late
+        what += f", answers that wait for their targets keep {streams * late:,} numbers more"
+        remedy += ", or a smaller `delay`"
     if numbers * network.dtype.itemsize > (most := memory()):
         raise MemoryError(f"{what}, but this machine has {most / 2**30:.3g} GiB of memory: {remedy}")
     if multiplications > SLOW:

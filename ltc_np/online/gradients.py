@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..base import checks
+from ..base.sums import sum_of_squares
 from ..base.types import Array, ArrayLike
 from ..model import Model
 from ..optim import Optimizer
@@ -75,14 +76,15 @@ class Gradients(Part):
     model : Model
         Becomes the part's own.
     optimizer : Optimizer
-        It is copied.
+        Each set of weights has a copy, with the ``lr`` that it has now.
     method : Method
     targets : Targets
     clip : Clip or None
     pull : float
     B : int
-    shared, late : bool
-        ``late``: whether targets may come later than the next answer.
+    shared : bool
+    delay : int
+        How many answers later than at once a target may come.
     guard : Guard or None
     """
 
@@ -96,14 +98,15 @@ class Gradients(Part):
         pull: float,
         B: int,
         shared: bool,
-        late: bool,
+        delay: int,
         guard: Guard | None,
     ) -> None:
         self._model, self._targets, self._clip, self._pull = model, targets, clip, pull
-        self._late, self._guard, self._largest = late, guard, float(checks.largest(model.dtype))
+        self._late, self._guard, self._largest = delay > 0, guard, float(checks.largest(model.dtype))
         self.deployed = model.theta.copy()
         n = B if shared else 1
-        look_first(cut(model, *places(model)), method, B)
+        late = (delay + 1) * model.output_size * model.theta.size if delay else 0
+        look_first(cut(model, *places(model)), method, B, late)
         self._learnings = [Learning(model, optimizer, method, n, guard) for _ in range(B // n)]
         self._parts = [slice(k, k + n) for k in range(0, B, n)]  # of the streams
         self._state = np.empty((B, model.state_size), model.dtype)  # where the deployed network is
@@ -130,7 +133,7 @@ class Gradients(Part):
     @QUIET
     def predict(self, x: Array, dt: ArrayLike | None) -> Answer:
         deployed, state = _stepped(self._model, x, dt, self._state)  # refuses inputs before anything has changed
-        before, found, goods = [learning.states() for learning in self._learnings], list[Ran](), list[Stepped]()
+        begun, found, goods = [learning.begin() for learning in self._learnings], list[Ran](), list[Stepped]()
         try:
             for learning, part in self._each():
                 now = self._of(part, x, dt)
@@ -138,8 +141,8 @@ class Gradients(Part):
                     goods.append(_stepped(learning.good, *now, learning.good_state))
                 found.append(self._run(learning, *now))
         except BaseException:  # Ctrl-C, too
-            for learning, states in zip(self._learnings, before, strict=True):
-                learning.put(states)
+            for learning, where in zip(self._learnings, begun, strict=True):
+                learning.undo(where)
             raise
         self._state[...] = state
         f, own = _joined([one.f for one in found]), _joined([one.y for one in found])
@@ -192,13 +195,16 @@ class Gradients(Part):
     def peek(self, x: Array, dt: ArrayLike | None) -> Array:
         found = []
         for learning, part in self._each():
-            way: dict[str, tuple[Any, Array]] = {
-                "learnt": (learning.model, np.array(learning.states())),
-                "last good": (learning.good, learning.good_state),
-                "deployed": (self._model, self._state[part]),
-            }
-            network, state = way[learning.watched.answering]
-            found.append(_stepped(network, *self._of(part, x, dt), state)[0])
+            now = self._of(part, x, dt)
+            answering, good = learning.watched.answering, learning.good
+            if answering == "deployed":
+                y = _stepped(self._model, *now, self._state[part]).y
+            elif good is None:
+                y = _stepped(learning.model, *now, np.array(learning.states())).y
+            else:
+                sound = _sound(learning, *now) if answering == "learnt" else None
+                y = _stepped(good, *now, learning.good_state).y if sound is None else sound
+            found.append(y)
         return _joined(found)
 
     # ----------------------------------------------------------------------------------------------------- learning
@@ -299,3 +305,12 @@ def _stepped(network: Model, x: Array, dt: ArrayLike | None, state: Array) -> St
         return Stepped(*network.step(x, dt=dt, state=state))
     y, state = network.step(x, dt=dt, state=state[0])
     return Stepped(y[None], state[None])
+
+
+def _sound(learning: Learning, x: Array, dt: ArrayLike | None) -> Array | None:
+    """Outputs by the learnt weights, None where `Gradients._run` gives these up."""
+    try:
+        found = _stepped(learning.model, x, dt, np.array(learning.states()))
+    except (FloatingPointError, ValueError):  # the last good weights refuse what no weights would take
+        return None
+    return found.y if math.isfinite(sum_of_squares(found.y) + sum_of_squares(found.state)) else None

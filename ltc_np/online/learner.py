@@ -31,6 +31,9 @@ from .targets import Targets, wrong_shape
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+# Arguments besides the model.
+SETTINGS = "rule", "method", "loss", "clip_norm", "pull", "streams", "shared", "delay", "guard"
+
 
 class Learner:
     """A model in use on a stream, which goes on learning from the errors of its answers.
@@ -66,6 +69,9 @@ class Learner:
 
     Attributes
     ----------
+    rule : Optimizer or Rule
+        The learner's own.  ``learner.rule.lr = 1e-4`` changes the rate of an optimiser from the next target on; all
+        other settings stay as they are.
     log : Log
         Errors of answers given before their targets were known, and what the guard has done.
     state : (K,) or (B, K) array
@@ -158,7 +164,6 @@ class Learner:
         if losses.has_classes(self.loss):
             check_logits(self._model.layers, f"the loss {losses.name_of(self.loss)}")
         self.method = self.method or Exact()
-        late = self.delay > 0
         return Gradients(
             self._model,
             self.rule,
@@ -168,9 +173,17 @@ class Learner:
             self.pull,
             B,
             self.shared,
-            late,
+            self.delay,
             self.guard,
         )
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in SETTINGS and "_part" in vars(self):
+            raise AttributeError(
+                f"`{name}` must stay what a learner was made with, got {checks.brief(value)}: make another of "
+                "`learner.network()`, or set `learner.rule.lr` where only the rate is to change"
+            )
+        super().__setattr__(name, value)
 
     def __repr__(self) -> str:
         chosen = f"guard={self.guard!r}, streams={self.streams}, shared={self.shared}, delay={self.delay}"
@@ -226,9 +239,9 @@ class Learner:
         Raises
         ------
         ValueError, TypeError
-            An argument that does not fit.  Nothing has changed then.
+            An argument that does not fit, or steps that are too long for the weights.  Nothing has changed then.
         FloatingPointError
-            The network overflows.  The state and the weights are as before.
+            The network overflows.  Nothing has changed then.
         """
         answer = self._part.predict(self._inputs(x_t), dt)
         self._answers.append(answer)
@@ -302,8 +315,7 @@ class Learner:
 
     def _settings(self) -> dict[str, Any]:
         """The arguments besides the model, by name."""
-        names = "rule", "method", "loss", "clip_norm", "pull", "streams", "shared", "delay", "guard"
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in SETTINGS}
 
     def _changing(self) -> dict[str, Any]:
         """All else, as plain data and arrays."""

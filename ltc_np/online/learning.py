@@ -5,13 +5,13 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..base import checks
 from ..base.sums import sum_of_squares
-from ..base.types import Array
+from ..base.types import Array, Arrays
 from ..model import Model
 from ..optim import Optimizer
 from .guard import Guard, Watched, copied
@@ -23,6 +23,13 @@ from .traces import Traces
 STATE = "state"  # among the arrays of `Traces`
 
 
+class Begun(NamedTuple):
+    """Weights, and all that each stream carries, before an answer."""
+
+    watched: Watched
+    arrays: list[Arrays]
+
+
 class Learning:
     """A network that learns on n streams.
 
@@ -31,7 +38,7 @@ class Learning:
     model : Model
         As deployed; it is copied.
     optimizer : Optimizer
-        It is copied.
+        It is copied; its ``lr`` may change later.
     method : Method
     n : int
     guard : Guard or None
@@ -60,6 +67,7 @@ class Learning:
 
     def __init__(self, model: Model, optimizer: Optimizer, method: Method, n: int, guard: Guard | None) -> None:
         self.model, self.optimizer, self.guard = copy.deepcopy(model), copy.deepcopy(optimizer), guard
+        self._given = optimizer
         self.good = copy.deepcopy(model) if guard is not None else None
         self.optimizer.bind(self.model.theta)
         _ = self.optimizer.learning_rate  # one that counts epochs is refused here
@@ -100,6 +108,21 @@ class Learning:
             traces.reset()
             traces.arrays[STATE][...] = state
 
+    def begin(self) -> Begun:
+        """Where an answer begins, copied: for `undo`."""
+        arrays = [{name: array.copy() for name, array in traces.arrays.items()} for traces in self.traces]
+        return Begun(self.watched, arrays)
+
+    def undo(self, begun: Begun) -> None:
+        """Take back the answer, and weights that were given up in it."""
+        for traces, arrays in zip(self.traces, begun.arrays, strict=True):
+            for name, array in arrays.items():
+                traces.arrays[name][...] = array
+        if self.watched is not begun.watched:
+            self.watched = begun.watched
+            self.back()
+            self._prepare()
+
     def answer(self, x: Array, dt: list[float]) -> tuple[Array, Array]:
         """Features (n, F) behind the recurrent layer and outputs (n, O), as the states go on; they may be infinite.
 
@@ -128,6 +151,10 @@ class Learning:
         d_middle = np.zeros(self._middle.layout.size, f.dtype) if not each else each[0]
         for more in each[1:]:
             d_middle = d_middle + more
+        return self._whole(d_middle, d_head)
+
+    def _whole(self, d_middle: Array, d_head: Array) -> Array:
+        """The derivative of all parameters."""
         gradient = np.concatenate([d_middle, d_head])
         if self.model.trainable is not None:
             gradient[~self.model.trainable] = 0
@@ -137,23 +164,24 @@ class Learning:
         """(n, O, P): the derivative of each output, to be used when its target comes."""
         n, O = len(f), self.model.output_size
         found = np.empty((n, O, self.model.layout.size), f.dtype)
-        for b in range(n):
-            for o in range(O):
-                d_y = np.zeros((n, O), f.dtype)
-                d_y[b, o] = 1
-                found[b, o] = self.gradient(f, d_y)
+        for b, traces in enumerate(self.traces):
+            for o, d_y in enumerate(np.eye(O, dtype=f.dtype)):
+                d_head, d_f = self._head.backward(f[b : b + 1], d_y[None])
+                found[b, o] = self._whole(traces.gradient(d_f[0]), d_head)
         return found
 
     # ------------------------------------------------------------------------------------------------------ weights
 
     def step(self, gradient: Array) -> bool:
         """One step of the optimiser, after which `follow`, `begin_anew` or `back` comes; whether all is finite."""
-        if not checks.surely_finite(gradient):
+        if not _finite(gradient):
             return False
+        if self.optimizer.lr is not self._given.lr:
+            self.optimizer.lr = self._given.lr
         self.optimizer.step(self.model, gradient)
         if not checks.surely_finite(self.model.theta):
             return False
-        return all(checks.surely_finite(m) or bool(np.isfinite(m).all()) for m in self.optimizer.moments.values())
+        return all(_finite(m) for m in self.optimizer.moments.values())
 
     def back(self) -> None:
         """Undo `step`."""
@@ -216,3 +244,8 @@ class Learning:
             for name, own in traces.arrays.items():
                 own[...] = copied(arrays[name], own)
         self._prepare()
+
+
+def _finite(array: Array) -> bool:
+    """Also where squares overflow."""
+    return checks.surely_finite(array) or bool(np.isfinite(array).all())

@@ -80,7 +80,10 @@ class EProp(Method):
 
 
 class Immediate(Method):
-    """What the last step alone says: no sensitivities are carried."""
+    """What the last step alone says: no sensitivities are carried.
+
+    Of LTC and LRC it is the last stage of the solver, an unfold, of all other layers the whole step.
+    """
 
     reach = 0
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..base import checks
 from ..base.sums import sum_of_squares
 from ..base.types import Array, ArrayLike, Bools
 from ..model import Model
@@ -21,6 +22,7 @@ from .targets import Observed
 
 EXTREME = 1e12  # squared errors above may overflow in a rule
 ELSE = "; or, in place of a rule, take an optimiser such as Adam(1e-3), which learns in every model"
+QUIET = np.errstate(over="ignore", invalid="ignore")  # what overflows is looked for in results
 AS_IT_IS = contextlib.nullcontext()
 
 
@@ -76,14 +78,28 @@ class Readouts(Part):
         by: list[Any] = [readout.weights(self.deployed) for readout in self.readouts]
         if x.ndim == 1:
             self._body.step(x, dt=dt, state=state[0], out=(f[0, :-1], state[0]))
-            return Answer((by[0] @ f[0])[None], Kept(f, by))
-        self._body.step(x, dt=dt, state=state, out=(f[:, :-1], state))
-        own = by * len(f) if self.shared else by
-        return Answer(np.stack([W @ row for W, row in zip(own, f, strict=True)]), Kept(f, by))
+            y = (by[0] @ f[0])[None]
+        else:
+            self._body.step(x, dt=dt, state=state, out=(f[:, :-1], state))
+            own = by * len(f) if self.shared else by
+            y = np.stack([W @ row for W, row in zip(own, f, strict=True)])
+        if not (checks.surely_finite(y) or np.isfinite(y).all()):
+            raise FloatingPointError(
+                f"outputs must stay finite in {y.dtype}, but overflow for features up to {np.abs(f).max():.3g} and the "
+                f"weights that {self.rule!r} has learnt: the observation is left out; take inputs of a smaller scale"
+            )
+        return Answer(y, Kept(f, by))
 
+    @QUIET
     def predict(self, x: Array, dt: ArrayLike | None) -> Answer:
-        return self._outputs(x, dt, self._state)
+        before = self._state.copy()
+        try:
+            return self._outputs(x, dt, self._state)
+        except FloatingPointError:
+            self._state[...] = before
+            raise
 
+    @QUIET
     def peek(self, x: Array, dt: ArrayLike | None) -> Array:
         return self._outputs(x, dt, self._state.copy()).y
 

@@ -29,11 +29,12 @@ def traces_for(network: Model, method: Method) -> Traces:
     return AnyTraces(network, method) if found is None else found
 
 
-def look_first(network: Model, method: Method, streams: int) -> None:
-    """Before so many traces are made: refuse or warn of what costs much, and warn of what has no gradient."""
+def look_first(network: Model, method: Method, streams: int, late: int = 0) -> None:
+    """Before so many traces are made: refuse or warn of what costs much, and warn of what has no gradient; ``late`` as
+    in `say_cost`."""
     way, layer = quick(network), network.layers[0]
     cost = None if way is None else way.cost(network, method)
-    say_cost(network, method, streams, generic.cost(network, method) if cost is None else cost)
+    say_cost(network, method, streams, generic.cost(network, method) if cost is None else cost, late)
     if cost is not None and (count := unseen(layer, method)):
         checks.warn(
             f"{method!r} gives {count} of the {layer.state_size} neurons of {layer!r} a gradient of exactly 0, since "

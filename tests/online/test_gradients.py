@@ -27,7 +27,7 @@ from ltc_np import (
     RMSprop,
     Standardize,
 )
-from ltc_np.online import NLMS, EProp, Exact, Guard, Learner, SnAp
+from ltc_np.online import NLMS, EProp, Exact, Guard, Learner, SnAp, generic
 
 LEARNERS = [
     {"rule": Adam(0.01)},
@@ -398,7 +398,8 @@ def test_weights_that_let_a_state_overflow(guard):
             learner.predict([1.0])
         np.testing.assert_array_equal(learner.state, before)
     else:
-        assert np.isfinite(learner.predict([1.0])).all()
+        peeked = learner.peek([1.0])
+        np.testing.assert_allclose(learner.predict([1.0]), peeked, rtol=1e-6)
         assert learner.log.events == [(0, "begun anew")]
         np.testing.assert_array_equal(learner.weights, model.theta)
 
@@ -417,8 +418,120 @@ def test_weights_for_which_steps_are_too_long(guard):
             learner.predict([1.0])
         np.testing.assert_array_equal(learner.state, before)
     else:
-        assert np.isfinite(learner.predict([1.0])).all()
+        peeked = learner.peek([1.0])
+        np.testing.assert_allclose(learner.predict([1.0]), peeked, rtol=1e-6)
         assert learner.log.events == [(0, "begun anew")]
+
+
+@pytest.mark.parametrize("fault", ["steps too long", "overflow"])
+@pytest.mark.parametrize("shared", [True, False])
+def test_an_answer_that_fails_loses_no_sensitivities(shared, fault):
+    """Neither those of the stream that fails nor those of the others, which have gone on before."""
+    model = Model(LTC(FullyConnected(3, 1), solver="euler"), Dense(1), input_dim=1, seed=0, backend="numpy")
+    learner, other = (Learner(model, SGD(0.01), streams=2, shared=shared) for _ in range(2))
+    for each in (learner, other):
+        for t in range(3):
+            each.predict([[0.1 * t], [1.0]], dt=0.1)
+            each.learn([[1.0], [0.5]])
+    own = learner._part._learnings[-1]
+    kept = own.model.theta.copy()
+    if fault == "overflow":
+        own.model.params["1.weight"][:] = np.finfo(np.float32).max
+    else:
+        own.model.params["0.cm"][:] = -12.0
+    own._prepare()
+    with pytest.raises((ValueError, FloatingPointError), match="euler|left out"):
+        learner.predict([[2.0], [3.0]], dt=0.1)
+    own.model.theta[:] = kept
+    own._prepare()
+    for each in (learner, other):
+        each.predict([[0.3], [1.0]], dt=0.1)
+        each.learn([[1.0], [0.5]])
+    np.testing.assert_array_equal(learner.weights, other.weights)
+    np.testing.assert_array_equal(learner.state, other.state)
+
+
+def test_an_answer_that_fails_gives_no_weights_up():
+    """The first stream goes back to its last good weights; those of the second fail too, so nothing has happened."""
+    model = Model(LSTM(2), Dense(1), input_dim=1, seed=0, backend="numpy")
+    learner = Learner(model, SGD(0.01), streams=2, shared=False, guard=Guard(horizon=5))
+    for _ in range(3):
+        learner.predict([[1.0], [0.5]])
+        learner.learn([[1.0], [2.0]])
+    first, second = learner._part._learnings
+    first.model.theta[-3:] = 1e38
+    good = first.model.theta.copy()
+    good[-3:] = 1e25  # finite, and not its square
+    second.model.theta[-3:] = 1e38
+    second.watched = second.watched._replace(good=(good, second.watched.kept))
+    second.good.theta[:] = good
+    first._prepare(), second._prepare()
+    before, weights = first.watched, first.watched.W.copy()
+    with pytest.raises(FloatingPointError, match="left out"):
+        learner.predict([[1.0], [0.5]])
+    assert first.watched is before and not learner.log.events
+    np.testing.assert_array_equal(first.model.theta, weights)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_the_rate_can_change(model, shared, tmp_path):
+    """At once, for all weights and in files; other settings cannot, rather than without an effect."""
+    learner, other = (Learner(model, Adam(lr), streams=2, shared=shared) for lr in (0.1, 0.01))
+    learner.rule.lr = 0.01
+    for k, (x, dt, target) in enumerate(stream(4, 2)):
+        if k == 2:
+            learner.rule.lr = other.rule.lr = CosineDecay(0.3, 10)
+            learner.save(tmp_path / "learner.npz")
+            learner = Learner.load(tmp_path / "learner.npz", model.backend)
+        for each in (learner, other):
+            each.predict(x, dt=dt)
+            each.learn(target)
+        np.testing.assert_array_equal(learner.weights, other.weights)
+    for name, value in {"rule": SGD(0.1), "pull": 0.1, "guard": Guard(), "clip_norm": 1.0}.items():
+        with pytest.raises(AttributeError, match=f"`{name}` must stay what a learner was made with.*rule.lr"):
+            setattr(learner, name, value)
+
+
+@pytest.mark.parametrize("last", [Dense(2), Dense(2, "tanh")], ids=["linear", "any"])
+def test_derivatives_for_late_targets_take_each_stream_once(last):
+    """So their work grows with the streams, and not with the square of their number."""
+    learner = Learner(Model(LrcSSM(3), last, input_dim=2, seed=0), SGD(0.01), streams=5, delay=1)
+    head, taken = learner._part._learnings[0]._head, []
+    backward = head.backward
+    head.backward = lambda f, d_y: taken.append(len(f)) or backward(f, d_y)
+    learner.predict(np.ones((5, 2)))
+    assert sum(taken) == 5 * 2
+
+
+def test_derivatives_for_late_targets_have_room(monkeypatch):
+    """(1 + delay) times the outputs times the parameters, of each stream; the learner says so before it starts."""
+    model, options = Model(LrcSSM(3), Dense(2), input_dim=2, seed=0), {"streams": 5, "delay": 9}
+    carried = 5 * sum(array.size for array in Learner(model, SGD(0.01))._part._learnings[0].traces[0].arrays.values())
+    late = 5 * 10 * 2 * model.theta.size
+    learner = Learner(model, SGD(0.01), **options)
+    for _ in range(12):
+        learner.predict(np.ones((5, 2)))
+    assert sum(answer.kept.rows.size for answer in learner._answers) == late
+    monkeypatch.setattr(generic, "memory", lambda: 4 * (carried + late))
+    Learner(model, SGD(0.01), **options)
+    monkeypatch.setattr(generic, "memory", lambda: 4 * (carried + late) - 1)
+    with pytest.raises(MemoryError, match=f"wait for their targets keep {late:,} numbers more.*smaller `delay`"):
+        Learner(model, SGD(0.01), **options)
+    Learner(model, SGD(0.01), streams=5)
+
+
+@pytest.mark.parametrize("guard", [None, Guard()], ids=["alone", "guarded"])
+def test_gradients_whose_squares_overflow_are_learnt_from(guard):
+    """They are finite, and so are the weights that come of them."""
+    model = Model(LrcSSM(3), Dense(1), input_dim=2, seed=0, dtype="float32")
+    learner = Learner(model, SGD(1e-22), guard=guard)
+    y = learner.predict([1.0, 2.0])
+    _, gradient = model.loss_and_grad(np.array([[[1.0, 2.0]]]), np.array([[[1e15]]]), dt=1.0)
+    weight = 1e21 / np.abs(gradient).max()
+    learner.learn([1e15], weight=weight)
+    wanted = model.theta - 1e-22 * weight * gradient
+    np.testing.assert_allclose(learner.weights, wanted, rtol=1e-5)
+    assert np.abs(learner.weights - model.theta).max() > 0.05 and np.isfinite(y) and not learner.log.events
 
 
 def test_a_loss_of_your_own(model):

@@ -234,6 +234,23 @@ def test_hostile_streams_lose_nothing(model, seed):
         assert apart <= 2.0 * np.linalg.norm(learner.deployed) * (1 + 1e-5)
 
 
+@pytest.mark.parametrize("streams", [None, 2])
+def test_an_answer_that_overflows_is_left_out(streams):
+    """Features and weights are finite, and their products are not."""
+    model = Model(LSTM(2), Dense(3), Dense(3), Dense(1), input_dim=1, seed=0)
+    for k in (1, 2, 3):
+        model.params[f"{k}.weight"] = 1e19
+    learner = Learner(model, NLMS(), streams=streams)
+    x = np.ones(1 if streams is None else (2, 1))
+    assert np.isfinite(learner.predict(0 * x)).all()
+    before = learner.state.copy()
+    for answer in learner.predict, learner.peek:
+        with pytest.raises(FloatingPointError, match="outputs must stay finite in float32.*is left out"):
+            answer(x)
+        np.testing.assert_array_equal(learner.state, before)
+    assert np.isfinite(learner.predict(0 * x)).all()
+
+
 def test_an_error_that_overflows_does_not_spoil_the_guard(model, tmp_path):
     """Two targets whose squares are finite and their sum is not: infinity would stay in the guard's mean, as NaN."""
     learner, other = (Learner(model, NLMS(), guard=Guard(horizon=5)) for _ in range(2))
