@@ -438,7 +438,8 @@ class LiquidEstimator(RecipeEstimator):
         if not hasattr(self, "model_"):
             self._keep(seen, data, wanted, model, History(), None)
             self.report_ = {}
-        self.model_, self.learner_, self._optimizer = learner.network(), learner, None
+        self.learner_: Learner = learner
+        self.model_, self._optimizer = learner.network(), None
         self._streamed = Streamed(learner, rule, self.model_)
 
     def _warm(self, data: Inputs, wanted: Targets) -> Model | None:
