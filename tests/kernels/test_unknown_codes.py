@@ -155,9 +155,27 @@ def test_compiled_kernels_refuse_a_number_that_they_do_not_know(name):
     refused((CASES | COMPILED)[name], "cpu")
 
 
+@pytest.mark.compiled
+@pytest.mark.slow
+def test_traces_of_a_state_space_refuse_a_number_that_they_do_not_know():
+    """Those in NumPy are given a `StateSpace`, which refuses it when it is made."""
+    from ltc_np.kernels.cpu import ssm_traces
+
+    model = Model(LiquidS4(2), input_dim=2, seed=0, backend="cpu")
+    (layer,) = model.layers
+    p = {name: np.ascontiguousarray(values) for name, values in model.effective.items()}
+    M = layer.layout.slices["decay"][1][0]
+    u, dt, h0 = np.ones((1, 2), np.float32), np.ones(1, np.float32), np.zeros((1, layer.state_size), np.float32)
+    traces, slopes = np.zeros((5, 2, M, 2), np.float32), np.zeros((6 * M + 2, 2), np.float32)
+    ssm_traces.carry(layer.prepare(p, {}, "cpu").space, u, dt, h0, traces, slopes)
+    bad = of_space(liquid=UNKNOWN)(layer, layer.prepare(p, {}, "cpu"))
+    with pytest.raises(ValueError, match="must be"):
+        ssm_traces.carry(bad.space, u, dt, h0, traces, slopes)
+
+
 NUMPY_ALONE = {
     "discretization": ("ssm ssm_fft", lambda: StateSpace({}, codes.Discretization(UNKNOWN, codes.PLAIN, 1, 0.0))),
-    "liquid": ("ssm", lambda: StateSpace({}, codes.Discretization(codes.ZOH, UNKNOWN, 1, 0.0))),
+    "liquid": ("ssm ssm_traces", lambda: StateSpace({}, codes.Discretization(codes.ZOH, UNKNOWN, 1, 0.0))),
     "surrogate": ("spiking_lif", lambda: spiking_lif.relaxed_spike((UNKNOWN, 1, 1), 0.5)),
     "solver": ("ltc_solvers", lambda: ltc_solvers.advance(UNKNOWN, *[None] * 8)),
     "elastance": ("elastance lrc", lambda: elastance.elastance_of(UNKNOWN, np.zeros(2), 1.0)),
@@ -234,4 +252,5 @@ def test_every_consumer_of_every_table_is_asked():
     asked |= {(case.table, "numpy", name) for case in CASES.values() for name in case.modules.split()}
     asked |= {(table, "numpy", name) for table, (names, _) in NUMPY_ALONE.items() for name in names.split()}
     asked |= {(table, "cuda", name) for table, name in CARD.items()}
+    asked |= {("liquid", "cpu", "ssm_traces")}  # by the test of traces
     assert found - asked == set()
