@@ -74,7 +74,8 @@ class Readouts(Part):
 
     def _outputs(self, x: Array, dt: ArrayLike | None, state: Array) -> Answer:
         """The answer to x, after which the state is that of the next step."""
-        f = np.ones((len(state), self.deployed.shape[1]), self.deployed.dtype)
+        f = np.empty((len(state), self.deployed.shape[1]), self.deployed.dtype)
+        f[:, -1] = 1
         by: list[Any] = [readout.weights(self.deployed) for readout in self.readouts]
         if x.ndim == 1:
             self._body.step(x, dt=dt, state=state[0], out=(f[0, :-1], state[0]))
@@ -107,23 +108,23 @@ class Readouts(Part):
         after, told = self.readouts.copy(), list[Told]()
         for b, known, weight in observed.streams():
             k = 0 if self.shared else b
-            after[k], heard = self._learnt(after[k], answer, b, observed.target[b], known, weight)
+            after[k], heard = self._learnt(after[k], answer, observed, b, known, weight)
             told.append(heard)
         self.readouts = after
         return told
 
     def _learnt(
-        self, readout: Watched, answer: Answer, b: int, target: Array, known: Bools | None, weight: float
+        self, readout: Watched, answer: Answer, observed: Observed, b: int, known: Bools | None, weight: float
     ) -> tuple[Watched, Told]:
         """A readout after one observation, and what the log is told."""
-        (f, by), guard, deployed = answer.kept, self.guard, self.deployed
+        (f, by), guard, deployed, target = answer.kept, self.guard, self.deployed, observed.target[b]
         f, by = f[b], by[0 if self.shared else b]
         n = len(target) if known is None else int(known.sum())
 
         def apart(found: Array) -> Array:
             return target - found if known is None else np.where(known, target - found, 0).astype(f.dtype)
 
-        then = error = apart(answer.y[b])
+        then = error = observed.error[b] if known is None else apart(answer.y[b])
         if by is not readout.W:
             error = apart(readout.W @ f)
         told, old = sum_of_squares(then) / n, sum_of_squares(apart(deployed @ f)) / n
