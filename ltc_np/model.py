@@ -361,7 +361,6 @@ def from_config(
 KINDS = (Model, LTCRNN, CfCRNN, LiquidS4RNN)  # what a file may name
 
 
-@with_signature_hints
 def check_model(name: str, model: Any) -> Model:
     """``model`` if it is one."""
     if isinstance(model, Model):
@@ -376,6 +375,7 @@ def check_model(name: str, model: Any) -> Model:
     raise TypeError(f"`{name}` must be a Model, got {checks.brief(model)}{hint}")
 
 
+@with_signature_hints
 def load(path: PathLike, backend: Backend = "auto", optimizer: Optimizer | None = None) -> Model:
     """Read a model that `save` wrote.
 
