@@ -82,6 +82,7 @@ def compare(name, backend, T, seed):
     close(model, total, gradient, 1e-10)
 
 
+@pytest.mark.few(4)
 @EVERY
 def test_the_sum_over_a_stream_is_the_gradient_of_the_sequence(name, backend):
     compare(name, backend, 30, 0)
@@ -104,6 +105,7 @@ def test_bounds_hold_in_some_steps():
         assert 0.02 < held.mean() < 0.9, name
 
 
+@pytest.mark.few(1)
 @pytest.mark.compiled
 @pytest.mark.parametrize(
     ("dtype", "relative"), [("float64", 1e-12), pytest.param("float32", 2e-4, marks=pytest.mark.single)]
@@ -206,6 +208,7 @@ def test_no_time_changes_nothing_and_a_new_stream_begins_at_the_start(name, back
         assert not array.any()
 
 
+@pytest.mark.few(1)
 @FEW
 def test_new_parameters_count_from_the_next_step_on(name, backend):
     """What the old ones have left in the traces stays, and the raw values are those that were given last."""
@@ -223,6 +226,7 @@ def test_new_parameters_count_from_the_next_step_on(name, backend):
     np.testing.assert_array_equal(traces.advance(x[0], 0.5), want)
 
 
+@pytest.mark.few(1)
 @FEW
 def test_memory_does_not_grow_with_the_steps(name, backend):
     cell = CELLS[name]

@@ -86,7 +86,7 @@ def test_every_recurrent_layer_is_among_them():
     assert RECURRENT.keys() >= CELLS.keys()
 
 
-@pytest.mark.few(1)
+@pytest.mark.few(4)
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("layers", RECURRENT.values(), ids=RECURRENT.keys())
 def test_online_gradients_sum_to_those_through_time(layers, seed):
@@ -156,6 +156,7 @@ def test_two_thousand_steps(layer):
     check_parts(model, summed(model, AnyTraces(model, Exact()), x, dt, target), wanted)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("layers", RECURRENT.values(), ids=RECURRENT.keys())
 def test_without_time_nothing_changes(layers):
     """A step with dt = 0 leaves state and sensitivities as they are, exactly, where layers say that of the state."""

@@ -92,6 +92,7 @@ def test_gradients_of_a_stream_sum_to_that_of_the_sequence(loss, delay):
 OTHERS = [LRC(AutoNCP(6, 3)), LrcSSM(3), S4D(2), LiquidS4(2), LSTM(2)]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("layer", OTHERS, ids=lambda layer: type(layer).__name__)
 def test_gradients_of_other_layers_sum_to_that_of_the_sequence(layer, backend):
     model = Model(Standardize(mean=0.1), layer, Dense(2), input_dim=2, seed=1, dtype="float64", backend=backend)
@@ -129,6 +130,7 @@ def test_two_thousand_steps(layer, seed):
         np.testing.assert_allclose(model.views(found)[name], array, rtol=0, atol=most, err_msg=name)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("layer", OTHERS, ids=lambda layer: type(layer).__name__)
 def test_files_of_other_layers(layer, backend, tmp_path):
     model = Model(layer, Dense(2), input_dim=2, seed=1, backend=backend)
@@ -209,6 +211,7 @@ def test_the_weights_are_pulled_to_the_deployed_ones(model):
     np.testing.assert_allclose(after, 0.8 * before, rtol=0, atol=1e-6)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("options", LEARNERS, ids=repr)
 def test_a_file_goes_on_with_the_same_bits(model, options, tmp_path):
     model.notes = {"mine": [1, 2.5]}
@@ -582,6 +585,7 @@ def test_memory_does_not_grow_with_the_steps(rule):
     assert after - before < 20_000  # a number kept of each step would be 4,000 times 32 bytes
 
 
+@pytest.mark.few(1)
 def test_of_other_models(backend):
     for layers in (
         (LSTM(3), Dense(1)),

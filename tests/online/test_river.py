@@ -156,6 +156,7 @@ def test_arguments_that_do_not_fit_are_refused(model):
     assert regressor.predict_one({}) == learner.peek([0, 0])[0]  # nothing was kept of it
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("delay", [0, 2])
 def test_a_classifier_does_what_its_learner_does(model, delay):
     """Its probabilities are those of the logits, and a label is the number of its output."""
@@ -178,6 +179,7 @@ def test_a_classifier_does_what_its_learner_does(model, delay):
     assert own.log.steps == {0: 6, 2: 4}[delay]
 
 
+@pytest.mark.few(1)
 def test_a_learner_of_the_other_kind_is_refused(model):
     of_numbers, of_classes = Learner(model, NLMS()), Learner(model, SGD(0.1), loss="binary_cross_entropy")
     two = Learner(Model(LTC(AutoNCP(8, 3)), Dense(2), input_dim=2, seed=0), SGD(0.1), loss="cross_entropy")

@@ -91,6 +91,7 @@ def compare(traces, name, seed, backend, T):
         assert np.array_equal(y, outputs[k])
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("name", FEW)
 def test_the_exact_gradient_is_that_of_backpropagation(traces, name, backend):
@@ -113,6 +114,7 @@ def test_it_is_along_two_thousand_steps(traces, name, seed):
     compare(traces, name, seed, "cpu", 2000)
 
 
+@pytest.mark.few(1)
 @pytest.mark.single
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_in_single_precision_it_is_near(traces, backend):
@@ -171,6 +173,7 @@ def sparse(**options):
     return wiring, {"output_mapping": None, "ode_unfolds": 1, "solver": "semi_implicit"} | options
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("cell", [LTC, LRC])
 @pytest.mark.parametrize(
