@@ -147,7 +147,7 @@ def test_golden_case(method, wanted):
     np.testing.assert_allclose(found, wanted, rtol=0, atol=5.001e-9)  # to all eight digits
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 @pytest.mark.parametrize("layer", CELLS)
 def test_two_thousand_steps(layer):
     model = Model(*RECURRENT[layer], input_dim=2, seed=3, dtype="float64", backend="numpy")

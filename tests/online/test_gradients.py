@@ -89,6 +89,7 @@ def test_gradients_of_a_stream_sum_to_that_of_the_sequence(loss, delay):
     assert learner.log.rows[:, 1].mean() == pytest.approx(value, rel=1e-12)
 
 
+SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.sweep) for seed in (1, 2))]  # the others in the long job
 OTHERS = [LRC(AutoNCP(6, 3)), LrcSSM(3), S4D(2), LiquidS4(2), LSTM(2)]
 
 
@@ -111,7 +112,7 @@ def test_gradients_of_other_layers_sum_to_that_of_the_sequence(layer, backend):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("layer", [LTC(AutoNCP(6, 3)), *OTHERS[:-1]], ids=lambda layer: type(layer).__name__)
 def test_two_thousand_steps(layer, seed):
     """By what follows these layers quickly; `test_generic` has all others."""
@@ -567,7 +568,9 @@ def test_sensitivities_that_overflow_begin_anew(model):
 @pytest.mark.parametrize("rule", [NLMS(), Adam(1e-3)], ids=["readout", "network"])
 def test_memory_does_not_grow_with_the_steps(rule):
     """After the log has its largest size, thousands of steps leave nothing behind."""
-    learner = Learner(Model(LSTM(2), Dense(1), input_dim=1, seed=0), rule, guard=Guard(distance=0.01), delay=3)
+    learner = Learner(
+        Model(LTC(AutoNCP(5, 2)), Dense(1), input_dim=1, seed=0), rule, guard=Guard(distance=0.01), delay=3
+    )
 
     def run(steps):
         for k in range(steps):
