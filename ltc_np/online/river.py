@@ -21,7 +21,6 @@ from ..optim import SGD
 from ..wirings import AutoNCP
 from .learner import Learner
 from .lms import NLMS
-from .methods import Immediate
 
 if TYPE_CHECKING:
 
@@ -234,4 +233,4 @@ class RiverClassifier(Observations, BaseClassifier):
             "is_popular", "long_url", "popup_window", "request_from_other_domain",
         ]  # fmt: skip
         model = Model(LTC(AutoNCP(8, 3)), Dense(2), input_dim=len(features), seed=0)
-        yield {"learner": Learner(model, SGD(0.01), method=Immediate(), loss="cross_entropy"), "features": features}
+        yield {"learner": Learner(model, SGD(0.01), loss="cross_entropy"), "features": features}
