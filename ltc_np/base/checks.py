@@ -113,6 +113,11 @@ def surely_finite(array: Numbers) -> bool:
     return math.isfinite(sum_of_squares(array))
 
 
+def all_finite(array: Numbers) -> bool:
+    """Whether all elements are, also where their squares overflow."""
+    return surely_finite(array) or bool(np.isfinite(array).all())
+
+
 def finite(
     name: str, array: Numbers, valid: Bools | None = None, names: Sequence[object] | None = None, missing: str = ""
 ) -> None:

@@ -145,7 +145,7 @@ class HostEngine(Engine):
     def check_gradients(self, **found):
         """Refuse gradients that have overflown, by name; they may where outputs do not."""
         for name, array in found.items():
-            if array is not None and not checks.surely_finite(array) and not np.isfinite(array).all():
+            if array is not None and not checks.all_finite(array):
                 raise FloatingPointError(
                     f"gradients must be finite in {self.network.dtype}, but that of `{name}` overflows: take inputs "
                     "or `d_y` of a smaller scale, or smaller weights"

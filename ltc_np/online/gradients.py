@@ -18,11 +18,9 @@ from ..optim.clip import Clip
 from .guard import Guard, copied
 from .learning import Learning
 from .methods import Method
-from .part import Answer, Part, Told
+from .part import QUIET, Answer, Part, Told
 from .split import cut, look_first, places
 from .targets import Observed, Targets
-
-QUIET = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # what overflows is looked for in results
 
 
 class Kept(NamedTuple):

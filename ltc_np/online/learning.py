@@ -174,14 +174,14 @@ class Learning:
 
     def step(self, gradient: Array) -> bool:
         """One step of the optimiser, after which `follow`, `begin_anew` or `back` comes; whether all is finite."""
-        if not _finite(gradient):
+        if not checks.all_finite(gradient):
             return False
         if self.optimizer.lr is not self._given.lr:
             self.optimizer.lr = self._given.lr
         self.optimizer.step(self.model, gradient)
         if not checks.surely_finite(self.model.theta):
             return False
-        return all(_finite(m) for m in self.optimizer.moments.values())
+        return all(checks.all_finite(m) for m in self.optimizer.moments.values())
 
     def back(self) -> None:
         """Undo `step`."""
@@ -244,8 +244,3 @@ class Learning:
             for name, own in traces.arrays.items():
                 own[...] = copied(arrays[name], own)
         self._prepare()
-
-
-def _finite(array: Array) -> bool:
-    """Also where squares overflow."""
-    return checks.surely_finite(array) or bool(np.isfinite(array).all())

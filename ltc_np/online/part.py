@@ -6,9 +6,13 @@ import abc
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ..base.types import Array, ArrayLike
 from ..model import Model
 from .targets import Observed
+
+QUIET = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # what overflows is looked for in results
 
 
 class Answer(NamedTuple):

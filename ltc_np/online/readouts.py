@@ -15,14 +15,13 @@ from ..base.sums import sum_of_squares
 from ..base.types import Array, ArrayLike, Bools
 from ..model import Model
 from .guard import Guard, Watched, copied
-from .part import Answer, Part, Told
+from .part import QUIET, Answer, Part, Told
 from .readout import take_apart
 from .rule import Rule
 from .targets import Observed
 
 EXTREME = 1e12  # squared errors above may overflow in a rule
 ELSE = "; or, in place of a rule, take an optimiser such as Adam(1e-3), which learns in every model"
-QUIET = np.errstate(over="ignore", invalid="ignore")  # what overflows is looked for in results
 AS_IT_IS = contextlib.nullcontext()
 
 
@@ -84,7 +83,7 @@ class Readouts(Part):
             self._body.step(x, dt=dt, state=state, out=(f[:, :-1], state))
             own = by * len(f) if self.shared else by
             y = np.stack([W @ row for W, row in zip(own, f, strict=True)])
-        if not (checks.surely_finite(y) or np.isfinite(y).all()):
+        if not checks.all_finite(y):
             raise FloatingPointError(
                 f"outputs must stay finite in {y.dtype}, but overflow for features up to {np.abs(f).max():.3g} and the "
                 f"weights that {self.rule!r} has learnt: the observation is left out; take inputs of a smaller scale"
