@@ -112,6 +112,8 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.xdist_group(type(params["layer"]).__name__.lower()))
         elif item.path.parent.name == "bench":  # it measures LTCs
             item.add_marker(pytest.mark.xdist_group("ltc"))
+        elif item.path.parent.name == "online":  # whose kernels others have not
+            item.add_marker(pytest.mark.xdist_group("online"))
         elif item.path.name == "test_house.py" and not item.get_closest_marker(
             "xdist_group"
         ):  # which reads all sources once

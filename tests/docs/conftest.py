@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import os
+import pathlib
 import subprocess
 import sys
 
@@ -12,7 +13,9 @@ from support import ROOT
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory):
-    """The folder of the built site."""
+    """The folder of the built site; the variable LTC_NP_SITE names one that has been built of these pages."""
+    if "LTC_NP_SITE" in os.environ:
+        return pathlib.Path(os.environ["LTC_NP_SITE"])
     for module in ("material", "mkdocstrings_handlers", "pymdownx"):
         if importlib.util.find_spec(module) is None:
             pytest.skip(f'needs {module}: pip install -e ".[docs]"')

@@ -6,6 +6,7 @@ import pytest
 from ltc_np import LTC, AutoNCP, CfC, FullyConnected, MixedMemory, Model, set_num_threads
 from ltc_np.kernels.cpu import ltc_memory
 
+pytestmark = pytest.mark.xdist_group("mixedmemory")
 # Tiles of several widths, a last one of one vector or less, and one sequence; neurons that fill no vector.
 SIZES = [
     (AutoNCP(9, 3), "semi_implicit", 3, 4),
@@ -52,8 +53,9 @@ def test_as_defined(wiring, solver, B, T, memory):
         )
 
 
-def test_the_same_bits_in_every_batch_and_for_every_number_of_threads():
-    model = drawn(AutoNCP(40, 4), "semi_implicit", backend="cpu")
+@pytest.mark.parametrize("dtype", ["float64", pytest.param("float32", marks=pytest.mark.single)])
+def test_the_same_bits_in_every_batch_and_for_every_number_of_threads(dtype):
+    model = drawn(AutoNCP(40, 4), "semi_implicit", dtype=dtype, backend="cpu")
     x, call, _, _ = case(model, 70, 30)
     gradients, whole = [], model(x, **call)
     try:
@@ -69,6 +71,7 @@ def test_the_same_bits_in_every_batch_and_for_every_number_of_threads():
         assert np.array_equal(part, whole[first:last])
 
 
+@pytest.mark.single
 def test_sums_of_many_steps_are_those_of_float64():
     """More steps than gradient sums are kept over, in both cells; float32 against float64."""
     found = []
