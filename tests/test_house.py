@@ -98,6 +98,7 @@ TESTED_THROUGH = {
         """,
         "tests/online/test_learner.py and test_gradients.py go through them by `Learner`": """
             online.gradients online.learning online.part online.readouts online.settings online.targets
+            online.waiting
         """,
         "tests/online/test_synaptic.py follows layers with them": """
             kernels.cpu.synaptic_traces

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..base.checks import counted, warn
 from ..base.command_line import DONE, Parser, report, run
-from ..model import load
+from ..online.stored import load_learnt
 from . import kept, options, scores, split, tables, task_data
 from .split import PARTS, TEST
 from .task import of_model
@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _evaluate(args: argparse.Namespace) -> int:
-    model = load(args.model, backend=args.backend)
+    model = load_learnt(args.model, backend=args.backend)
     task = of_model(model, args.model)
     blocks = kept.of_model(model, args.model)
     table, rows = tables.read(args.table), None

@@ -11,7 +11,8 @@ from .. import kernels
 from ..base.checks import counted
 from ..base.command_line import DONE, NO, Parser, report, run
 from ..kernels.versions import versions
-from ..model import Model, load
+from ..model import Model
+from ..online.stored import load_learnt
 from . import kept
 from .task import KEY, Task, of_model
 
@@ -43,7 +44,7 @@ def _info(args: argparse.Namespace) -> int:
         found = versions()
         report(found, [f"{name}: {value}" for name, value in found.items()], args.json)
         return DONE if kernels.why_not_asked() is None else NO
-    model = load(args.model, backend="numpy")
+    model = load_learnt(args.model, backend="numpy")
     task = of_model(model, args.model) if KEY in (model.notes or {}) else None
     report(_report(model, args.model), _text(model, task, args.model), args.json)
     return DONE

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from .. import plot
 from ..base.command_line import DONE, Parser, check_least, report, run
-from ..model import Model, load
+from ..model import Model
+from ..online.stored import load_learnt
 from ..plot.styling import plain
 from . import options, outputs, pictures, tables, task_data
 from .task import KEY, history_of, of_model
@@ -62,7 +63,7 @@ def _plot(args: argparse.Namespace) -> int:
     check_least(args, last=2)
     pictures.check_kind("--out", args.out)
     outputs.check({"--out": args.out}, [path for path in (args.model, args.table) if path], args.force)
-    model = load(args.model, backend="auto" if what == "predictions" else "numpy")
+    model = load_learnt(args.model, backend="auto" if what == "predictions" else "numpy")
     draw = _of_itself(what, model, args.model) if what in OF_ITSELF else _of_a_table(what, model, args)
     outputs.write({args.out: pictures.drawn(args.out, [draw])})
     report({"file": args.out, "what": what}, [f"{args.out}: {what} of {args.model}"], args.json)

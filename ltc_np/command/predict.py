@@ -11,7 +11,7 @@ from ..base.checks import counted
 from ..base.command_line import DONE, Parser, report, run
 from ..base.types import Numbers
 from ..losses.probabilities import probabilities
-from ..model import load
+from ..online.stored import load_learnt
 from . import forecast_times, options, outputs, records, tables, task_data
 from .records import Records
 from .tables import Table
@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _predict(args: argparse.Namespace) -> int:
     tables.check_kind(args.out)
     outputs.check({"--out": args.out}, [args.model, args.table], args.force)
-    model = load(args.model, backend=args.backend)
+    model = load_learnt(args.model, backend=args.backend)
     task = of_model(model, args.model)
     table = tables.read(args.table)
     rows = records.read(table, task)

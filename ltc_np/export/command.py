@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..base.command_line import DONE, Parser, report, run
 from ..base.visible import visible
-from ..model import Model, load
+from ..model import Model
 from ..online import NLMS, RLS
+from ..online.stored import load_learnt
 from . import c, fixed, onnx, web
 from .c import Export
 from .fixed.calibration import read
@@ -71,7 +72,7 @@ def _export(args: argparse.Namespace) -> int:
     as_json, _ = vars(args).pop("json"), vars(args).pop("quiet")  # of which there is no progress
     kind = _kind(args)
     _check(args, kind)
-    said = kind.write(load(args.model, backend="numpy"), args)
+    said = kind.write(load_learnt(args.model, backend="numpy"), args)
     report({"model": args.model, "target": args.target, "report": said}, said.split("\n"), as_json)
     return DONE
 

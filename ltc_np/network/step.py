@@ -8,6 +8,7 @@ from ..base import checks
 from ..base.calls import with_signature_hints
 from ..base.types import Array, ArrayLike
 from .network import Network
+from .stream import Stream
 
 
 def check_causal(
@@ -51,15 +52,21 @@ def step(
     x = x_t
     if type(x) is not np.ndarray or x.dtype != self.dtype:
         x = checks.real("x_t", x_t, self.dtype, f"({self.input_size},) or (B, {self.input_size})", True)
-    single = x.ndim == 1
     if x.ndim not in (1, 2) or x.shape[-1] != self.input_size or x.size == 0:
         raise ValueError(f"`x_t` must be ({self.input_size},) or (B, {self.input_size}), got shape {x.shape}")
-    engine = self.engine
+    stream, y, state = advance(self, x, dt, state)
+    return stream.write(y, state, out, x.ndim == 1)
+
+
+def advance(network: Network, x: Array, dt: ArrayLike | None, state: ArrayLike | None) -> tuple[Stream, Array, Array]:
+    """`step` of a network that goes step by step, for x of its dtype, of shape (I,) or (B, I), without a copy: the
+    stream, y (B, 1, O) and the state (B, K), in arrays that its next step may write to."""
+    single, engine = x.ndim == 1, network.engine
     prepared, stream = engine.stream(1 if single else x.shape[0])
     stream.read(x, dt, state, single)
     engine.check(prepared, stream.dt)
-    y, state = stream.run()
-    if self.last_parallel:
-        self.note_parallel(())  # a step is never cut
-    engine.check_outputs(y, state, stream.dt)
-    return stream.write(y, state, out, single)
+    y, after = stream.run()
+    if network.last_parallel:
+        network.note_parallel(())  # a step is never cut
+    engine.check_outputs(y, after, stream.dt)
+    return stream, y, after

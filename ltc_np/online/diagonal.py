@@ -40,12 +40,13 @@ class DiagonalTraces(Traces):
         self._values = np.empty(cell.layout.size, dtype)
         self._one, self._workspace = np.ones(1, np.int64), Workspace()
         self._prepared: Any = None
-        self.arrays = self._begin()
+        self.arrays = {name: np.empty(shape, dtype) for name, shape in self.shapes(cell).items()}
         self.reset()
 
+    @staticmethod
     @abc.abstractmethod
-    def _begin(self) -> Arrays:
-        """Arrays for the state and the traces."""
+    def shapes(cell: Any) -> dict[str, tuple[int, ...]]:
+        """Of ``arrays``, the state and the traces."""
 
     @abc.abstractmethod
     def _carry(self, x: Array, dt: Array, before: Array, y: Array, saved: Any) -> None:

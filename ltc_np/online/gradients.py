@@ -59,9 +59,11 @@ class Losses(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What an observation asks of one `Learning`: a gradient (P,), and the `Losses` of each stream with a target."""
+    """What an observation asks of one `Learning`, which has a part of the streams: a gradient (P,), and the `Losses` of
+    each stream with a target."""
 
     learning: Learning
+    part: slice
     gradient: Array
     losses: list[Losses]
 
@@ -212,12 +214,17 @@ class Gradients(Part):
         steps = [found for learning, part in self._each() if (found := self._asked(learning, part, answer, observed))]
         try:
             sound = [step.learning.step(step.gradient) for step in steps]
+            overflow = f"errors, gradients and weights must stay finite in {self._model.dtype}, but they overflow for "
             if not all(sound) and self._guard is None:
                 raise FloatingPointError(
-                    f"errors, gradients and weights must stay finite in {self._model.dtype}, but they overflow for "
-                    f"targets up to {np.abs(observed.target).max():.3g}: nothing was learnt; take a guard, which goes "
-                    "back to the last good weights, a smaller learning rate, or targets and inputs of a smaller scale"
+                    f"{overflow}targets up to {np.abs(observed.target).max():.3g}: nothing was learnt; take a guard, "
+                    "which goes back to the last good weights, a smaller learning rate, or targets and inputs of a "
+                    "smaller scale"
                 )
+            if any(
+                self._too_heavy(step, answer, observed) for step, good in zip(steps, sound, strict=True) if not good
+            ):
+                raise FloatingPointError(f"{overflow}such a `weight`: nothing was learnt; take smaller ones")
         except BaseException:  # Ctrl-C, too
             for step in steps:
                 step.learning.back()
@@ -232,6 +239,15 @@ class Gradients(Part):
                 told.append(Told(one.answer, one.deployed, distance, events))
                 events = ()
         return told
+
+    def _too_heavy(self, step: Step, answer: Answer, observed: Observed) -> bool:
+        """Whether a step that overflows would not, were no target's weight above 1: that is not the guard's affair."""
+        if observed.weight is None:
+            return False
+        step.learning.back()
+        light = observed._replace(weight=np.minimum(observed.weight, 1))
+        lighter = self._asked(step.learning, step.part, answer, light)
+        return lighter is not None and step.learning.step(lighter.gradient)
 
     def _asked(self, learning: Learning, part: slice, answer: Answer, observed: Observed) -> Step | None:
         """The `Step` of one set of weights, None where its streams have no targets."""
@@ -266,7 +282,7 @@ class Gradients(Part):
             gradient += self._pull * (learning.model.theta - self.deployed)
         if self._clip is not None:
             self._clip(gradient, learning.model.layout)
-        return Step(learning, gradient, found)
+        return Step(learning, part, gradient, found)
 
     # --------------------------------------------------------------------------------------------- models and files
 

@@ -63,7 +63,9 @@ class Watched(NamedTuple):
 
     def weights(self, deployed: Array) -> Array:
         """Those that answer."""
-        return {"learnt": self.W, "last good": self.good[0], "deployed": deployed}[self.answering]
+        if self.answering == "learnt":
+            return self.W
+        return deployed if self.answering == "deployed" else self.good[0]
 
     def moved(
         self, W: Array, kept: Mapping[str, Any], deployed: Array, apart: float, guard: Guard

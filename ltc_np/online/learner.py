@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -23,10 +22,11 @@ from .gradients import Gradients
 from .guard import Guard
 from .log import Log
 from .methods import Exact, Method
-from .part import Answer, Part
+from .part import Part
 from .readouts import Readouts
 from .rule import Rule
 from .targets import Targets, wrong_shape
+from .waiting import Waiting
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -146,7 +146,7 @@ class Learner:
         self._model = copy.deepcopy(model)
         self._targets = Targets(self.loss)
         self._part = self._begin()
-        self._answers: deque[Answer] = deque(maxlen=self.delay + 1)
+        self._waiting = Waiting(self.delay, self.streams, self.output_size)
         self.log = Log()
         self.reset()
 
@@ -219,11 +219,11 @@ class Learner:
         """
         if stream is None:
             self._part.reset(slice(None))
-            self._answers.clear()
+            self._waiting.clear()
             return
-        k = checks.integer("stream", stream, least=0, most=(self.streams or 1) - 1)
+        k = self._stream(stream, self.streams or 1)
         self._part.reset(slice(k, k + 1))
-        for answer in self._answers:
+        for answer in self._waiting.answers:
             answer.y[k] = np.nan
 
     @with_signature_hints
@@ -244,7 +244,7 @@ class Learner:
             The network overflows.  Nothing has changed then.
         """
         answer = self._part.predict(self._inputs(x_t), dt)
-        self._answers.append(answer)
+        self._waiting.add(answer)
         for event in answer.events:
             self.log.say(event)
         return answer.y[0].copy() if self.streams is None else answer.y.copy()
@@ -271,8 +271,8 @@ class Learner:
         Parameters
         ----------
         target : (O,) array, or (B, O)
-            NaN where a target is missing.  For a loss of classes as for `Model.loss_and_grad`; what is returned is then
-            the target's probabilities - those of the answer.
+            NaN where a target is missing; it may come later.  For a loss of classes as for `Model.loss_and_grad`; what
+            is returned is then the target's probabilities - those of the answer.
         ago : int
             Which answer it belongs to: 0 is the last one, 1 the one before, up to ``delay``.
         weight : number >= 0, or (B,) array, optional
@@ -281,35 +281,33 @@ class Learner:
         Raises
         ------
         ValueError, TypeError
-            An argument that does not fit.  Nothing has changed then.
+            An argument that does not fit, or a second target of an answer.  Nothing has changed then.
         FloatingPointError
             Errors, gradients or weights overflow.  Nothing was learnt.
         """
         if type(ago) is not int or ago != 0:
             ago = checks.integer("ago", ago, least=0)
-        if ago >= len(self._answers):
-            raise ValueError(self._no_such_answer(ago))
-        answer, single = self._answers[-1 - ago], self.streams is None
+        answer, single = self._waiting.find(ago), self.streams is None
         found = self._targets.observed(target, weight, answer.y, single)
+        had = self._waiting.had(ago, found)
         for told in self._part.learn(answer, found):
             self.log.add(told.error, told.deployed, told.distance)
             for event in told.events:
                 self.log.say(event)
+        self._waiting.note(ago, had)
         return found.error[0] if single else found.error
 
-    def _no_such_answer(self, ago: int) -> str:
-        kept = len(self._answers)
-        if not kept:
-            return "`learn` needs an answer, and there is none since the beginning or `reset`: call `predict` first"
-        if ago > self.delay:
-            late = f"make the learner with delay={ago} for targets that come so late"
-            return f"`ago` must be at most `delay`, which is {self.delay}, got {ago}: {late}"
-        return f"`ago` must be less than the {checks.counted(kept, 'answer')} given since the beginning, got {ago}"
+    def _stream(self, stream: int, count: int) -> int:
+        """The number of a stream, or of weights, of which there are so many."""
+        if count == 1 and isinstance(stream, int) and stream != 0:
+            one = "there is one stream" if self.streams in (None, 1) else "all streams share their weights"
+            raise ValueError(f"`stream` must be 0 here, since {one}, got {stream}")
+        return checks.integer("stream", stream, least=0, most=count - 1)
 
     @with_signature_hints
     def network(self, stream: int = 0) -> Model:
         """An ordinary model with `weights`; those of a stream, where each has its own."""
-        return self._part.network(checks.integer("stream", stream, least=0, most=len(self._part.weights) - 1))
+        return self._part.network(self._stream(stream, len(self._part.weights)))
 
     # ------------------------------------------------------------------------------------------- copies and files
 
@@ -319,13 +317,12 @@ class Learner:
 
     def _changing(self) -> dict[str, Any]:
         """All else, as plain data and arrays."""
-        answers = [self._part.held_answer(answer) for answer in self._answers]
-        return {"part": self._part.held(), "answers": answers, "log": self.log.state()}
+        return {"part": self._part.held(), "answers": self._waiting.held(self._part), "log": self.log.state()}
 
     def restore(self, found: Mapping[str, Any]) -> None:
         """Take what a file holds of the same learner; `load` calls it."""
         self._part.restore(found["part"])
-        self._answers.extend(self._part.answer(held) for held in found["answers"])
+        self._waiting.restore(self._part, found["answers"])
         self.log.restore(found["log"])
 
     def __getstate__(self) -> dict[str, Any]:

@@ -65,4 +65,4 @@ class NLMS(Rule):
         self, W: Array, kept: Kept, f: Array, error: Array, known: Bools | None, weight: float
     ) -> tuple[Array, Kept]:
         rate = self.rate if weight == 1 else min(self.rate * weight, max(self.rate, 1.0))
-        return W + error[:, None] * (rate / (self.epsilon + float(f @ f)) * f), kept
+        return W + error[:, None] * (rate / (self.epsilon + float(f.dot(f))) * f), kept

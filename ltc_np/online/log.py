@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,14 +34,14 @@ class Log:
     steps: int
 
     def __init__(self) -> None:
-        self._rows, self._used = np.empty((MOST_ROWS, len(COLUMNS))), 0
+        self._rows = array("d")  # one after another: to write one into NumPy's takes longer
         self.events = []
         self.stride, self.steps = 1, 0
         self._error = self._deployed = 0.0  # sums since the last row
 
     @property
     def rows(self) -> Numbers:
-        return self._rows[: self._used].copy()
+        return np.array(self._rows).reshape(-1, len(COLUMNS))
 
     def add(self, error: float, deployed: float, distance: float) -> None:
         """One observation."""
@@ -49,14 +50,14 @@ class Log:
         self._deployed += deployed
         if self.steps % self.stride:
             return
-        self._rows[self._used] = self.steps, self._error / self.stride, self._deployed / self.stride, distance
-        self._used, self._error, self._deployed = self._used + 1, 0.0, 0.0
-        if self._used == MOST_ROWS:
-            first, second = self._rows[::2], self._rows[1::2]
-            self._used, self.stride = MOST_ROWS // 2, 2 * self.stride
-            joined = second.copy()
-            joined[:, 1:3] = (first[:, 1:3] + second[:, 1:3]) / 2
-            self._rows[: self._used] = joined
+        self._rows.extend((self.steps, self._error / self.stride, self._deployed / self.stride, distance))
+        self._error = self._deployed = 0.0
+        if len(self._rows) == MOST_ROWS * len(COLUMNS):
+            rows = self.rows
+            first, second = rows[::2], rows[1::2]
+            self.stride *= 2
+            second[:, 1:3] = (first[:, 1:3] + second[:, 1:3]) / 2
+            self._rows = array("d", second.tobytes())
 
     def say(self, event: str) -> None:
         """Something has happened with the observation that was added last."""
@@ -71,9 +72,7 @@ class Log:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Inverse of `state`."""
-        rows = np.array(state["rows"], float).reshape(-1, len(COLUMNS))
-        self._used = len(rows)
-        self._rows[: self._used] = rows
+        self._rows = array("d", np.array(state["rows"], float).reshape(-1, len(COLUMNS)).tobytes())
         self.events = [(int(step), str(event)) for step, event in state["events"]]
         self.stride, self.steps = int(state["stride"]), int(state["steps"])
         self._error, self._deployed = map(float, state["sums"])

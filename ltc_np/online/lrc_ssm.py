@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
-from ..base.types import Array, Arrays, Backend, Float
+from ..base.types import Array, Backend, Float
 from ..cells import LrcSSM
 from .diagonal import DiagonalTraces
 
@@ -28,11 +28,11 @@ class LrcSSMTraces(DiagonalTraces):
         self._scratch = self._kernels.scratch(cell.rule, cell.input_size, cell.units, dtype)
         super().__init__(cell, dtype, backend)
 
-    def _begin(self) -> Arrays:
-        I, N, P = self._cell.input_size, self._cell.state_size, self._cell.layout.size
-        dtype = self._values.dtype
+    @staticmethod
+    def shapes(cell: LrcSSM) -> dict[str, tuple[int, ...]]:
+        I, N, P = cell.input_size, cell.state_size, cell.layout.size
         # A row for each of the layout, and N more numbers for each of mu and sigma, of which it has one.
-        return {"state": np.empty(N, dtype), "traces": np.empty(((P - 2 * I) // N + 2 * I, N), dtype)}
+        return {"state": (N,), "traces": ((P - 2 * I) // N + 2 * I, N)}
 
     def _carry(self, x: Array, dt: Array, before: Array, y: Array, saved: Any) -> None:
         p, drives = self._prepared, saved.drives.reshape(1, -1)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..cells import LRC, LTC, S4D, Layer, LiquidS4, LrcSSM
 from ..model import Model
@@ -23,15 +24,16 @@ class Quick(NamedTuple):
     cost: Callable[[Model, Method], Cost | None]
 
 
-def _diagonal(kind: Callable[[Any, Any, Any], DiagonalTraces]) -> Quick:
+def _diagonal(kind: type[DiagonalTraces]) -> Quick:
     """Of a diagonal cell, exact; a step takes as many multiplications as there are traces, times a few."""
 
     def traces(network: Model, method: Method) -> DiagonalTraces | None:
         return kind(network.layers[0], network.dtype, network.backend) if isinstance(method, Exact) else None
 
     def cost(network: Model, method: Method) -> Cost | None:
-        found = traces(network, method)
-        return None if found is None else Cost(*2 * [sum(array.size for array in found.arrays.values())])
+        if not isinstance(method, Exact):
+            return None
+        return Cost(*2 * [sum(map(math.prod, kind.shapes(network.layers[0]).values()))])
 
     return Quick(traces, cost)
 

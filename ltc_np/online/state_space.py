@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from .. import kernels
-from ..base.types import Array, Arrays, Backend, Float
+from ..base.types import Array, Backend, Float
 from ..cells.state_space import StateSpaceCell
 from .diagonal import DiagonalTraces
 
@@ -25,10 +23,10 @@ class StateSpaceTraces(DiagonalTraces):
         self._kernels = kernels.load(kernels.on_host(backend), "ssm_traces")
         super().__init__(cell, dtype, backend)
 
-    def _begin(self) -> Arrays:
-        (M, H), dtype = self._cell.layout.slices["decay"][1], self._values.dtype
-        shapes = {"state": (self._cell.state_size,), "traces": (5, 2, M, H), "slopes": (6 * M + 2, H)}
-        return {name: np.empty(shape, dtype) for name, shape in shapes.items()}
+    @staticmethod
+    def shapes(cell: StateSpaceCell) -> dict[str, tuple[int, ...]]:
+        M, H = cell.layout.slices["decay"][1]
+        return {"state": (cell.state_size,), "traces": (5, 2, M, H), "slopes": (6 * M + 2, H)}
 
     def _carry(self, x: Array, dt: Array, before: Array, y: Array, saved: Any) -> None:
         self._kernels.carry(self._prepared.space, x[0], dt[0], before, self.arrays["traces"], self.arrays["slopes"])

@@ -77,7 +77,7 @@ class SynapticTraces(Traces):
         self.arrays = {"state": state, "sensitivities": J[0]}
         self._theta = np.zeros(layer.layout.size, dtype)
         self._values, self._factor = np.empty(layer.layout.size, dtype), np.empty(self.plan.own.size, dtype)
-        self._p = layer.layout.arrays(self._values)
+        self._p, self._ones = layer.layout.arrays(self._values), np.ones(layer.layout.size)
         self._effective = kernels.load(backend, "effective")
         self._again: Callable[[], None] | None = None
         self._followed = Followed(self._x, self._dt, state, self._y, J)
@@ -106,8 +106,8 @@ class SynapticTraces(Traces):
         layout = self.layer.layout
         self._theta[:] = theta
         layout.effective(theta, out=self._values)
-        ones = np.ones(layout.size)
-        self._factor[:] = self._effective.d_effective(layout, self._values, ones)[: self._factor.size]
+        self._ones.fill(1)  # NumPy works in it
+        self._factor[:] = self._effective.d_effective(layout, self._values, self._ones)[: self._factor.size]
         if self._again is None:
             self._bind()
         else:

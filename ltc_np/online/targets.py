@@ -37,6 +37,11 @@ class Observed(NamedTuple):
     known: Bools | None
     weight: Array | None
 
+    def counts(self) -> Bools:
+        """(B, O): whether there is a target that counts."""
+        known = np.ones(self.error.shape, bool) if self.known is None else self.known
+        return known if self.weight is None else known & (self.weight > 0)[:, None]
+
     def streams(self) -> Iterator[tuple[int, Bools | None, float]]:
         """Of each stream that has a target which counts: its number, (O,) which outputs have one, and its weight."""
         for b in range(len(self.error)):

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import types
@@ -18,9 +19,10 @@ from support.files import read_only_folder
 from support.tables import SMALL, waves, words, write_csv
 
 import ltc_np
-from ltc_np import LTCRNN, AutoNCP, Model, SpikingLIF, kernels, load
+from ltc_np import LTCRNN, Adam, AutoNCP, Model, SpikingLIF, kernels, load
 from ltc_np.command import COMMANDS, USAGE, split, tables, task, task_data
 from ltc_np.kernels import library, versions
+from ltc_np.online import Learner
 
 
 def rows_of(path):
@@ -392,3 +394,31 @@ def test_text_that_a_spreadsheet_would_run_is_told_of(here, ltc):
             if path == "p.csv"
             else ""
         )
+
+
+def test_of_a_learners_file_the_learnt_weights_are_meant(trained, here, ltc):
+    """By every command that asks what a network does; standard error says so."""
+    model = load(trained / "drive.npz", backend="numpy")
+    learner = Learner(model, Adam(0.05))
+    for x in np.random.default_rng(0).normal(size=(5, model.input_size)):
+        learner.predict(x)
+        learner.learn(np.full(model.output_size, 3.0))
+    learner.save(here / "learner.npz")
+    learner.network().save(here / "learnt.npz")
+    table = trained / "waves.csv"
+    for command in (
+        ("info", "--json"),
+        ("evaluate", table, "--json"),
+        ("predict", table, "--out", "-"),
+        ("export", "c"),
+    ):
+        found = {}
+        for name in ("learner.npz", "learnt.npz"):
+            status, found[name], told = ltc(
+                command[0], name, *command[1:], *(["--force"] if "--out" in command else [])
+            )
+            assert status == 0 and ("its learnt weights are taken" in told) == (name == "learner.npz")
+            if command[0] == "export":
+                found[name] = (here / "c" / "model.c").read_text()
+            found[name] = re.sub(r'learner\.npz|learnt\.npz|"bytes": \d+', "", found[name])
+        assert found["learner.npz"] == found["learnt.npz"]

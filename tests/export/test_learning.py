@@ -66,6 +66,8 @@ def test_it_learns_what_the_learner_in_python_learns(body, rule, dtype, tmp_path
         found = np.array([learns.step(state, x[b], dt) for b, state in enumerate(states)])
         scale = max(scale, np.abs(y).max())
         np.testing.assert_allclose(found, y, rtol=0, atol=tolerance * scale)
+        if t % 6 == 4:
+            continue  # its target comes late
         target = (drifts * (1 + t / 100) + 0.3 * rng.standard_normal(2)).astype("float32").astype(float)
         if t % 7 == 3:
             target[1] = np.nan

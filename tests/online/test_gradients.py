@@ -273,13 +273,15 @@ def test_streams_that_share_weights_learn_from_the_mean(model):
 def test_one_stream_begins_anew(model):
     learner, other = (Learner(model, SGD(0.01), streams=2, shared=False, delay=1) for _ in range(2))
     steps = list(stream(8, 2))
-    for k, (x, dt, target) in enumerate(steps):
+    for each in (learner, other):
+        each.predict(*steps[0][:1])
+    for k, (x, dt, target) in enumerate(steps[1:], start=1):
         if k == 4:
             learner.reset(stream=1)
             np.testing.assert_array_equal(learner.state[1], model.initial_state())
         for each in (learner, other):
             each.predict(x, dt=dt)
-            error = each.learn(target, ago=min(k, 1))
+            error = each.learn(target, ago=1)
             assert np.isnan(error).any() == (k == 4 and each is learner)
             if k == 4 and each is learner:
                 assert np.isnan(error[1]).all() and not np.isnan(error[0]).any()
@@ -515,7 +517,7 @@ def test_derivatives_for_late_targets_have_room(monkeypatch):
     learner = Learner(model, SGD(0.01), **options)
     for _ in range(12):
         learner.predict(np.ones((5, 2)))
-    assert sum(answer.kept.rows.size for answer in learner._answers) == late
+    assert sum(answer.kept.rows.size for answer in learner._waiting.answers) == late
     monkeypatch.setattr(generic, "memory", lambda: 4 * (carried + late))
     Learner(model, SGD(0.01), **options)
     monkeypatch.setattr(generic, "memory", lambda: 4 * (carried + late) - 1)
@@ -575,7 +577,8 @@ def test_memory_does_not_grow_with_the_steps(rule):
     def run(steps):
         for k in range(steps):
             learner.predict([np.sin(0.1 * k)])
-            learner.learn([1.0], ago=min(3, len(learner._answers) - 1))
+            if len(learner._waiting.answers) > 3:
+                learner.learn([1.0], ago=3)
         gc.collect()
         return tracemalloc.get_traced_memory()[0]
 
@@ -586,6 +589,46 @@ def test_memory_does_not_grow_with_the_steps(rule):
     finally:
         tracemalloc.stop()
     assert after - before < 20_000  # a number kept of each step would be 4,000 times 32 bytes
+
+
+@pytest.mark.parametrize("kept", [0, 2])
+@pytest.mark.parametrize("rule", [NLMS(), Adam(1e-3)], ids=["readout", "network"])
+def test_an_output_has_one_target_for_each_answer(rule, kept, tmp_path):
+    """The others may come later, also those of weight 0; a file knows it, and an error changes nothing."""
+    model = Model(LTC(AutoNCP(6, 2)), Dense(2), input_dim=1, seed=0)
+    learner, nan = Learner(model, rule, streams=2, delay=kept), np.nan
+    for _ in range(kept + 1):
+        learner.predict(np.ones((2, 1)))
+    learner.learn([[1, nan], [2, 3]], ago=kept, weight=[1, 0])
+    learner.learn([[nan, 2], [nan, nan]], ago=kept)
+    learner.save(tmp_path / "learner.npz")
+    for each in learner, Learner.load(tmp_path / "learner.npz"), copy.deepcopy(learner):
+        weights = each.weights
+        for target, where in (([[nan, 1], [4, 5]], "output 1 of stream 0"), ([[0, nan], [nan, nan]], "output 0")):
+            with pytest.raises(ValueError, match=f"`target` must be the first of its answer, but {where}"):
+                each.learn(target, ago=kept)
+        np.testing.assert_array_equal(each.weights, weights)
+        assert each.log.steps == 2
+        each.learn([[nan, nan], [4, 5]], ago=kept)
+        each.predict(np.ones((2, 1)))
+        each.learn(np.ones((2, 2)))
+        assert each.log.steps == 5
+
+
+def test_a_weight_that_overflows_costs_nothing_under_a_guard(model):
+    """It is the caller's: the learnt weights stay, and learning goes on as if it had not come."""
+    learner, other = (Learner(model, Adam(0.01), guard=Guard(horizon=5)) for _ in range(2))
+    for k, (x, dt, target) in enumerate(stream(12)):
+        for each in (learner, other):
+            each.predict(x, dt=dt)
+            if k == 8 and each is learner:
+                before = each.weights
+                with pytest.raises(FloatingPointError, match="overflow for such a `weight`: nothing was learnt"):
+                    each.learn(1e3 * target, weight=1e18)
+                np.testing.assert_array_equal(each.weights, before)
+            each.learn(target)
+    assert learner.log.events == other.log.events
+    np.testing.assert_array_equal(learner.weights, other.weights)
 
 
 @pytest.mark.few(1)

@@ -69,7 +69,7 @@ def run(seed, steps):
         assert np.isfinite(y).all() and np.isfinite(learner.state).all()
         weights, log = learner.weights, learner.log.steps
         try:
-            learner.learn(target, ago=min(delay, len(learner._answers) - 1), weight=weight)
+            learner.learn(target, ago=min(delay, len(learner._waiting.answers) - 1), weight=weight)
         except (ValueError, FloatingPointError) as error:
             assert "must" in str(error)
             np.testing.assert_array_equal(learner.weights, weights)

@@ -166,7 +166,7 @@ def test_a_target_that_comes_later_belongs_to_its_answer(model):
     """With an error as it was when the answer was given; the rule sees the weights of now."""
     learner, steps = Learner(model, NLMS(1.0, 1e-9), delay=3), list(stream(5))
     answers = [learner.predict(x, dt=dt) for x, dt, _ in steps]
-    features = [answer.kept.f[0] for answer in learner._answers]
+    features = [answer.kept.f[0] for answer in learner._waiting.answers]
     first = learner.learn(steps[1][2], ago=3)
     np.testing.assert_allclose(first, steps[1][2] - answers[1], rtol=0, atol=1e-6)
     np.testing.assert_allclose(learner.weights @ features[0], steps[1][2], rtol=0, atol=1e-5)
@@ -335,7 +335,14 @@ def test_arguments_that_do_not_fit_are_refused(model, tmp_path):
         ),
         (lambda: learner.predict([1.0, "2"]), TypeError, "`x_t` must be real numbers .*: this is text$"),
         (lambda: learner.predict([1, 2], dt=timedelta(1)), TypeError, "`dt` must be real numbers .* divide by a unit"),
-        (lambda: learner.network(1), ValueError, "`stream` must be"),
+        (lambda: learner.network(1), ValueError, "`stream` must be 0 here, since there is one stream, got 1"),
+        (lambda: learner.reset(stream=-1), ValueError, "`stream` must be 0 here"),
+        (
+            lambda: Learner(model, NLMS(), streams=3).network(1),
+            ValueError,
+            "since all streams share their weights, got",
+        ),
+        (lambda: learner.network(1.0), TypeError, "`stream` must be an int"),
     ):
         with pytest.raises(error, match=message):
             call()

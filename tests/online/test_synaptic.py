@@ -2,13 +2,16 @@
 
 import copy
 import pickle
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from support.backends import BACKENDS
 
 from ltc_np import LRC, LTC, NCP, AutoNCP, FullyConnected, Model, Random, RandomWiring, Wiring
-from ltc_np.kernels.numpy.synaptic_traces import Dense
+from ltc_np.base.layout import Entry, Layout
+from ltc_np.kernels.codes import SOLVERS, Rule
+from ltc_np.kernels.numpy.synaptic_traces import Dense, Followed, bind
 from ltc_np.online.methods import EProp, Exact, Immediate, SnAp
 from ltc_np.online.synaptic import SynapticTraces, fits, traces_of
 from ltc_np.online.synaptic_plan import make
@@ -359,3 +362,64 @@ def test_what_it_does_not_serve_is_refused(traces):
     assert isinstance(traces_of(network("NCP"), Exact()), SynapticTraces)
     with pytest.raises(ValueError, match="`layer` must be an LTC or LRC with another solver than rk4"):
         traces(model)
+
+
+class Tanh:
+    """A circuit without elapsed time, v+ = tanh(W v + U x + b): the network of the golden case."""
+
+    def __init__(self, cell, p):
+        self.recurrent, self.sensory, self.b = cell.recurrent, cell.sensory, p["b"]
+        self.W, self.U = np.zeros((2, 2)), np.zeros((2, 1))
+        self.W[self.recurrent.post, self.recurrent.pre] = p["w"]
+        self.U[self.sensory.post, self.sensory.pre] = p["sensory_w"]
+
+    def from_inputs(self, x):
+        return x, [x @ self.U.T + self.b]
+
+    def advance(self, solver, stage, h, v, base, total, sensory):
+        return np.tanh(v @ self.W.T + sensory[0]), None
+
+    def d_advance(self, solver, stage, h, base, v, new, d_new, d_base, d_end, sensory, g):
+        d_z = d_new * (1 - new**2)
+        g["w"] += (d_z[:, self.recurrent.post] * v[:, self.recurrent.pre]).sum(0)
+        g["b"] += d_z.sum(0)
+        return [d_z], np.zeros_like(d_z), d_z @ self.W, np.zeros_like(d_z), None
+
+    def d_from_inputs(self, x, s, d_sums, g):
+        (d_z,) = d_sums
+        g["sensory_w"] += (d_z[:, self.sensory.post] * x[:, self.sensory.pre]).sum(0)
+        return d_z @ self.U
+
+
+# What is followed (`make`), and the gradients of W, U and b.  The second component of the state is what is wanted.
+GOLDEN = {
+    "Exact()": (
+        (None, False, True),
+        (0.38252588, -0.22082697, 0.43614042, 0.20038683, -0.02670614, -0.86791407, 0.69008276, 0.24857136),
+    ),
+    "SnAp(1)": ((1, False, True), (0, 0, 0.43614042, 0.20038683, 0, -0.75517067, 0, 0.36131476)),
+    "Immediate()": ((1, True, False), (0, 0, 0.38149267, 0.23193424, 0, -0.79022306, 0, 0.22386171)),
+}
+
+
+@pytest.mark.parametrize(("followed", "wanted"), GOLDEN.values(), ids=GOLDEN)
+def test_golden_case(followed, wanted):
+    """The recursion itself, of a network of two units whose figures were worked out elsewhere."""
+    layer = Model(LTC(FullyConnected(2, 2)), input_dim=1, seed=0).layers[0]
+    layout = Layout((Entry("w", (4,)), Entry("sensory_w", (2,)), Entry("b", (2,))))
+    cell = SimpleNamespace(
+        state_size=2, input_size=1, recurrent=layer.recurrent, sensory=layer.sensory, layout=layout,
+        rule=Rule(SOLVERS["euler"].number, 1, 1), input_mapping=None, output_mapping=None,
+    )  # fmt: skip
+    plan, values = make(cell, *followed, np.float64), np.array([0.5, -0.3, 0.8, 0.2, 1.0, -0.5, 0.1, 0.0])
+    arrays = Followed(np.zeros(1), np.zeros(1), np.zeros(2), np.zeros(2), np.zeros((3, plan.size)))
+    step, collect = bind(Tanh(cell, layout.arrays(values)), layout, values, np.ones(8), plan, arrays)
+    loss, found = 0.0, np.zeros(8)
+    for x, y in ((1.0, 0.5), (-0.5, 0.0), (0.25, -0.5)):
+        arrays.x[0] = x
+        step()
+        error = arrays.state[1] - y
+        loss += 0.5 * error**2
+        collect(np.array([0.0, error]), found)
+    assert loss == pytest.approx(0.87316840, abs=5e-9)
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=5.001e-9)  # to all eight digits
