@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from support import compilers
+from support import ROOT, compilers
 from support.learning_c import Learns
 
 from ltc_np import (
@@ -155,6 +155,8 @@ def test_the_bytes_of_an_ncp(tmp_path):
     report = (export.folder / "report.md").read_text()
     assert f"The network, which learns, one for all sequences or one for each: {export.learnt_bytes} bytes" in report
     assert f"one for each sequence that runs: {export.state_bytes} bytes" in report
+    page = " ".join((ROOT / "docs" / "export_c.md").read_text(encoding="utf-8").split())
+    assert f"has {export.state_bytes:,} bytes instead of 76, and what learns {export.learnt_bytes:,}." in page
 
 
 @needs_compiler
