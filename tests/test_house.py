@@ -71,6 +71,10 @@ TESTED_THROUGH = {
         "tests/export/test_learning.py and tests/export/fixed/test_readout.py run what they write": """
             export.c.learning export.c.rules export.fixed.c_rule
         """,
+        "tests/export/test_exact.py runs what they write": """
+            export.whole export.c.exact.cell export.c.exact.lrc_ssm export.c.exact.ltc export.c.exact.network
+            export.c.exact.optimisers
+        """,
         "tests/online/test_learner.py makes learners of models of all kinds": """
             online.readout
         """,

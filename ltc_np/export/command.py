@@ -11,6 +11,7 @@ from ..base.visible import visible
 from ..model import Model
 from ..online import NLMS, RLS
 from ..online.stored import load_learnt
+from ..optim import SGD, Adam
 from . import c, fixed, onnx, web
 from .c import Export
 from .fixed.calibration import read
@@ -51,11 +52,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--dt", type=float, metavar="T", help="C for one elapsed time of every step, if it never changes"
     )
     any_c.add_argument("--unroll", action="store_true", help="C with a line for each synapse and weight, not tables")
-    any_c.add_argument("--learn", choices=RULES, help="C that goes on learning: its last layer, a Dense, by this rule")
-    any_c.add_argument("--rate", type=float, metavar="R", help="of --learn nlms, below 2; default: 0.1")
+    any_c.add_argument(
+        "--learn",
+        choices=(*RULES, EXACT),
+        help="C that goes on learning: its last layer, a Dense, by nlms or rls; or all of it, by exact gradients",
+    )
+    any_c.add_argument(
+        "--rate",
+        type=float,
+        metavar="R",
+        help="of --learn nlms, below 2, default: 0.1; or of the optimizer of --learn exact, default of adam: 0.001",
+    )
     any_c.add_argument("--forgetting", type=float, metavar="F", help="of --learn rls, at most 1; default: 0.999")
     real = parser.add_argument_group("C in float and double")
     real.add_argument("--double", action="store_true", help="numbers are double; default: float")
+    real.add_argument("--optimizer", choices=OPTIMIZERS, help="of --learn exact; default: adam")
+    real.add_argument("--clip-norm", type=float, metavar="C", help="largest norm of a gradient of --learn exact")
+    real.add_argument("--pull", type=float, metavar="P", help="to the deployed weights, of --learn exact; default: 0")
     real.add_argument("--no-libm", action="store_true", help="without math.h: its functions are written into the file")
     whole = parser.add_argument_group("C in fixed point")
     whole.add_argument("--fixed", action="store_true", help="numbers are integers of 32 bits; needs --calibration")
@@ -91,9 +104,9 @@ def _check(args: argparse.Namespace, kind: _Kind) -> None:
         if given and name not in ("model", "target", *kind.options):
             options = ", ".join(map(_option, kind.options))
             raise ValueError(f"{_option(name)} has no effect on {kind.title}, which has the options {options}")
-    for name, rule in OF_RULES.items():
-        if vars(args)[name] is not None and args.learn != rule:
-            raise ValueError(f"{_option(name)} has an effect on --learn {rule} only")
+    for name, rules in OF_RULES.items():
+        if vars(args)[name] is not None and args.learn not in rules:
+            raise ValueError(f"{_option(name)} has an effect on --learn {' and '.join(rules)} only")
     if args.fixed and not args.calibration:
         raise ValueError("--fixed needs --calibration FILE, sequences like those that the model will see")
 
@@ -107,10 +120,12 @@ def _name(args: argparse.Namespace) -> str:
 
 
 def _rule(args: argparse.Namespace) -> Any:
-    """The rule of --learn, or None; a rule of `ltc_np.online` says what is wrong with its numbers."""
+    """The rule or the optimiser of --learn, or None; these say what is wrong with their numbers."""
     if args.learn is None:
         return None
-    names = [name for name, rule in OF_RULES.items() if rule == args.learn]
+    if args.learn == EXACT:
+        return OPTIMIZERS[args.optimizer or "adam"](args.rate)
+    names = [name for name, rules in OF_RULES.items() if args.learn in rules]
     return RULES[args.learn](**{name: vars(args)[name] for name in names if vars(args)[name] is not None})
 
 
@@ -124,6 +139,8 @@ def _real(model: Model, args: argparse.Namespace) -> str:
         unroll=args.unroll,
         dt=args.dt,
         learn=_rule(args),
+        clip_norm=args.clip_norm,
+        pull=args.pull or 0.0,
     )
     return _about(export)
 
@@ -142,7 +159,7 @@ def _fixed(model: Model, args: argparse.Namespace) -> str:
 
 
 def _about(export: Export) -> str:
-    readout = f"{export.readout_bytes} of the readout, " if export.readout_bytes else ""
+    readout = f"{export.learnt_bytes} of what learns, " if export.learnt_bytes else ""
     return (
         f"{visible(export.folder)}: {export.table_bytes} bytes of tables, {export.state_bytes} of state, {readout}"
         f"{export.stack_bytes} on the stack; error {export.error:.1e}"
@@ -165,8 +182,16 @@ def _size(path: str) -> str:
 
 # Rules by their names, and options of theirs.
 RULES: dict[str, type[NLMS] | type[RLS]] = {"nlms": NLMS, "rls": RLS}
-OF_RULES = {"rate": "nlms", "forgetting": "rls"}
-LEARNING = ("learn", *OF_RULES)
+EXACT = "exact"
+OPTIMIZERS: dict[str, type[Adam] | type[SGD]] = {"adam": Adam, "sgd": SGD}
+OF_RULES = {
+    "rate": ("nlms", EXACT),
+    "forgetting": ("rls",),
+    "optimizer": (EXACT,),
+    "clip_norm": (EXACT,),
+    "pull": (EXACT,),
+}
+READOUT_LEARNS, ALL_LEARNS = ("learn", "rate", "forgetting"), ("optimizer", "clip_norm", "pull")
 IN_A_FOLDER = "an export in C is a folder with a .c, a .h and more, and --name says what they are called"
 # Targets that look like files of a kind that is not written here, and what to do instead.
 FILES = {
@@ -181,8 +206,12 @@ FILES = {
 KINDS = {
     ".js": _Kind("a script, FILE.js", ("name",), _script),
     ".onnx": _Kind("a graph, FILE.onnx", ("step",), _graph),
-    "real": _Kind("C in float or double", ("name", "unroll", "double", "no_libm", "dt", *LEARNING), _real),
+    "real": _Kind(
+        "C in float or double", ("name", "unroll", "double", "no_libm", "dt", *READOUT_LEARNS, *ALL_LEARNS), _real
+    ),
     "fixed": _Kind(
-        "C in fixed point", ("name", "unroll", "dt", "fixed", "calibration", "headroom", "int16", *LEARNING), _fixed
+        "C in fixed point",
+        ("name", "unroll", "dt", "fixed", "calibration", "headroom", "int16", *READOUT_LEARNS),
+        _fixed,
     ),
 }

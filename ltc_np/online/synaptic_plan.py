@@ -96,9 +96,9 @@ class Plan(NamedTuple):
 def count(cell: SynapticCell, hops: int | None, diagonal: bool, carried: bool) -> tuple[int, int]:
     """Numbers that a plan follows, without padding, and at most how many multiplications a step takes for them; known
     before anything of their size is made."""
-    reached, reached_inputs = _reached(cell, hops)
+    reached_by, reached_inputs = reached(cell, hops)
     own = np.bincount(_neurons(cell), minlength=cell.state_size)
-    rows = reached @ own + reached_inputs.sum(1) * _mapping_parameters(cell.layout, cell).shape[1]
+    rows = reached_by @ own + reached_inputs.sum(1) * _mapping_parameters(cell.layout, cell).shape[1]
     terms = 2 + (0 if diagonal else np.bincount(cell.recurrent.post, minlength=cell.state_size))
     return int(rows.sum()), int((rows * terms).sum()) * cell.rule.evaluations * carried
 
@@ -106,14 +106,14 @@ def count(cell: SynapticCell, hops: int | None, diagonal: bool, carried: bool) -
 def make(cell: SynapticCell, hops: int | None, diagonal: bool, carried: bool, dtype: Any) -> Plan:
     """The plan of what a parameter can reach within so many stages of the solver; None: however many it takes."""
     N, layout = cell.state_size, cell.layout
-    reached, reached_inputs = _reached(cell, hops)
+    reached_by, reached_inputs = reached(cell, hops)
     neuron_of = _neurons(cell)
     own_count = len(neuron_of)
     by_neuron = np.argsort(neuron_of, kind="stable")
     starts = np.searchsorted(neuron_of[by_neuron], np.arange(N + 1))
     # Of every block its parameters, and of every row which of them it has.
     blocks: list[Ints] = [by_neuron[starts[i] : starts[i + 1]] for i in range(N)]
-    has = [np.repeat(reached[:, [i]], len(blocks[i]), axis=1) for i in range(N)]
+    has = [np.repeat(reached_by[:, [i]], len(blocks[i]), axis=1) for i in range(N)]
     per_feature = _mapping_parameters(layout, cell)
     step = max(1, FEATURES // max(1, per_feature.shape[1]))
     for first in range(0, len(per_feature), step):
@@ -153,7 +153,7 @@ def make(cell: SynapticCell, hops: int | None, diagonal: bool, carried: bool, dt
     )  # fmt: skip
 
 
-def _reached(cell: SynapticCell, hops: int | None) -> tuple[Bools, Bools]:
+def reached(cell: SynapticCell, hops: int | None) -> tuple[Bools, Bools]:
     """Whether parameters of a neuron (N, N), and of a feature's mapping (N, I), get to a neuron, which comes first."""
     sensed = np.zeros((cell.state_size, cell.input_size), bool)
     sensed[cell.sensory.post, cell.sensory.pre] = True

@@ -248,7 +248,7 @@ def test_command_that_learns(options, rule, model, tmp_path, capsys):
     expected = c.write(model, tmp_path / "expected", learn=rule)
     assert command.main([str(tmp_path / "model.npz"), str(tmp_path / "a"), "--learn", *options]) == 0
     assert contents(tmp_path / "a") == contents(expected.folder)
-    assert f"{expected.readout_bytes} of the readout" in capsys.readouterr().out
+    assert f"{expected.learnt_bytes} of the readout" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -260,7 +260,7 @@ def test_command_that_learns(options, rule, model, tmp_path, capsys):
         (["model.npz", "a", "--double", "--no-libm"], "`libm` must be True"),
         (["model.npz", "a", "--learn", "nlms", "--rate", "2"], "`rate` must be a finite number in (0, 2), got 2.0"),
         (["model.npz", "a", "--learn", "nlms", "--forgetting", "1"], "--forgetting has an effect on --learn rls only"),
-        (["model.npz", "a", "--rate", "0.1"], "--rate has an effect on --learn nlms only"),
+        (["model.npz", "a", "--rate", "0.1"], "--rate has an effect on --learn nlms and exact only"),
         (["model.npz", "a.onnx", "--learn", "rls"], "--learn has no effect on a graph, FILE.onnx"),
         (["model.npz", "a", "--step"], "--step has no effect on C in float or double"),
         (["model.npz", "a.c"], "got a.c: an export in C is a folder with a .c, a .h and more"),

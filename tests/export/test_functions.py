@@ -24,6 +24,7 @@ TRUE = {
     "sin": "sin(x)",
     "cos": "cos(x)",
     "absolute": "fabs(x)",
+    "softplus": "isnan(x) ? x : fmax(log1p(exp(-fabs(x))) + (x > 0 ? x : 0), 0x1p-63)",
 }
 # Where exp(-x) overflows, so does the definition of relaxed in float; programs have arguments of at least 0.
 LOWEST = {"relaxed": "-88"}

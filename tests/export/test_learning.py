@@ -88,15 +88,15 @@ def test_it_learns_what_the_learner_in_python_learns(body, rule, dtype, tmp_path
 def test_a_readout_is_deployed_anew(tmp_path):
     model = made(BODIES["NCP"], 1)
     learns = Learns(c.write(model, tmp_path / "c", "net", learn=RLS(0.9), measure=False).folder)
-    first, state = learns.readout.copy(), learns.begin()
+    first, state = learns.learnt.copy(), learns.begin()
     assert np.isfinite(first).all()
     np.testing.assert_allclose(learns.weights, Learner(model, RLS()).deployed, rtol=1e-6)
     np.testing.assert_array_equal(first[5:].reshape(5, 5), np.eye(5, dtype="float32") * 10)
     learns.step(state, [1, 2, 3], 0.5)
     assert learns.learn(state, [3.0]) == 0
-    assert (learns.readout != first).sum() > 25
-    learns.functions.net_deploy(learns._pointer(learns.readout))
-    np.testing.assert_array_equal(learns.readout, first)
+    assert (learns.learnt != first).sum() > 25
+    learns.deploy()
+    np.testing.assert_array_equal(learns.learnt, first)
 
 
 @needs_compiler
@@ -131,7 +131,7 @@ def test_the_report_s_sizes_are_the_compiler_s(rule, dtype, outputs, tmp_path):
         made(BODIES["stack"], outputs), tmp_path / "c", "net", dtype=dtype, learn=RULES[rule], measure=False
     )
     learns = Learns(export.folder, None, dtype)
-    assert (learns.state_bytes, learns.readout_bytes) == (export.state_bytes, export.readout_bytes)
+    assert (learns.state_bytes, learns.learnt_bytes) == (export.state_bytes, export.learnt_bytes)
     compilers.run(compilers.HOST[0], "-std=c99", "-O0", "-c", "net.c", "-o", tmp_path / "net.o", cwd=export.folder)
     symbols = [line.split() for line in compilers.run("nm", "-S", tmp_path / "net.o").splitlines()]
     tables = sum(int(symbol[1], 16) for symbol in symbols if len(symbol) == 4 and symbol[2] == "r")
@@ -144,12 +144,12 @@ def test_sizes_are_those_of_the_model(tmp_path):
     plain = c.write(model, tmp_path / "a", measure=False)
     nlms = c.write(model, tmp_path / "b", learn=NLMS(), measure=False)
     rls = c.write(model, tmp_path / "c", learn=RLS(), measure=False)
-    assert (plain.state_bytes, plain.readout_bytes, plain.learn_stack_bytes) == (4 * 9, 0, 0)
-    assert (nlms.state_bytes, nlms.readout_bytes, nlms.learn_stack_bytes) == (4 * (9 + 5), 4 * 2 * 5, 4 * 2)
-    assert (rls.state_bytes, rls.readout_bytes) == (nlms.state_bytes, 4 * (2 * 5 + 5 * 5))
+    assert (plain.state_bytes, plain.learnt_bytes, plain.learn_stack_bytes) == (4 * 9, 0, 0)
+    assert (nlms.state_bytes, nlms.learnt_bytes, nlms.learn_stack_bytes) == (4 * (9 + 5), 4 * 2 * 5, 4 * 2)
+    assert (rls.state_bytes, rls.learnt_bytes) == (nlms.state_bytes, 4 * (2 * 5 + 5 * 5))
     assert rls.learn_stack_bytes == 4 * (2 + 2 * 5)
     report = (rls.folder / "report.md").read_text()
-    assert f"one for all sequences or one for each: {rls.readout_bytes} bytes" in report
+    assert f"one for all sequences or one for each: {rls.learnt_bytes} bytes" in report
     assert f"of learning, on the stack: {rls.learn_stack_bytes} bytes" in report
     assert f"one for each sequence that runs: {rls.state_bytes} bytes" in report
     # A step multiplies the readout's weights, of which the bias has a feature too; the scale behind it is folded in.
@@ -166,27 +166,27 @@ def test_what_nothing_can_be_learnt_from(rule, tmp_path):
     """Each is told by what it returns, and not a bit of the readout changes."""
     learns = Learns(c.write(made(BODIES["NCP"], 2), tmp_path / "c", "net", learn=RULES[rule], measure=False).folder)
     state = learns.begin()
-    before = learns.readout.copy()
+    before = learns.learnt.copy()
 
     def refused(target, code):
         assert learns.learn(state, target) == code
-        np.testing.assert_array_equal(learns.readout.view("uint32"), before.view("uint32"))
+        np.testing.assert_array_equal(learns.learnt.view("uint32"), before.view("uint32"))
 
     refused([1, 2], 1)  # there is no answer yet
     learns.step(state, [0.5, -1, 2], 0.5)
     refused([np.nan, np.nan], 0)
     refused([np.inf, 0], 2)
     refused([0, -np.inf], 2)
-    learns.readout[4] = before[4] = 3e38
+    learns.learnt[4] = before[4] = 3e38
     refused([-3e38, 0], 2)  # the error overflows
-    learns.readout[4] = before[4] = 1.0
+    learns.learnt[4] = before[4] = 1.0
     if rule == "RLS":
         refused([np.nan, 1], 3)
     state[9] = 1e25  # a feature: its square overflows, the answer does not
     refused([0, 0], 2)
     state[9] = np.nan
     refused([1, 1], 2)
-    learns.functions.net_reset(learns._pointer(state))
+    learns.reset(state)
     refused([1, 2], 1)
 
 
@@ -198,7 +198,7 @@ def test_hostile_streams(rule, tmp_path):
     rng, state, codes = np.random.default_rng(2), learns.begin(), set()
     hostile = np.array([np.nan, np.inf, -np.inf, 0, 1e6, -1e6, 1e18, -1e25, 3e38, 1e-38], "float32")
     for stream in range(1000):
-        learns.functions.net_deploy(learns._pointer(learns.readout))
+        learns.deploy()
         share = rng.choice([0.02, 0.2, 1.0])
         for _ in range(5):
             state[4:-1], state[-1] = rng.normal(size=4), 1
@@ -206,11 +206,11 @@ def test_hostile_streams(rule, tmp_path):
             for array in (state[4:-1], target):
                 where = rng.random(array.shape) < share
                 array[where] = rng.choice(hostile, where.sum())
-            before = learns.readout.copy()
+            before = learns.learnt.copy()
             codes.add(code := learns.learn(state, target))
-            assert np.isfinite(learns.readout).all(), stream
+            assert np.isfinite(learns.learnt).all(), stream
             if code:
-                np.testing.assert_array_equal(learns.readout, before)
+                np.testing.assert_array_equal(learns.learnt, before)
     assert codes == ({0, 2} if rule == "NLMS" else {0, 2, 3})
 
 
@@ -243,7 +243,7 @@ def test_rls_in_float_follows_float64(steps, tmp_path):
         assert learns.learn(state, [target]) == 0
         W, kept = rule.update(W, kept, f.astype(float), target - W @ f, None, 1.0)
     assert np.linalg.norm((learns.weights - W) * scales) <= 1e-3 * np.linalg.norm(W * scales)
-    root = learns.readout[20:].reshape(20, 20).astype(float)
+    root = learns.learnt[20:].reshape(20, 20).astype(float)
     assert (root**2).sum() <= 20 / 1.0 * (1 + 1e-5)
 
 
@@ -295,7 +295,7 @@ def test_rls_does_not_wind_up(tmp_path):
             state[5] = f[1] = 0.01
         assert learns.learn(state, [2]) == 0
         W, kept = rule.update(W, kept, f.astype(float), 2 - W @ f, None, 1.0)
-        assert (learns.readout[5:] ** 2).sum() <= 5 / 0.5 * (1 + 1e-5)
+        assert (learns.learnt[5:] ** 2).sum() <= 5 / 0.5 * (1 + 1e-5)
     np.testing.assert_allclose(learns.weights, W, rtol=1e-5)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from support import ROOT, compilers
 
-from ltc_np import GRU, LSTM, LTC, AutoNCP, CfC, Dense, Model
+from ltc_np import GRU, LSTM, LTC, Adam, AutoNCP, CfC, Dense, LrcSSM, Model
 from ltc_np.export import c, fixed
 from ltc_np.online import NLMS, RLS
 
@@ -155,10 +155,12 @@ def learning(rule, folder, kind="float"):
 
 
 @pytest.mark.parametrize(
-    ("rule", "kind"), [(NLMS(0.5), "float"), (RLS(0.98), "float"), (NLMS(0.5), "fixed")], ids=["NLMS", "RLS", "fixed"]
+    ("rule", "kind"),
+    [(NLMS(0.5), "float"), (RLS(0.98), "float"), (NLMS(0.5), "fixed"), (Adam(0.003), "float")],
+    ids=["NLMS", "RLS", "fixed", "exact"],
 )
 def test_it_learns_as_python_does(rule, kind, target, tmp_path):
-    """Its own test learns from 28 targets; answers within 1e-5 of those of the rule in float64, or the same bits."""
+    """Its own test learns from 28 targets; answers within 1e-5 of those in float64, or the same bits."""
     folder = learning(rule, tmp_path / "c", kind).folder
     program = built(target, folder, folder / "net_test.c", tmp_path / "test.elf")
     largest, allowed = map(float, re.findall(r"largest error (\S+), allowed (\S+)", emulated(target, program))[0])
@@ -167,8 +169,8 @@ def test_it_learns_as_python_does(rule, kind, target, tmp_path):
 
 @pytest.mark.parametrize(
     ("rule", "kind", "most"),
-    [(NLMS(0.5), "float", 2.0), (NLMS(0.5), "fixed", 2.0), (RLS(0.98), "float", 3.0)],
-    ids=["NLMS", "fixed", "RLS"],
+    [(NLMS(0.5), "float", 2.0), (NLMS(0.5), "fixed", 2.0), (RLS(0.98), "float", 3.0), (Adam(0.003), "float", 1.0)],
+    ids=["NLMS", "fixed", "RLS", "exact"],
 )
 def test_what_learning_costs(rule, kind, most, target, request, tmp_path):
     """In instructions, beside a step; the stack is small, too."""
@@ -182,6 +184,17 @@ def test_what_learning_costs(rule, kind, most, target, request, tmp_path):
     print(f"{type(rule).__name__} {kind} {request.node.callspec.params['target']}: {learn:,} beside {step:,}, {stack}")
     assert 0 < learn <= most * step
     assert stack < 512
+
+
+def test_an_lrc_ssm_learns_as_python_does(target, tmp_path):
+    """All of it; a step with its traces takes less than twice a step without."""
+    model = Model(LrcSSM(16), Dense(2), input_dim=4, seed=0)
+    plain = c.write(model, tmp_path / "a", "net", libm=False, measure=False).folder
+    folder = c.write(model, tmp_path / "c", "net", libm=False, learn=Adam(0.003), measure=False).folder
+    program = built(target, folder, folder / "net_test.c", tmp_path / "test.elf")
+    largest, allowed = map(float, re.findall(r"largest error (\S+), allowed (\S+)", emulated(target, program))[0])
+    assert largest <= 1e-5 and allowed < 3e-5
+    assert measured(target, folder, tmp_path)[0] < 2 * measured(target, plain, tmp_path)[0]
 
 
 def flash(target, folder, tmp_path):

@@ -62,17 +62,18 @@ WITH_TIME = """\
 
 
 LEARNS = {
-    "readout": "\nstatic @name_readout readout;",
-    "deploy": "\n  @name_deploy(&readout);",
-    "by": ", &readout",
-    "learn": "\n  // where the target of y is known: @name_learn(&readout, &state, target);",
+    "readout": "\nstatic @name_@word @word;",
+    "deploy": "\n  @name_deploy(&@word);",
+    "by": ", &@word",
+    "learn": "\n  // where the target of y is known: @name_learn(&@word, &state, target);",
 }
 
 
 def build_files(
-    name: str, arithmetic: Arithmetic, takes_dt: bool, files: Mapping[str, str], learns: bool
+    name: str, arithmetic: Arithmetic, takes_dt: bool, files: Mapping[str, str], word: str | None
 ) -> dict[str, str]:
-    """Files by name; ``files`` are the two of the export, which an Arduino sketch wants in its own folder."""
+    """Files by name; ``files`` are the two of the export, which an Arduino sketch wants in its own folder; ``word`` is
+    what learns, or None."""
     is_real = arithmetic.c_type in ("float", "double")
     seconds = f"(now - before) * ({arithmetic.c_type if is_real else 'double'})1e-6"
     values = {
@@ -85,7 +86,7 @@ def build_files(
         "shown": arithmetic.to_real(name, "y[i]"),
         "before": "static unsigned long before;\n" if takes_dt else "",
         "begin": "\n  before = micros();" if takes_dt else "",
-        **{place: filled(text, {"name": name}) if learns else "" for place, text in LEARNS.items()},
+        **{place: filled(text, {"name": name, "word": word}) if word else "" for place, text in LEARNS.items()},
     }
     step = filled(WITH_TIME if takes_dt else "  @name_step(&state@by, x, y);", values)
     sketch = filled(SKETCH, values | {"step": step})

@@ -11,6 +11,9 @@ from ...base import activations, polynomials
 # 2 / pi behind the binary point, 32 bits a number, behind one word of zeros: enough for the largest float.
 TWO_OVER_PI = "0, 0xA2F9836E, 0x4E441529, 0xFC2757D1, 0xF534DDC0, 0xDB629599, 0x3C439041, 0xFE5163AB"
 
+# (artanh(s) / s - 1) / s**2 in powers of s**2 <= 1 / 9: what is left out is below 2e-9 of artanh(s).
+ARTANH = tuple(1 / k for k in range(3, 17, 2))
+
 
 def horner(coefficients: tuple[float, ...], x: str) -> str:
     """A polynomial in C, from the constant term up."""
@@ -33,6 +36,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "tanh": ("exp",),
     "relaxed": ("expm1",),
     "normal_cdf": ("exp",),
+    "softplus": ("exp",),
     "sqrt": ("word",),
     "turned": ("power",),
     "sin": ("sincos",),
@@ -136,6 +140,16 @@ static float @name_normal_cdf(float z)
     const float p = {horner(activations.NORMAL_TAIL_FLOAT32, "t")};
     const float tail = @name_exp(-0.5f * a * a) * p * r;
     return z != z ? z : z > 0 ? 1 - tail : tail;
+}}
+""",
+    "softplus": f"""\
+/* log(1 + exp(x)), as `ltc_np.base.layout` has it: with e = exp(-|x|) and s = e / (2 + e),
+   log(1 + e) = 2 artanh(s) = 2 s + ... = e - s e + ... */
+static float @name_softplus(float x)
+{{
+    const float e = @name_exp(x < 0 ? x : -x), s = e / (2 + e), w = s * s;
+    const float p = e - s * (e - 2 * w * ({horner(ARTANH, "w")})) + (x > 0 ? x : 0);
+    return p < @least ? @least : p;
 }}
 """,
     "sqrt": """\

@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...base import checks
+from ...base.layout import LEAST
 from . import freestanding
 from .templates import filled
 
 # What math.h calls them.
-OF_LIBM = {"sqrt": "sqrt", "exp": "exp", "sin": "sin", "cos": "cos", "tanh": "tanh", "absolute": "fabs"}
+OF_LIBM = {
+    "sqrt": "sqrt",
+    "exp": "exp",
+    "sin": "sin",
+    "cos": "cos",
+    "tanh": "tanh",
+    "absolute": "fabs",
+    "expm1": "expm1",
+}
 
 # Definitions in terms of math.h.  @real is the type, @name what names begin with, @f an f behind functions of float.
 WITH_LIBM = {
@@ -31,8 +40,19 @@ static @real @name_normal_cdf(@real z)
     return erfc@f(z * @minus_sqrt_half) / 2;
 }
 """,
+    "softplus": """\
+/* log(1 + exp(x)), as `ltc_np.base.layout` has it. */
+static @real @name_softplus(@real x)
+{
+    const @real p = log1p@f(exp@f(x < 0 ? x : -x)) + (x > 0 ? x : 0);
+    return p < @least ? @least : p;
 }
-NUMBERS = {"float": {"minus_sqrt_half": "-0.70710678f"}, "double": {"minus_sqrt_half": "-0.70710678118654752"}}
+""",
+}
+NUMBERS = {
+    "float": {"minus_sqrt_half": "-0.70710678f", "least": f"{LEAST[4]:.9g}f"},
+    "double": {"minus_sqrt_half": "-0.70710678118654752", "least": f"{LEAST[8]:.17g}"},
+}
 
 
 class Functions:

@@ -1,13 +1,14 @@
-"""A readout that goes on learning, in C: what stands beside a step, whatever the rule and the type of numbers."""
+"""What an export that goes on learning has beside a step; and that of a readout, whatever its rule and numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from ...base.types import Numbers
-from .arithmetic import Scope
+from ..program import Program
 from .templates import filled
+from .writer import Writer
 
 FEATURES = """
     @real features[@NAME_FEATURES + 1]; /* of the last answer; behind them 1, or 0 before the first */"""
@@ -47,8 +48,69 @@ for (int o = 0; o < @O; o++) {
 }"""
 
 
+class Parts(NamedTuple):
+    """What `source` puts into its two texts.
+
+    Attributes
+    ----------
+    text : dict
+        By place.
+    reset : str
+        Behind the other statements of NAME_reset.
+    before, behind : tuple of str
+        Statements of NAME_step in front of the program's calls, and behind them.
+    state, learnt : int
+        How many numbers there are in NAME_state beside the program's, and in what is learnt.
+    step_scratch, scratch : int
+        Numbers on the stack of NAME_step beside the program's, and on that of NAME_learn.
+    terms : int
+        Products that a step adds up beside those of the program.
+    """
+
+    text: Mapping[str, str]
+    reset: str = ""
+    before: tuple[str, ...] = ()
+    behind: tuple[str, ...] = ()
+    state: int = 0
+    learnt: int = 0
+    step_scratch: int = 0
+    scratch: int = 0
+    terms: int = 0
+
+
+# Of an export that does not learn.
+NOTHING = Parts(dict.fromkeys(("features", "kept_features", "readout", "by", "learn", "learning", "deploy"), ""))
+
+
+class Learns(Protocol):
+    """What goes on learning, in C."""
+
+    @property
+    def word(self) -> str:
+        """What is learnt is a NAME_word, and so are variables called."""
+        ...
+
+    @property
+    def y(self) -> str:
+        """Where NAME_step wants the outputs of the program."""
+        ...
+
+    @property
+    def outputs(self) -> int:
+        """Of NAME_step."""
+        ...
+
+    def written(self, program: Program) -> Program:
+        """What a `Writer` is to write of the program of the model."""
+        ...
+
+    def parts(self, name: str, writer: Writer) -> Parts:
+        """The text around it; the writer has the tables."""
+        ...
+
+
 class Learning(NamedTuple):
-    """What an arithmetic and a rule make of a readout.
+    """What an arithmetic and a rule make of a readout: a `Learns`.
 
     Attributes
     ----------
@@ -81,62 +143,53 @@ class Learning(NamedTuple):
         return int(self.W.shape[0])
 
     @property
-    def numbers(self) -> int:
-        """Of NAME_readout."""
-        return int(self.W.size) + self.kept[2]
+    def word(self) -> str:
+        return "readout"
 
+    @property
+    def y(self) -> str:
+        return "state->features"
 
-class Parts(NamedTuple):
-    """What `source` puts into its two texts: by place, behind the other statements of NAME_reset, and of NAME_step.
+    def written(self, program: Program) -> Program:
+        return program
 
-    ``features``, ``readout`` and ``scratch`` are how many numbers there are beside the state's, of the readout, and on
-    the stack of NAME_learn.
-    """
+    def parts(self, name: str, writer: Writer) -> Parts:
+        O, F = self.outputs, self.W.shape[1] - 1
+        declared, begun, kept = self.kept
+        values: dict[str, object] = {
+            "name": name,
+            "NAME": name.upper(),
+            "real": writer.arithmetic.c_type,
+            "O": O,
+            "F": F,
+            "kept": declared,
+            "missing": self.missing,
+            "codes": ";\n".join(f"   {code}" for code in self.codes) + ".",
+            "weights": self.W.size,
+            "weight": writer.table("readout", self.W.ravel(), "readout", "i"),
+            "begin": begun,
+            "made_features": self.features,
+        }
 
-    text: Mapping[str, str]
-    reset: str
-    step: tuple[str, ...]
-    features: int
-    readout: int
-    scratch: int
+        def text(template: str) -> str:
+            return filled(template, values)
 
-
-# Of an export that does not learn.
-NOTHING = Parts(
-    dict.fromkeys(("features", "kept_features", "readout", "by", "learn", "learning", "deploy"), ""), "", (), 0, 0, 0
-)
-
-
-def parts(learning: Learning, name: str, c_type: str, scope: Scope) -> Parts:
-    """The text around a readout; ``scope`` has the tables."""
-    O, F = learning.outputs, learning.W.shape[1] - 1
-    declared, begun, _ = learning.kept
-    values: dict[str, object] = {
-        "name": name,
-        "NAME": name.upper(),
-        "real": c_type,
-        "O": O,
-        "F": F,
-        "kept": declared,
-        "missing": learning.missing,
-        "codes": ";\n".join(f"   {code}" for code in learning.codes) + ".",
-        "weights": learning.W.size,
-        "weight": scope.table("readout", learning.W.ravel(), "readout", "i"),
-        "begin": begun,
-        "made_features": learning.features,
-    }
-
-    def text(template: str) -> str:
-        return filled(template, values)
-
-    places = {
-        "features": text("#define @NAME_FEATURES @F\n"),
-        "kept_features": text(FEATURES),
-        "readout": text(READOUT),
-        "by": text(", const @name_readout *readout"),
-        "learn": text(DECLARED),
-        "learning": learning.functions,
-        "deploy": text(DEPLOY),
-    }
-    step = tuple(text(STEP).splitlines())
-    return Parts(places, text(RESET), step, F + 1, learning.numbers, learning.scratch)
+        places = {
+            "features": text("#define @NAME_FEATURES @F\n"),
+            "kept_features": text(FEATURES),
+            "readout": text(READOUT),
+            "by": text(", const @name_readout *readout"),
+            "learn": text(DECLARED),
+            "learning": self.functions,
+            "deploy": text(DEPLOY),
+        }
+        numbers = int(self.W.size) + kept
+        return Parts(
+            text=places,
+            reset=text(RESET),
+            behind=tuple(text(STEP).splitlines()),
+            state=F + 1,
+            learnt=numbers,
+            scratch=self.scratch,
+            terms=int(self.W.size),
+        )

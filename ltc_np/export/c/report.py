@@ -7,13 +7,13 @@ from collections.abc import Mapping
 
 from ..counts import operations
 from ..program import Program
-from .learning import Learning
+from .learning import Learns
 from .sizes import FLAGS, TARGETS, Size
 from .source import Source
 
 
 def report(
-    name: str, program: Program, source: Source, about: str, sizes: Mapping[str, Size], learning: Learning | None
+    name: str, program: Program, source: Source, about: str, sizes: Mapping[str, Size], learning: Learns | None
 ) -> str:
     """The text."""
     lines = [f"# {name}", "", *about.splitlines(), "", "## Memory", ""]
@@ -25,10 +25,10 @@ def report(
     found = operations(program)
     if learning is not None:
         lines += [
-            f"* The readout, which learns, one for all sequences or one for each: {source.readout_bytes} bytes.",
+            f"* The {learning.word}, which learns, one for all sequences or one for each: {source.learnt_bytes} bytes.",
             f"* Temporary numbers of learning, on the stack: {source.learn_stack_bytes} bytes.",
         ]
-        terms = dict.fromkeys(("multiply", "add"), int(learning.W.size))
+        terms = dict.fromkeys(("multiply", "add"), source.terms)
         found = dict((Counter(found) + Counter(terms)).most_common())
     lines.append("")
     if sizes:

@@ -41,17 +41,18 @@ int main(void)
 }
 """
 DEPLOY = """
-    static @name_readout readout;
-    @name_deploy(&readout);"""
+    static @name_@word @word;
+    @name_deploy(&@word);"""
 LEARN = """
-        if (@name_learn(&readout, &state, targets[t]) != 0) {
+        if (@name_learn(&@word, &state, targets[t]) != 0) {
             printf("@name: nothing was learnt in step %d\\n", t);
             return 1;
         }"""
 
 
-def self_test(name: str, arithmetic: Arithmetic, golden: Golden, bound: float) -> str:
-    """The text of NAME_test.c; ``bound`` is the largest error that is allowed, in units of the outputs' numbers."""
+def self_test(name: str, arithmetic: Arithmetic, golden: Golden, bound: float, word: str | None) -> str:
+    """The text of NAME_test.c; ``bound`` is the largest error that is allowed, in units of the outputs' numbers, and
+    ``word`` what learns, or None."""
     tables = [
         _table(arithmetic, "inputs", "x", golden.x, f"[STEPS][{name.upper()}_INPUTS]"),
         _table(arithmetic, "outputs", "y", golden.y, f"[STEPS][{name.upper()}_OUTPUTS]"),
@@ -68,7 +69,8 @@ def self_test(name: str, arithmetic: Arithmetic, golden: Golden, bound: float) -
         "bound": f"{bound:.9g}",
         "dt": "" if golden.dt is None else ", times[t]",
         "tables": "\n".join(tables),
-        "by": "" if golden.target is None else ", &readout",
+        "by": f", &{word}" if word else "",
+        "word": word,
     }
     values |= {
         "deploy": "" if golden.target is None else filled(DEPLOY, values),

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ..program import Program
 from .arithmetic import Arithmetic
-from .learning import NOTHING, Learning, parts
+from .learning import NOTHING, Learns, Parts
 from .lines import Lines
 from .tables import BYTES
 from .templates import filled
@@ -82,8 +82,10 @@ class Source(NamedTuple):
         Of all tables.
     state_bytes, stack_bytes : int
         Of the state, and of the temporary variables of a step.
-    readout_bytes, learn_stack_bytes : int
-        Of a readout that learns, and of the temporary variables of learning; 0 where nothing learns.
+    learnt_bytes, learn_stack_bytes : int
+        Of what learns, and of the temporary variables of learning; 0 where nothing does.
+    terms : int
+        Products that a step adds up beside those of the program.
     """
 
     header: str
@@ -91,12 +93,13 @@ class Source(NamedTuple):
     table_bytes: int
     state_bytes: int
     stack_bytes: int
-    readout_bytes: int
+    learnt_bytes: int
     learn_stack_bytes: int
+    terms: int
 
 
 def source(
-    program: Program, name: str, arithmetic: Arithmetic, unroll: bool, about: str, learning: Learning | None = None
+    program: Program, name: str, arithmetic: Arithmetic, unroll: bool, about: str, learning: Learns | None = None
 ) -> Source:
     """Write a program in C.
 
@@ -109,11 +112,13 @@ def source(
     unroll : bool
     about : str
         What the head of the header says.
-    learning : Learning, optional
-        Of a readout, whose features are the outputs of the program.
+    learning : Learns, optional
+        What goes on learning.
     """
-    writer = Writer(program, name, arithmetic, unroll, "y" if learning is None else "state->features")
-    learns = NOTHING if learning is None else parts(learning, name, arithmetic.c_type, writer)
+    if learning is not None:
+        program = learning.written(program)
+    writer = Writer(program, name, arithmetic, unroll, "y" if learning is None else learning.y)
+    learns = NOTHING if learning is None else learning.parts(name, writer)
     reset = _reset(program, writer)  # before the text of the tables is read, since it may add one
     room = max(program.state_size, 1)  # C has no arrays of no elements
     values: dict[str, object] = {
@@ -132,16 +137,17 @@ def source(
         "functions": arithmetic.functions(name),
         "stages": writer.functions,
         "reset": reset + learns.reset,
-        "step": _step(program, writer, learns.step),
+        "step": _step(program, writer, learns),
         **learns.text,
     }
     shown = {"includes": _includes(arithmetic.header_includes()), "interface": arithmetic.interface(name)}
     header = filled(HEADER, values | shown)
     includes = (*arithmetic.includes(), *(["<stdint.h>"] if writer.tables.needs_stdint else []))
     text = filled(SOURCE, values | {"includes": _includes(includes)})
-    counts = room + learns.features, writer.scratch, learns.readout, learns.scratch
-    sizes = (count * BYTES[arithmetic.c_type] for count in counts)
-    return Source(_tidy(header), _tidy(text), writer.tables.size, *sizes)
+    counts = room + learns.state, writer.scratch + learns.step_scratch, learns.learnt, learns.scratch
+    state, stack, learnt, scratch = (count * BYTES[arithmetic.c_type] for count in counts)
+    tables = writer.tables.size
+    return Source(_tidy(header), _tidy(text), tables, state, stack, learnt, scratch, learns.terms)
 
 
 def _wrapped(about: str) -> str:
@@ -173,14 +179,15 @@ def _reset(program: Program, writer: Writer) -> str:
     return lines.text.rstrip()
 
 
-def _step(program: Program, writer: Writer, then: Sequence[str]) -> str:
-    """The statements of NAME_step, with those behind the program's."""
-    lines, calls = Lines(), " ".join([*writer.calls, *then])
+def _step(program: Program, writer: Writer, learns: Parts) -> str:
+    """The statements of NAME_step."""
+    lines, statements = Lines(), (*learns.before, *writer.calls, *learns.behind)
+    calls = " ".join(statements)
     if writer.scratch:
         lines.add(f"{writer.arithmetic.c_type} t[{writer.scratch}];")
         lines.add("")
     for parameter in ("state", "x", "dt", "y"):
         if not re.search(rf"\b{parameter}\b", calls) and (parameter != "dt" or program.takes_dt):
             lines.add(f"(void){parameter};")
-    lines.add(*writer.calls, *then)
+    lines.add(*statements)
     return lines.text.rstrip()

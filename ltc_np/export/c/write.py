@@ -12,17 +12,20 @@ from ...base import checks
 from ...base.types import ArrayLike, Numbers, PathLike
 from ...model import Model, check_model
 from ...online import NLMS, RLS, Rule
+from ...optim import Clip, Optimizer
 from ..agreement import proved
 from ..golden import Golden, golden
 from ..identity import identity
 from ..learning import Readout, targets_for
 from ..program import Program
 from ..run import Machine
+from ..whole import Whole
 from . import folder
 from .arithmetic import Arithmetic
 from .build_files import build_files
+from .exact.network import Network
 from .floats import Floats
-from .learning import Learning
+from .learning import Learns
 from .names import identifier
 from .prepare import prepared
 from .report import report
@@ -57,8 +60,8 @@ class Export(NamedTuple):
     error : float
         The largest difference between the outputs in arithmetic of this type, by NumPy, and the model's in float64, on
         the golden vectors; of an export that learns, while it does.
-    readout_bytes, learn_stack_bytes : int
-        Of a readout that learns, which the caller keeps, and of the temporary variables of learning; else 0.
+    learnt_bytes, learn_stack_bytes : int
+        Of what learns, which the caller keeps, and of the temporary variables of learning; else 0.
     """
 
     folder: pathlib.Path
@@ -66,14 +69,14 @@ class Export(NamedTuple):
     state_bytes: int
     stack_bytes: int
     error: float
-    readout_bytes: int
+    learnt_bytes: int
     learn_stack_bytes: int
 
     @classmethod
     def of(cls, folder: pathlib.Path, text: Source, error: float) -> Self:
         """What is known of the text, with the folder and the error."""
         sizes = text.table_bytes, text.state_bytes, text.stack_bytes
-        return cls(folder, *sizes, error, text.readout_bytes, text.learn_stack_bytes)
+        return cls(folder, *sizes, error, text.learnt_bytes, text.learn_stack_bytes)
 
 
 def write(
@@ -87,10 +90,12 @@ def write(
     dt: float | None = None,
     x: ArrayLike | None = None,
     x_dt: ArrayLike | None = None,
-    learn: NLMS | RLS | None = None,
+    learn: NLMS | RLS | Optimizer | None = None,
+    clip_norm: float | Clip | None = None,
+    pull: float = 0.0,
     measure: bool = True,
 ) -> Export:
-    """Write one time step of a model as C99 to a folder, and, with a rule, how its readout learns.
+    """Write one time step of a model as C99 to a folder, and how it learns, if it is to.
 
     Parameters
     ----------
@@ -112,9 +117,14 @@ def write(
         Inputs of the golden vectors; default: standard normal numbers.
     x_dt : (T,) array_like, optional
         Their elapsed times; default: uniform from 0 to 1, or to what an explicit solver takes, every eighth 0.
-    learn : NLMS or RLS, optional
-        A rule of `ltc_np.online` for the readout, the last Dense of the model: there is NAME_learn then, which does
-        what `Learner.learn` does.
+    learn : NLMS, RLS, Adam or SGD, optional
+        There is NAME_learn then, which does what `Learner.learn` does.  By a rule of `ltc_np.online` the readout
+        learns, the last Dense of the model.  By an optimiser whose rate is a number all of the model learns, from the
+        mean squared error, by exact gradients: of layers without parameters, an LTC or LrcSSM by the solver
+        "semi_implicit" or "euler", and behind it a Dense without activation or nothing, and
+        ``Standardize(inverse=True)`` or nothing.
+    clip_norm, pull
+        As those of `Learner`, with an optimiser; clip_norm is of the whole gradient.
     measure : bool
         Whether cross compilers, if some are installed, say in report.md how large the code is.
 
@@ -133,21 +143,77 @@ def write(
     arithmetic = Floats(C_TYPES[checks.one_of("dtype", dtype, C_TYPES)], checks.boolean("libm", libm))
     name, target = identifier(name), folder.check(directory)
     unroll, measure = checks.boolean("unroll", unroll), checks.boolean("measure", measure)
-    readout = None if learn is None else Readout.of(model, learn)
-    body = model if readout is None else readout.body
-    program = proved(body, dt, prepared)
-    vectors = golden(body, program, dt, x, x_dt)
-    outputs = {kind: _outputs(program, vectors, number) for kind, number in NUMBERS.items()}
-    learning = None
-    if readout is not None:
-        learning, wanted = learning_of(readout, arithmetic, name), targets_for(readout.deployed(vectors.y))
-        outputs = {kind: readout.answers(outputs[kind], wanted, number) for kind, number in NUMBERS.items()}
-        vectors = vectors._replace(y=readout.answers(vectors.y, wanted, np.float64), target=wanted)
-    error = _largest(outputs[dtype], vectors.y)
-    about = _about(model, arithmetic.described + learns(learn), vectors, error)
-    allowed = ALLOWED[dtype] * vectors.scale + 4 * FINER[dtype] * _rounding(**outputs)
-    text = write_files(target, name, program, arithmetic, vectors, allowed, about, unroll, measure, learning)
+    if isinstance(learn, Optimizer):
+        made = _all_learns(Whole.of(model, learn, clip_norm, pull), arithmetic, unroll, dt, x, x_dt)
+    else:
+        for argument, value in (("clip_norm", clip_norm), ("pull", pull or None)):
+            if value is not None:
+                raise ValueError(f"`{argument}` is for an optimiser such as Adam(1e-3), and not for {learn!r}")
+        made = _frozen(model, dt, x, x_dt)
+        if learn is not None:
+            made = _readout_learns(Readout.of(model, learn), arithmetic, name, dt, x, x_dt)
+    vectors = made.vectors
+    error = _largest(made.outputs[dtype], vectors.y)
+    about = _about(model, arithmetic.described + made.said, vectors, error)
+    allowed = ALLOWED[dtype] * vectors.scale + 4 * FINER[dtype] * _rounding(**made.outputs)
+    text = write_files(target, name, made.program, arithmetic, vectors, allowed, about, unroll, measure, made.learning)
     return Export.of(target, text, error)
+
+
+class Made(NamedTuple):
+    """What is to be written.
+
+    Attributes
+    ----------
+    program : Program
+    vectors : Golden
+    outputs : dict
+        Those of the golden vectors' inputs (T, O), by arithmetic in float32 and float64.
+    learning : Learns or None
+        What goes on learning.
+    said : str
+        What the head of the files says about that, behind a sentence.
+    """
+
+    program: Program
+    vectors: Golden
+    outputs: dict[str, Numbers]
+    learning: Learns | None = None
+    said: str = ""
+
+
+def _frozen(model: Model, dt: float | None, x: ArrayLike | None, x_dt: ArrayLike | None) -> Made:
+    """A model that does not learn."""
+    program = proved(model, dt, prepared)
+    vectors = golden(model, program, dt, x, x_dt)
+    return Made(program, vectors, {kind: _outputs(program, vectors, number) for kind, number in NUMBERS.items()})
+
+
+def _readout_learns(
+    readout: Readout, arithmetic: Floats, name: str, dt: float | None, x: ArrayLike | None, x_dt: ArrayLike | None
+) -> Made:
+    """One whose readout learns: the program is that of all before it, and gives its features."""
+    body = _frozen(readout.body, dt, x, x_dt)
+    target = targets_for(readout.deployed(body.vectors.y))
+    outputs = {kind: readout.answers(body.outputs[kind], target, number) for kind, number in NUMBERS.items()}
+    vectors = body.vectors._replace(y=readout.answers(body.vectors.y, target, np.float64), target=target)
+    return Made(body.program, vectors, outputs, learning_of(readout, arithmetic, name), learns(readout.rule))
+
+
+def _all_learns(
+    whole: Whole, arithmetic: Floats, unroll: bool, dt: float | None, x: ArrayLike | None, x_dt: ArrayLike | None
+) -> Made:
+    """One all of which learns."""
+    if unroll:
+        raise ValueError("`unroll` must be False with exact gradients, since they are loops over tables, got True")
+    frozen = _frozen(whole.model, dt, x, x_dt)
+    vectors = frozen.vectors
+    target, times = targets_for(vectors.y), np.asarray(dt if vectors.dt is None else vectors.dt, np.float64)
+    outputs = {kind: whole.answers(vectors.x, times, target, np.dtype(number)) for kind, number in NUMBERS.items()}
+    front = None if whole.front is None else proved(whole.front, None, prepared)
+    network = Network(whole, arithmetic, dt, front)
+    vectors = vectors._replace(y=outputs["float64"], target=target)
+    return Made(frozen.program, vectors, outputs, network, whole.said)
 
 
 def write_files(
@@ -160,7 +226,7 @@ def write_files(
     about: str,
     unroll: bool,
     measure: bool,
-    learning: Learning | None,
+    learning: Learns | None,
 ) -> Source:
     """Write a folder that was checked, and tell what is in it; the other arguments are checked, too.
 
@@ -177,10 +243,11 @@ def write_files(
     text = text._replace(table_bytes=text.table_bytes + arithmetic.table_bytes)
     files = {f"{name}.h": text.header, f"{name}.c": text.source}
     sizes = measured(name, files) if measure else {}
+    word = None if learning is None else learning.word
     others = {
-        f"{name}_test.c": self_test(name, arithmetic, vectors, allowed),
+        f"{name}_test.c": self_test(name, arithmetic, vectors, allowed, word),
         "report.md": report(name, program, text, about, sizes, learning),
-        **build_files(name, arithmetic, program.takes_dt, files, learning is not None),
+        **build_files(name, arithmetic, program.takes_dt, files, word),
     }
     folder.write(target, files | others)
     return text

@@ -117,9 +117,7 @@ def quantise(
         headroom=headroom,
         sequences=len(data.x),
         steps=int(data.lengths.sum()),
-        memory=Memory(
-            text.table_bytes + arithmetic.table_bytes, text.state_bytes, text.stack_bytes, text.readout_bytes
-        ),
+        memory=Memory(text.table_bytes + arithmetic.table_bytes, text.state_bytes, text.stack_bytes, text.learnt_bytes),
     )
     return found
 

@@ -157,7 +157,7 @@ def test_c_has_the_same_bits(quantised, compiler, rng, tmp_path):
     learns = Learns(fixed.write(quantised, tmp_path / "c", "net", measure=False).folder, compiler, np.int32)
     readout, state = quantised.readout, learns.begin()
     np.testing.assert_array_equal(learns.weights, readout.W)
-    K = len(state) - learns.features - 1
+    K = len(state) - learns.macros["FEATURES"] - 1
     assert learns.learn(state, np.zeros(learns.outputs)) == 1  # there is no answer yet
     np.testing.assert_array_equal(learns.weights, readout.W)
     for k in range(2000):
@@ -224,10 +224,10 @@ def test_its_own_test_allows_no_difference(quantised, compiler, tmp_path):
 def test_sizes_are_the_compiler_s(quantised, tmp_path):
     export = fixed.write(quantised, tmp_path / "c", "net", measure=False)
     learns, memory = Learns(export.folder, None, np.int32), quantised.report.memory
-    assert (learns.state_bytes, learns.readout_bytes) == (export.state_bytes, export.readout_bytes)
-    assert memory == (export.table_bytes, export.state_bytes, export.stack_bytes, export.readout_bytes)
-    assert export.readout_bytes == 4 * quantised.readout.W.size
-    assert f", readout {export.readout_bytes}" in str(quantised.report)
+    assert (learns.state_bytes, learns.learnt_bytes) == (export.state_bytes, export.learnt_bytes)
+    assert memory == (export.table_bytes, export.state_bytes, export.stack_bytes, export.learnt_bytes)
+    assert export.learnt_bytes == 4 * quantised.readout.W.size
+    assert f", readout {export.learnt_bytes}" in str(quantised.report)
 
 
 CALLER = """

@@ -9,16 +9,19 @@
 #define PAINTED 4096
 #define PAINT 0xA5
 
-#ifdef NET_FEATURES /* it learns */
-#define READOUT &readout,
-static net_readout readout;
+#if defined(NET_FEATURES) /* its readout learns */
+#define LEARNT &learnt,
+static net_readout learnt;
+#elif defined(NET_PARAMETERS) /* all of it learns */
+#define LEARNT &learnt,
+static net_network learnt;
 #else
-#define READOUT
+#define LEARNT
 #endif
 #if NET_TAKES_DT
-#define STEP(dt) net_step(&state, READOUT x, dt, y)
+#define STEP(dt) net_step(&state, LEARNT x, dt, y)
 #else
-#define STEP(dt) net_step(&state, READOUT x, y)
+#define STEP(dt) net_step(&state, LEARNT x, y)
 #endif
 
 #ifdef NET_X_PLACES /* fixed point */
@@ -66,7 +69,7 @@ static __attribute__((noinline)) void step(number dt)
 {
 #ifdef LEARN
     (void)dt;
-    failed |= net_learn(&readout, &state, targets[turn ^= 1]); /* so that no error becomes 0 */
+    failed |= net_learn(&learnt, &state, targets[turn ^= 1]); /* so that no error becomes 0 */
 #else
     STEP(dt);
 #endif
@@ -83,8 +86,8 @@ int main(void)
     uint32_t begin, empty, count;
     int depth;
     net_reset(&state);
-#ifdef NET_FEATURES
-    net_deploy(&readout);
+#if defined(NET_FEATURES) || defined(NET_PARAMETERS)
+    net_deploy(&learnt);
 #endif
     for (int i = 0; i < NET_INPUTS; i++) {
         x[i] = X((float)(i % 5) * 0.25f - 0.5f);
