@@ -111,6 +111,7 @@ class Declared:
     output_size: int = 0
     state_size: int = 0
     state_slices: Mapping[str, slice] = MappingProxyType({})
+    reach: int = 0
     layout: Layout = Layout(())
     buffers: Layout = layout
     takes_dt: bool = False
@@ -141,6 +142,8 @@ class Layer(Declared, Immutable):
         K; the state is one real (B, K) array, 0 for layers without memory.
     state_slices : dict
         Named parts of the state: name -> slice of its columns.
+    reach : int
+        How many steps back the state holds inputs one by one, as of a convolution: so many steps fill it.
     layout, buffers : Layout
         Trained parameters, and what is saved but not trained.
     takes_dt : bool

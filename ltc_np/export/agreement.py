@@ -31,7 +31,7 @@ OWN_SIZE = 2.0**-32
 # 2**-29 of it, and the series of a program, which are right to 8e-13 of their sums, less than 2**-16.
 OF_ROUNDING = 2.0**-14
 
-STEPS = 8  # of each drawn sequence
+STEPS = 8  # of each drawn sequence, and as many more as fill the state with inputs
 # There is one for each size of inputs and each longest elapsed time.
 SIZES, LONGEST = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0), (0.01, 0.1, 1.0, 10.0)
 ZERO_EVERY = 8  # steps: an elapsed time of 0 is always among them
@@ -109,12 +109,13 @@ def prove(model: Model, program: Program, dt: float | None = None) -> None:
 def drawn_steps(model: Model, takes_dt: bool, dt: float | None = None) -> Steps:
     """`Steps` of all magnitudes; what the model refuses, or what makes it overflow, is drawn smaller and shorter."""
     exact, rng = in_float64(model), np.random.default_rng(1)
+    steps = STEPS + model.layer_stack.reach
     longest, sizes = (grid.ravel() for grid in np.meshgrid(LONGEST if takes_dt else 1.0, SIZES))
-    x = sizes[:, None] * rng.standard_normal((STEPS, sizes.size, model.input_size))
-    drawn = longest * drawn_times(rng, STEPS)[:, None]
+    x = sizes[:, None] * rng.standard_normal((steps, sizes.size, model.input_size))
+    drawn = longest * drawn_times(rng, steps)[:, None]
     scale = 1.0
     while True:
-        times = shortened(exact, drawn * scale) if takes_dt else [dt] * STEPS
+        times = shortened(exact, drawn * scale) if takes_dt else [dt] * steps
         try:
             return steps_of(exact, x * scale, times)
         except (FloatingPointError, ValueError):  # a state overflows in a step, or between two

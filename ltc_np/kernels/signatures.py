@@ -14,6 +14,7 @@ _LTC_LISTS, _LTC_OUTGOING = "(R2 I1 I1 R2 I1 I1 R2)", "(I1 I1 R2 I1 I1 R2)"
 _LRC_LISTS, _LRC_OUTGOING = "(i R2 I1 I1 R2 R1 I1 I1 R2 R1)", "(I1 I1 R2 R1 I1 I1 R2 R1)"
 _GATES = f"(i i i i) I1 R1 R1 {{}} i R2 (R1 R1 R1) (R1 R1) {_PART}"  # of cells of gates
 _D_GATES = f"(i i i i) I1 (R1 R1 R1) (R1 R1) (R3 R3) i i R2 (D2 R1 R1) {_PART}"
+_WINDOWS = "(i i i i i i i i) (i i i)"  # of convolutions
 _CHANGE = "d d d d d"  # numbers of an optimiser's step
 
 
@@ -37,6 +38,10 @@ SIGNATURES = {
     "cfc._add_products": "R1 i R1 R1 D1 D1",
     "cfc._d_steps": "(i i) i i (i i i) (R2 I1 R3 R2) R1 R1 R1 R3 R1 R3 (R2 R2) R1 R3 R1 R2 R1",
     "cfc._steps": "(i i i b) i i (i i i) (R3 R2 I1 R1) (R1 R1) R1 R1 R3 R1 R1 R1 R3 R3 R1",
+    "convolution._correlate": f"{_WINDOWS} R1 R3 R1 R2 R1 {_PART}",
+    "convolution._d_taps": f"{_WINDOWS} R1 R1 D2 {_PART}",
+    "convolution._d_weight": f"{_WINDOWS} R1 R1 i R2 D2 {_PART}",
+    "convolution._depthwise": f"{_WINDOWS} R1 R1 R1 {_PART}",
     "ctgru._backward": f"(R1 R1 b) R1 (i i i i) I1 (R1 R1 R1) (R1 R1) (R3 R3 R3) i i R2 (D2 R1 R1) {_PART}",
     "ctgru._forward": f"(R1 R1 b) {_GATES.format('(R3 R3)')}",
     "effective._to_raw": "R1 D1 I2 R1",

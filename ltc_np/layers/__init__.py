@@ -2,6 +2,7 @@
 
 from .batch_norm import BatchNorm
 from .bidirectional import Bidirectional
+from .conv1d import Conv1D
 from .dense import Dense
 from .dropout import Dropout
 from .ensemble import Ensemble
@@ -22,8 +23,8 @@ from .standardize import Standardize
 LAYERS |= {
     layer.__name__: layer
     for layer in (
-        BatchNorm, Bidirectional, Dense, Dropout, Ensemble, GELU, GLU, InputMapping, LayerNorm, Line, MixedMemory,
-        Pooling, RandomConvolutions, Residual, Standardize,
+        BatchNorm, Bidirectional, Conv1D, Dense, Dropout, Ensemble, GELU, GLU, InputMapping, LayerNorm, Line,
+        MixedMemory, Pooling, RandomConvolutions, Residual, Standardize,
     )
 }  # fmt: skip
 
@@ -32,6 +33,7 @@ __all__ = [
     "GLU",
     "BatchNorm",
     "Bidirectional",
+    "Conv1D",
     "Dense",
     "Dropout",
     "Ensemble",

@@ -118,7 +118,7 @@ class Line(Layer):
         if isinstance(self.reads, str):
             sizes = {"count": 1, "previous": I, "first": I, "means": 4 * I, "least": 2 * I, "largest": 2 * I}
         else:
-            sizes = {"past": (self.reads - 1) * I}
+            sizes, self.reach = {"past": (self.reads - 1) * I}, self.reads - 1
             self.smooth, self.contracting = True, self.reads > 1
             self.dt0_identity = self.hull = self.reads == 1  # of a state that is empty
         self.state_size, at = 0, {}

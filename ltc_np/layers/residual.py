@@ -99,6 +99,7 @@ class Residual(Layer):
             Layout(tuple(entry for way in self.ways for entry in getattr(way.stack, kind).prefixed(way.prefix)))
             for kind in ("layout", "buffers")
         )
+        self.reach = max(own.reach for own in stacks)
         vars(self).update(combine([layer for own in stacks for layer in own.layers]))
         self._freeze()
 

@@ -81,6 +81,7 @@ class Stack(Declared):
             for prefix, start, layer in zip(self.prefixes, ends, layers, strict=False)
             for name, where in layer.state_slices.items()
         }
+        self.reach = sum(layer.reach for layer in layers)
         vars(self).update(combine(layers))
 
     @property

@@ -23,6 +23,7 @@ from ltc_np import (
     BatchNorm,
     Bidirectional,
     CfC,
+    Conv1D,
     Dense,
     Dropout,
     Ensemble,
@@ -412,6 +413,23 @@ ROWS = {
     "Line of summaries": Row(
         "causal",
         [Line(2, reads="summaries", weight=np.sin(np.arange(44)).reshape(22, 2), bias=0.3, input_dim=2)],
+    ),
+    "Conv1D": Row(
+        "smooth causal contracting",
+        [
+            Conv1D(3, 3, activation="tanh", input_dim=2),
+            Conv1D(17, 2, dilation=3, input_dim=2),
+            Conv1D(3, 4, dilation=2, separable=True, activation="gelu", input_dim=2),
+            Conv1D(1, 9, activation="silu", input_dim=2),  # longer than the sequences
+        ],
+    ),
+    "Conv1D relu": Row(
+        "causal contracting",
+        [Conv1D(4, 2, activation="relu", input_dim=2)],
+    ),
+    "Conv1D of the present input": Row(
+        "dt0_identity hull smooth causal",
+        [Conv1D(3, 1, separable=True, input_dim=2)],
     ),
     "RandomConvolutions": Row(
         "causal",

@@ -18,6 +18,7 @@ from ltc_np import (
     AutoNCP,
     BatchNorm,
     CfC,
+    Conv1D,
     Dense,
     Dropout,
     FullyConnected,
@@ -242,6 +243,10 @@ MAKERS = {
     ),
     "Residual": lambda rng, n, pick: Residual(*random_layers(rng, n, most=2), Dense(n, pick(tuple(ACTIVATIONS)))),
     "Line": lambda rng, n, pick: _line(rng, n, pick(("summaries", 1, 2, 5))),
+    "Conv1D": lambda rng, n, pick: Conv1D(
+        _units(rng), pick((1, 2, 3, 5)), dilation=pick((1, 1, 2, 3)), separable=pick((False, True)),
+        activation=pick(tuple(ACTIVATIONS)),
+    ),
     "Dense": lambda rng, n, pick: Dense(_units(rng), pick(tuple(ACTIVATIONS))),
     "GLU": lambda rng, n, pick: Residual(Dense(2 * n), GLU()),
     "GELU": lambda rng, n, pick: GELU(),
