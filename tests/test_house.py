@@ -40,9 +40,6 @@ TESTED_THROUGH = {
         "tests/kernels/aot and test_library.py build libraries, small ones and whole ones, and call them": """
             kernels.aot.entry
         """,
-        "tests/network/test_bound.py trains with it, and compares with trainings that go another way": """
-            kernels.cpu.ltc_training
-        """,
         "tests/kernels/cuda runs it with the emulated card": """
             bench.cuda
         """,

@@ -247,13 +247,14 @@ class Layout(Immutable):
         return np.array([(where.start, where.stop) for where in self.softplus], np.int64).reshape(-1, 2)
 
     @once
-    def moves_alike(self) -> bool:
-        """Whether a step changes all parameters alike: none is clipped to a bound, none has a rate of its own."""
-        return not self._clip and self.lr_scale is None
+    def clip_bounds(self) -> tuple[Ints, Numbers]:
+        """Clipped parameters in the same way, (C, 2), and the bounds of their values, (C,) float64."""
+        places = np.array([(where.start, where.stop) for where, _ in self._clip], np.int64).reshape(-1, 2)
+        return places, np.array([bound for _, bound in self._clip], np.float64)
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what calls have found since; and an array for kernels must not come back read-only."""
-        return {name: value for name, value in vars(self).items() if name not in ("softplus_bounds", "moves_alike")}
+        return {name: value for name, value in vars(self).items() if name not in ("softplus_bounds", "clip_bounds")}
 
     @classmethod
     def join(cls, layouts: Iterable[Layout]) -> Layout:

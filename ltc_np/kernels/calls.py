@@ -18,6 +18,7 @@ PYTHON_FUNCTIONS = (
     "PyTuple_Size",
     "PyTuple_GetItem",
     "PyLong_AsLongLong",
+    "PyLong_FromLongLong",
     "PyFloat_AsDouble",
     "PyErr_Occurred",
     "PyErr_ExceptionMatches",

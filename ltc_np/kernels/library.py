@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from ..base import checks, files
 from . import calls
+from .signatures import of_address
 from .sources import Missing, library_hash, library_sources_changed
 
 FOLDER = pathlib.Path(__file__).parent / "libraries"
@@ -215,6 +216,18 @@ def kernel(function):
             "which compiles kernels of your own too"
         )
     return calls.function(name, entry, function)
+
+
+@functools.cache
+def _telling(name):
+    """The function of a library that tells where the code of a kernel lies."""
+    own = of_address(name)
+    return calls.function(own, getattr(chosen().functions, own), _telling)
+
+
+def address(kernel, args):
+    """Where the machine code lies that a kernel has for these arguments; see `ltc_np.kernels.cpu.native`."""
+    return _telling(kernel.__self__.name)(*args)
 
 
 def helper(function):

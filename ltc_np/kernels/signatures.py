@@ -74,9 +74,10 @@ SIGNATURES = {
     **_sweep("ltc_batch_major", "(R2 R3 R3)", "(i i i None)"),
     **_sweep("ltc_neuron_major", _LTC_LISTS, "(i i i i|None)", _LTC_OUTGOING),
     "ltc_traces.follow": _follow(_LTC_LISTS, _LTC_OUTGOING, "((I1 I1) I2 (R1 R1))"),
-    "ltc_training.begin": f"I1 {_SEQUENCES} {_SEQUENCES} R1 R1 R1 I2 (R1 R1) r (I1 I1) (R2 (R2 R2) (R2 R2))",
-    "ltc_training.d_outputs": "I1 R3 I1 R3 R1 R1 r D2 D1 D1 D1 R3 D1",
-    "ltc_training.finish": f"I1 R3 R3 R1 D1 D1 D2 (I1 I1) R1 D1 I2 (R1 R1) I2 R1 d D1 (R1 R1 R1 R1 ({_CHANGE}))",
+    "ltc_training.steps": (
+        f"I2 (i i) (R1 D2 D2) d (R3 R2 I1 R3) {_SEQUENCES} (R1 R1 D1 R1) (I2 I2 R1 (i i I2 I1 r R1))"
+        "(I2 (R1 R1) r (I1 I1) (R2 (R2 R2) (R2 R2))) (R1 R1 D1 D1) (R1 R1 D1 D1) (R3 R3 D2 R3 D1) (R1 R1 R1) I2 I2"
+    ),
     "mapping._d_map": "R3 R3 R1 D1 D1 R3",
     "mapping._map": "R3 R1 R1 R3",
     "ode._backward": f"{_SEQUENCES} {_ADJOINTS} (R3 R3 R3 R3 R1 i) {_RULE} i R2 {_KEPT} {_GRADIENTS} {_PART}",
@@ -94,3 +95,12 @@ SIGNATURES = {
     "ssm_traces._carry": f"{_SPACE} R2 R1 R2 R4 R2 R1",
     "synaptic_traces.collect": "I2 I1 R1 R1 R1 R1",
 }
+
+# Kernels that another one calls by their addresses.  For each a library has a function more, which tells where the code
+# lies for its arguments.
+CALLED = "ltc_neuron_major.forward", "ltc_neuron_major.backward"
+
+
+def of_address(name):
+    """What that function is called."""
+    return f"{name}.address"

@@ -271,14 +271,17 @@ class BoundGradients(Protocol):
     def begin(self) -> None:
         """Look at the begin of an epoch what may have changed: threads, frozen parameters, the optimiser's state."""
 
+    def why_one_a_call(self, count: int) -> str:
+        """Why a call makes a single step, with so many sequences, as things are now; "" if it makes several."""
+
     def takes(self, count: int) -> bool:
         """Whether batches of so many sequences can be bound; others go the usual way."""
 
-    def __call__(self, rows: Ints) -> tuple[float, float, bool]:
-        """Value, weight and ``finite``, as in `Measured`, of a batch whose size `takes` has bound.
+    def __call__(self, rows: Ints) -> list[tuple[float, float, bool]]:
+        """Steps with the first of some batches, of a size that `takes` has bound: as many as take a few milliseconds.
 
-        ``rows`` (B,) int64 are the numbers of its sequences.  If it is finite, the optimiser's step is made; else the
-        gradient stays in the trainer.
+        ``rows`` (K, B) int64 are the numbers of their sequences.  There are value, weight and ``finite`` of each, as in
+        `Measured`.  If the last of them is not finite, its step is not made, and its gradient stays in the trainer.
         """
 
 

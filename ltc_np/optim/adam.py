@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -80,10 +80,22 @@ class Adam(Optimizer):
         super().__init__(lr, learning_rate)
 
     def numbers(self, lr: float) -> Numbers:
+        return self._numbers(lr, self.beta1**self.t, self.beta2**self.t, math.sqrt)
+
+    def numbers_ahead(self, rates: Array) -> Array:
+        """`numbers` of the next steps, with these learning rates: float64, a row for each."""
+        steps = range(self.t + 1, self.t + 1 + len(rates))
+        first, second = (np.array([beta**t for t in steps]) for beta in (self.beta1, self.beta2))
+        found = np.empty((len(rates), len(Numbers._fields)))
+        for column, values in zip(found.T, self._numbers(rates, first, second, np.sqrt), strict=True):
+            column[:] = values
+        return found
+
+    def _numbers(self, lr: Any, first: Any, second: Any, sqrt: Callable[[Any], Any]) -> Numbers:
+        """Of steps with these learning rates, by the powers of beta1 and beta2."""
         # both sides of the quotient times sqrt(1 - beta2**t): the corrections cost no pass over the arrays
-        root = math.sqrt(1 - self.beta2**self.t)
-        rate = lr * root / (1 - self.beta1**self.t)
-        return Numbers(rate, 1 - self.beta1, self.beta2, 1 - self.beta2, self.epsilon * root)
+        root = sqrt(1 - second)
+        return Numbers(lr * root / (1 - first), 1 - self.beta1, self.beta2, 1 - self.beta2, self.epsilon * root)
 
 
 class AdamW(Adam):

@@ -207,6 +207,27 @@ class Optimizer(FromArguments):
         """What the kernel needs of this step, ``t`` counting it already: a NamedTuple of numbers."""
         raise NotImplementedError(f"{type(self).__name__} must define `change`, or `kernel` and `numbers`")
 
+    def rates_ahead(self, count: int) -> Array:
+        """Learning rates of the next steps, float64: ``count`` of them, or those before a schedule raises an error.
+
+        The error of the first one is raised.
+        """
+        rates, now = np.empty(count), self.t
+        if not callable(self._lr):
+            rates[:] = self._lr
+            return rates
+        try:
+            for k in range(count):
+                self.t = now + k
+                rates[k] = self.learning_rate
+        except Exception:
+            if self.t == now:
+                raise
+            return rates[:k]  # whoever makes these steps comes to it again
+        finally:
+            self.t = now
+        return rates
+
     def decay_rate(self, lr: float) -> float:
         """The share of a parameter that is subtracted as well where `decayed` says, before ``lr_scale``."""
         return 0.0

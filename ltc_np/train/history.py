@@ -31,8 +31,8 @@ class History(dict[str, list[float]]):
     stopped : str
         Why training ended.
     steps : str
-        How gradients were computed: ``"bound"``, in arrays that were made ready once, which is quick where networks are
-        small; or ``"one by one: ..."`` with the reason.
+        How steps were made: ``"bound"``, many in one call, in arrays that were made ready once, which is quick where
+        networks are small; ``"bound, one a call: ..."``, or ``"one by one: ..."``, with the reason.
     seconds : float
     """
 

@@ -1,6 +1,7 @@
 """Bound gradients: a training with them against the same training one batch at a time, and who gets which."""
 
 import copy
+import signal
 
 import numpy as np
 import pytest
@@ -60,7 +61,7 @@ def fit(model, *arrays, **options):
 def assert_same(one, other, histories):
     """Two trainings of two models: float32 to the bit, float64 but for the order in which a norm is added up."""
     bound, usual = histories
-    assert (bound.steps, usual.steps[:10]) == ("bound", "one by one")
+    assert (bound.steps[:5], usual.steps[:10]) == ("bound", "one by one")
     if one.dtype == np.float32:
         np.testing.assert_array_equal(one.theta, other.theta)
     np.testing.assert_allclose(one.theta, other.theta, rtol=1e-11, atol=1e-13)
@@ -105,7 +106,7 @@ def test_a_gradient_is_that_of_the_loss():
     model = network(AutoNCP(6, 2), "float64", ode_unfolds=2)
     x, y = data(model, n=17)
     before = model.theta.copy()
-    assert fit(model, x, y, epochs=1, batch_size=17, optimizer=SGD(1e-3), keep_best=False).steps == "bound"
+    assert fit(model, x, y, epochs=1, batch_size=17, optimizer=SGD(1e-3), keep_best=False).steps[:5] == "bound"
     gradient = (before - model.theta) / 1e-3
     for k in np.random.default_rng(0).choice(before.size, 12, replace=False):
         values = []
@@ -162,9 +163,123 @@ def test_several_threads_give_the_same_bits(monkeypatch):
     try:
         for model, threads in zip(models, (1, 3), strict=True):
             ltc_np.set_num_threads(threads)
-            assert fit(model, *data(model, 80), epochs=2, batch_size=72).steps == "bound"
+            steps = fit(model, *data(model, 80), epochs=2, batch_size=72).steps
+            assert steps == ("bound" if threads == 1 else "bound, one a call: several threads share a batch")
     finally:
         ltc_np.set_num_threads(None)
+    np.testing.assert_array_equal(models[0].theta, models[1].theta)
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """How many steps each call of the kernel has made; after the first, a call makes all that may be made at once."""
+    from ltc_np.kernels.cpu import ltc_training
+
+    made, run = [], ltc_training.Bound.run
+
+    def counted(self, rows, *others):
+        made.append(len(rows))
+        return run(self, rows, *others)
+
+    monkeypatch.setattr(bound, "AT_ONCE", 1e9)
+    monkeypatch.setattr(ltc_training.Bound, "run", counted)
+    return made
+
+
+def test_an_epoch_is_one_call(calls):
+    models = network(), network()
+    histories = [fit(m, *data(m, 100), clip_norm=0.1, **more) for m, more in zip(models, ({}, METRIC), strict=True)]
+    assert histories[0].steps == "bound" and calls == [1, 5, 1, 6, 1, 6, 1]  # 6 batches of 16, and one of 4
+    assert_same(*models, histories)
+
+
+def test_a_call_returns_soon(calls, monkeypatch):
+    monkeypatch.setattr(bound, "AT_ONCE", 0)
+    model = network()
+    fit(model, *data(model), epochs=1)
+    assert calls == [1, 1, 1]
+
+
+ONE_A_CALL = {
+    "gradient descent": (lambda m: {"optimizer": SGD(0.1)}, "the optimiser is not Adam"),
+    "decay": (lambda m: {"optimizer": AdamW(0.1)}, "the optimiser is not Adam"),
+    "frozen": (lambda m: m.freeze("w"), "parameters are frozen, or each array is clipped by itself"),
+    "arrays": (lambda m: {"clip_norm": Clip(1.0, per_array=True)}, "parameters are frozen, or each array is clipped"),
+}
+
+
+@pytest.mark.parametrize("name", ONE_A_CALL)
+def test_why_a_call_makes_one_step_is_told(name, calls):
+    change, reason = ONE_A_CALL[name]
+    model = network()
+    steps = fit(model, *data(model, 48), **change(model) or {}).steps
+    assert steps.startswith(f"bound, one a call: {reason}") and calls == [1] * 9
+
+
+@pytest.mark.filterwarnings("ignore:ltc_np. `y`:RuntimeWarning")
+def test_a_batch_in_the_middle_that_is_not_finite(calls):
+    """The parameters are those of before the last step that was made, and the error names the batch."""
+    models, optimizers, said = (network(), network()), (Adam(0.02), Adam(0.02)), []
+    for model, optimizer, more in zip(models, optimizers, ({}, METRIC), strict=True):
+        x, y = data(model, 100)
+        y[16 * 3] = 3e38
+        with pytest.raises(FloatingPointError) as caught:
+            model.fit(x, y, batch_size=16, optimizer=optimizer, shuffle=False, seed=3, verbose=0, **more)
+        said.append(str(caught.value))
+    assert calls == [1, 5] and "at step 3 (epoch 0, batch 3)" in said[0]
+    assert said[0] == said[1] and optimizers[0].t == optimizers[1].t == 3
+    np.testing.assert_array_equal(models[0].theta, models[1].theta)
+    np.testing.assert_array_equal(optimizers[0].v, optimizers[1].v)
+    two = network()
+    two.fit(x[:32], y[:32], batch_size=16, optimizer=Adam(0.02), shuffle=False, seed=3, verbose=0, keep_best=False)
+    np.testing.assert_array_equal(models[0].theta, two.theta)
+
+
+def test_ctrl_c_is_heard_between_two_calls(calls, monkeypatch):
+    from ltc_np.kernels.cpu import ltc_training
+
+    run = ltc_training.Bound.run
+
+    def interrupted(self, *given):
+        if len(calls) == 1:  # before the call with the other five steps
+            signal.raise_signal(signal.SIGINT)
+        return run(self, *given)
+
+    monkeypatch.setattr(ltc_training.Bound, "run", interrupted)
+    model, whole = network(), network()
+    history = fit(model, *data(model, 96), keep_best=False)
+    assert history.stopped == "interrupted after 1 epoch" and calls == [1, 5]
+    fit(whole, *data(whole, 96), keep_best=False, epochs=1)
+    np.testing.assert_array_equal(model.theta, whole.theta)
+
+
+def test_checkpoints_are_of_the_steps_that_they_would_be_of(calls, tmp_path):
+    """Every four steps, of six in an epoch; and a training goes on from one inside an epoch with the same bits."""
+    names, models = [], [network() for _ in range(3)]
+    for model, more in zip(models, ({}, METRIC), strict=False):
+        folder = tmp_path / str(len(names))
+        fit(model, *data(model, 96), epochs=2, checkpoint=Checkpoints(folder, every=4, keep_last=9), **more)
+        names.append(sorted(path.name for path in folder.iterdir()))
+    assert names[0] == names[1] and [int(name[5:-4]) for name in names[0]] == [4, 8, 12]
+    assert calls == [1, 3, 2, 2, 4]
+    (tmp_path / "0" / names[0][2]).unlink()
+    fit(models[2], *data(model, 96), epochs=2, checkpoint=Checkpoints(tmp_path / "0", every=4, resume=True))
+    assert calls[5:] == [1, 3]
+    np.testing.assert_array_equal(models[0].theta, models[2].theta)
+    np.testing.assert_array_equal(models[0].theta, models[1].theta)
+
+
+def test_a_schedule_that_fails_fails_at_its_step(calls):
+    def schedule(step):
+        if step == 3:
+            raise LookupError("no rate")
+        return 0.02
+
+    models, optimizers = (network(), network()), (Adam(schedule), Adam(schedule))
+    for model, optimizer, more in zip(models, optimizers, ({}, METRIC), strict=True):
+        with pytest.raises(LookupError, match="^no rate$"):
+            model.fit(*data(model, 96), batch_size=16, optimizer=optimizer, seed=3, verbose=0, keep_best=False, **more)
+    assert calls == [1, 2] and optimizers[0].t == optimizers[1].t == 3
     np.testing.assert_array_equal(models[0].theta, models[1].theta)
 
 

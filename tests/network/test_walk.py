@@ -159,14 +159,14 @@ def test_a_training_step(walks, name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("walks", ["cpu"], indirect=True)
-def test_a_bound_training_step(walks, monkeypatch):
-    walks, model, x = walks
+@pytest.mark.skipif(NO_KERNELS is not None, reason=str(NO_KERNELS))
+def test_a_bound_training_step(monkeypatch):
+    """Up to the kernel that makes steps, which calls the sweeps by their addresses."""
+    walks, model = Walks(), LTCRNN(FullyConnected(3), 2, seed=0, backend="cpu", ode_unfolds=1)
     monkeypatch.setattr(run, "FEW_STEPS", 1)
-    assert model.fit(x, np.ones((2, 1, 3)), optimizer="adam", verbose=False).steps == "bound"
-    (chain,) = walks.found["kernels/cpu/neuron_major.py", "backward"]
-    check("cpu, bound", chain)
-    assert chain in walks.found["kernels/cpu/neuron_major.py", "forward"]
+    with walks.watching(monkeypatch, ("ltc_np.kernels.cpu.ltc_training", "steps")):
+        assert model.fit(np.zeros((9, 1, 2)), np.ones((9, 1, 3)), optimizer="adam", verbose=False).steps == "bound"
+    check("cpu, bound", walks.to("kernels/cpu/ltc_training.py"))
 
 
 def test_the_loop_of_a_training_goes_through_few_files(monkeypatch):

@@ -19,7 +19,7 @@ from functools import partial
 from ...base import files
 from ...base.command_line import DONE, Parser, report, run
 from ..library import FOLDER, LEVELS, MANIFEST, VARIABLE, Unusable, has_levels, read_manifest
-from ..signatures import SIGNATURES
+from ..signatures import CALLED, SIGNATURES, of_address
 from ..sources import library_hash
 
 ABOUT = """\
@@ -147,7 +147,8 @@ def _follow(level, process, total, say):
 
 def _link(linker, objects, kernels):
     """The library, as bytes: it needs nothing but what every C library has, and shows only what Python calls."""
-    shown = "; ".join(f'"{name}"' for name in (*kernels, "ltc_np_python", "ltc_np_probe"))
+    addresses = (of_address(name) for name in kernels if name in CALLED)
+    shown = "; ".join(f'"{name}"' for name in (*kernels, *addresses, "ltc_np_python", "ltc_np_probe"))
     (objects / "shown").write_text(f"{{ global: {shown}; local: *; }};")
     names = sorted(path.name for path in objects.glob("*.o"))  # one order, so that the bytes are always the same
     flags = ["-shared", "-nostdlib", "-s", "-Wl,--version-script=shown", "-Wl,--build-id=none", "-Wl,-z,noexecstack"]

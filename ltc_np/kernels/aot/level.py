@@ -15,7 +15,7 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 
 from ..cpu.compiler import OPTIONS
-from ..signatures import SIGNATURES
+from ..signatures import CALLED, SIGNATURES, of_address
 from . import entry
 from .dispatchers import dispatchers, forget_folders
 from .kinds import signatures
@@ -58,6 +58,8 @@ def write(folder, kernels):
             _emit(machine, code.library, folder / f"{name}.{k}.o")
             compiled.append(code.fndesc)
         _emit_entry(context, machine, entry.entry(context, name, compiled), folder)
+        if name in CALLED:
+            _emit_entry(context, machine, entry.entry(context, of_address(name), compiled, told=True), folder)
         print(name, flush=True)
 
 

@@ -179,6 +179,14 @@ def kernel(function):
     return dispatcher
 
 
+def address(kernel, args):
+    """Where the machine code lies that a kernel has for these arguments, for `native.call`; compiled if need be."""
+    signature = tuple(numba.typeof(value) for value in args)
+    kernel.compile(signature)
+    compiled = kernel.overloads[signature]
+    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+
+
 def cache_folder():
     """The folder in which compiled kernels are kept, or None if none is writable."""
     return _cache(cache_folder).cache_path

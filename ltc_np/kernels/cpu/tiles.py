@@ -12,7 +12,7 @@ import numpy as np
 from ...base import checks, threads
 from ...base.workspace import aligned
 from ..codes import GRADIENT_ROWS, VECTOR_BYTES
-from . import ltc_solvers
+from . import ltc_solvers, native
 from .arguments import Gradients, Kept, Results, scratch
 from .neuron_major import kept_lanes, tile_lanes
 
@@ -163,10 +163,9 @@ class Cut(NamedTuple):
 
         threads.run(calls[0] if len(calls) == 1 else each, parts, threads_used)
 
-    def bound(self, kernel, parts, threads_used, before, after):
-        """`run` of arguments that stay the same: functions without arguments, to be called in this order."""
-        if threads_used > 1:
-            return [partial(self.run, kernel, parts, threads_used, before, after)]
+    def bound(self, kernel, parts, before, after):
+        """`run` on one thread of arguments that stay the same: functions without arguments, to be called in this
+        order."""
         return [partial(kernel, *before, group, *after, 0, parts, 0) for group in self.groups]
 
 
@@ -303,7 +302,41 @@ def bind(circuit, x, dt, h0, rule, n_out, workspace):
     cut, numbers, work, kept, results = _Forward.make(circuit, x.shape, rule, n_out, None, 1, workspace)
     packed, _ = circuit.packed(cut.batch_major)
     before = (x, dt, np.ones(len(x), np.int64)), h0, packed, numbers
-    return *results, cut.bound(cut.kernels.forward, cut.tiles, 1, before, (work, kept, results))
+    return *results, cut.bound(cut.kernels.forward, cut.tiles, before, (work, kept, results))
+
+
+class Sweep(NamedTuple):
+    """A pass over sequences in arrays that stay the same, neuron-major.
+
+    ``before`` and ``after``: arguments of the kernel, before and after its group of tiles; ``parts`` are shared by so
+    many ``workers``.
+    """
+
+    cut: Cut
+    kernel: Any
+    parts: int
+    workers: int
+    before: tuple
+    after: tuple
+
+    def run(self):
+        """Do it, on several threads if there are several workers."""
+        self.cut.run(self.kernel, self.parts, self.workers, self.before, self.after)
+
+    def calls(self):
+        """For a kernel that does all of it by `native.call`: a row for each group of tiles."""
+        groups = ((*self.before, group, *self.after, 0, self.parts, 0) for group in self.cut.groups)
+        return np.stack([native.words(self.kernel, args) for args in groups])
+
+
+class BothSweeps(NamedTuple):
+    """What they leave, out (B, T, O), rows (R, -), d_x (B, T, I); and `Sweep` forward and backward."""
+
+    out: np.ndarray
+    rows: np.ndarray
+    d_x: np.ndarray
+    forward: Sweep
+    backward: Sweep
 
 
 def bind_both(circuit, sequences, h0, adjoints, rule, keep, workspace):
@@ -319,7 +352,7 @@ def bind_both(circuit, sequences, h0, adjoints, rule, keep, workspace):
 
     Returns
     -------
-    out (B, T, O), rows (R, -), d_x (B, T, I), and two lists of functions without arguments, of either pass
+    BothSweeps
     """
     shape, n_out = sequences.x.shape, adjoints.d_out.shape[2]
     n_threads = threads.get_num_threads() if circuit.shared(shape, rule) else 1
@@ -329,6 +362,7 @@ def bind_both(circuit, sequences, h0, adjoints, rule, keep, workspace):
     workers, back, gradients = _Backward.make(circuit, shape, rule, keep, cut, False, workspace)
     (out, _), (rows, d_x, _, _), (packed, packed_back) = results, gradients, circuit.packed(False)
     before, after = (tuple(sequences), h0, packed, numbers), (work, kept, results)
-    forward = cut.bound(cut.kernels.forward, cut.tiles, cut.threads, before, after)
+    forward = Sweep(cut, cut.kernels.forward, cut.tiles, cut.threads, before, after)
     before, after = (tuple(sequences), tuple(adjoints), packed_back, numbers), (back, kept, gradients)
-    return out, rows, d_x, forward, cut.bound(cut.kernels.backward, len(rows), workers, before, after)
+    backward = Sweep(cut, cut.kernels.backward, len(rows), workers, before, after)
+    return BothSweeps(out, rows, d_x, forward, backward)

@@ -146,12 +146,12 @@ class ArraySource(NamedTuple):
                 data, which = found or (None, None)
                 yield Drawn(batch, data, which, place)
 
-    def rows(self, rng: np.random.Generator, first: int = 0) -> Iterator[tuple[int, Ints]]:
-        """Number and sequences of every batch, as `epoch` draws them: of one rank, with all data in arrays."""
-        order, bounds = self._order(rng), self.division.bounds.tolist()
+    def rows(self, rng: np.random.Generator) -> tuple[Ints, list[int]]:
+        """The sequences of an epoch in the order in which `epoch` draws them, and where batches begin and end: of one
+        rank, with all data in arrays."""
+        order = self._order(rng)
         order = np.arange(self.division.count) if order is None else order.astype(np.int64, copy=False)
-        for batch in range(first, self.batches):
-            yield batch, order[bounds[batch] : bounds[batch + 1]]
+        return order, self.division.bounds.tolist()
 
     def _order(self, rng: np.random.Generator) -> Ints | None:
         """The sequences in their order, None for that of the data."""

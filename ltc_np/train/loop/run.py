@@ -156,7 +156,10 @@ class Run:
             reason = "metrics or a callback look at every batch"
         else:
             self.bound, reason = self.trainer.bind(whole.whole)
-        return f"one by one: {reason}" if reason else "bound"
+        if self.bound is None:
+            return f"one by one: {reason}"
+        alone = self.bound.why_one_a_call(int(source.division.bounds[1]))
+        return f"bound, one a call: {alone}" if alone else "bound"
 
     def key(self, k: int) -> tuple[int, ...]:
         """What the random numbers of epoch or step ``k`` are drawn by, in the training with this number of a model."""
@@ -182,11 +185,12 @@ class Run:
         self.at = self.at._replace(state=own["state"])
 
     def epoch(
-        self, source: ArraySource | Stream, request: StopRequest, between_steps: Callable[[], None]
+        self, source: ArraySource | Stream, request: StopRequest, between_steps: Callable[[], int]
     ) -> Logs | None:
         """One optimiser step for each chunk of each batch, from where training is; the logs.
 
-        None if training was interrupted before the last step.  ``between_steps()`` is called between any two steps.
+        None if training was interrupted before the last step.  ``between_steps()`` is called between any two steps; if
+        several can be made at once, before the first of them, and it says after how many it must be called again.
         """
         self.options.optimizer.epoch = self.at.epoch  # which schedules per epoch count
         self.trainer.load()
@@ -200,7 +204,7 @@ class Run:
                 self.model.theta[:], self.model.buffer_vector[:] = self.initial_state
 
     def _epoch(
-        self, source: ArraySource | Stream, request: StopRequest, between_steps: Callable[[], None]
+        self, source: ArraySource | Stream, request: StopRequest, between_steps: Callable[[], int]
     ) -> Logs | None:
         epoch, chunks = self.at.epoch, source.chunks(self.options.tbptt)
         steps = self._steps if self.bound is None else self._bound_steps
@@ -217,7 +221,7 @@ class Run:
         return {"loss": losses.normalise(total, weights), **values}
 
     def _steps(
-        self, source: ArraySource | Stream, chunks: int, request: StopRequest, between_steps: Callable[[], None]
+        self, source: ArraySource | Stream, chunks: int, request: StopRequest, between_steps: Callable[[], int]
     ) -> bool:
         """The steps of an epoch; False if training was interrupted before the last one."""
         begin, epoch = self.at, self.at.epoch
@@ -243,30 +247,35 @@ class Run:
                     break
         return True
 
-    def _bound_steps(self, source: Any, chunks: int, request: StopRequest, between_steps: Callable[[], None]) -> bool:
+    def _bound_steps(self, source: Any, chunks: int, request: StopRequest, between_steps: Callable[[], int]) -> bool:
         """`_steps` with bound gradients: with few calls between them, since these are what a small step takes."""
         begin, epoch, data = self.at, self.at.epoch, source.whole
         bound: Any = self.bound
         bound.begin()
         if not begin.is_inside:
             self.check_elapsed(data, epoch, 0)
-        total, weights = begin.total, begin.weights
-        for batch, rows in source.rows(self.ranks.rng(self.key(epoch)), begin.batch):
-            step = epoch * source.batches + batch
-            self.at = Position(epoch, batch, 0, step, total, weights)
-            between_steps()
+        order, bounds = source.rows(self.ranks.rng(self.key(epoch)))
+        batch, total, weights = begin.batch, begin.total, begin.weights
+        while batch < source.batches:
+            self.at = Position(epoch, batch, 0, epoch * source.batches + batch, total, weights)
+            most = between_steps()
             if request.stop_reason:
                 return False
-            if bound.takes(rows.size):
-                loss, weight, finite = bound(rows)
+            start, size = bounds[batch], bounds[batch + 1] - bounds[batch]
+            if bound.takes(size):
+                alike = min((bounds[-1] - start) // size, most)
+                steps = bound(order[start : start + alike * size].reshape(alike, size))
+            else:
+                rows = order[start : start + size]
+                found = self.step(data.take(rows), Place(0, size), self.at.step, has_more_chunks=False)
+                steps = [(found.loss, found.weight, True)]
+            for loss, weight, finite in steps:
                 if not finite:
-                    self.check_finite(loss, "loss", self.trainer.flat(), f" at step {step} ({self._where()})")
+                    self.at = Position(epoch, batch, 0, epoch * source.batches + batch, total, weights)
+                    self.check_finite(loss, "loss", self.trainer.flat(), f" at step {self.at.step} ({self._where()})")
                     self.trainer.update()
                 self.updated = True
-            else:
-                whole = Place(0, rows.size)
-                loss, weight, *_ = self.step(data.take(rows), whole, step, has_more_chunks=False)
-            total, weights = total + loss * weight, weights + weight
+                batch, total, weights = batch + 1, total + loss * weight, weights + weight
         self.at = self.at._replace(total=total, weights=weights)
         return True
 

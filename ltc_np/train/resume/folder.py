@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ... import io
@@ -122,6 +123,10 @@ class CheckpointFolder(NamedTuple):
     def is_due(self, last: int, step: int) -> bool:
         """Whether a checkpoint is due at ``step``, if the last one was written at step ``last``."""
         return self.every is not None and step // self.every > last // self.every
+
+    def until_due(self, step: int) -> int:
+        """Steps from ``step`` to that at which the next one is due."""
+        return sys.maxsize if self.every is None else self.every - step % self.every
 
     def write(self, step: int, arrays: dict[str, Numbers]) -> None:
         """Write what `io.checkpoint` gave, whole or not at all; then remove the oldest files, so that ``keep_last``

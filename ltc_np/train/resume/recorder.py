@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,10 +68,15 @@ class Recorder:
             self._content("", (self.run.rank_state(),))
             self.run.ranks.run_on_first(self.folder.remove_old)  # if fewer shall remain, their room may be needed
 
-    def write_if_due(self, asked: object) -> None:
-        """Between two steps: write a checkpoint if one is due, or if training was asked to end."""
-        if self.folder is not None and (asked or self.folder.is_due(self.last, self.run.at.step)):
+    def write_if_due(self, asked: object) -> int:
+        """Between two steps: write a checkpoint if one is due, or if training was asked to end; steps until the next
+        one is due."""
+        if self.folder is None:
+            return sys.maxsize
+        step = self.run.at.step
+        if asked or self.folder.is_due(self.last, step):
             self.write()
+        return self.folder.until_due(step)
 
     def write_after_epoch(self) -> None:
         """Between two epochs: write a checkpoint if one is due."""
