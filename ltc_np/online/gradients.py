@@ -214,17 +214,8 @@ class Gradients(Part):
         steps = [found for learning, part in self._each() if (found := self._asked(learning, part, answer, observed))]
         try:
             sound = [step.learning.step(step.gradient) for step in steps]
-            overflow = f"errors, gradients and weights must stay finite in {self._model.dtype}, but they overflow for "
-            if not all(sound) and self._guard is None:
-                raise FloatingPointError(
-                    f"{overflow}targets up to {np.abs(observed.target).max():.3g}: nothing was learnt; take a guard, "
-                    "which goes back to the last good weights, a smaller learning rate, or targets and inputs of a "
-                    "smaller scale"
-                )
-            if any(
-                self._too_heavy(step, answer, observed) for step, good in zip(steps, sound, strict=True) if not good
-            ):
-                raise FloatingPointError(f"{overflow}such a `weight`: nothing was learnt; take smaller ones")
+            if not all(sound):
+                self._check_overflow(steps, sound, answer, observed)
         except BaseException:  # Ctrl-C, too
             for step in steps:
                 step.learning.back()
@@ -239,6 +230,17 @@ class Gradients(Part):
                 told.append(Told(one.answer, one.deployed, distance, events))
                 events = ()
         return told
+
+    def _check_overflow(self, steps: list[Step], sound: list[bool], answer: Answer, observed: Observed) -> None:
+        """Refuse what overflows where it is the caller's affair: without a guard, or by the weight of a target."""
+        what = f"errors, gradients and weights must stay finite in {self._model.dtype}, but they overflow for "
+        if self._guard is None:
+            raise FloatingPointError(
+                f"{what}targets up to {np.abs(observed.target).max():.3g}: nothing was learnt; take a guard, which "
+                "goes back to the last good weights, a smaller learning rate, or targets and inputs of a smaller scale"
+            )
+        if any(self._too_heavy(step, answer, observed) for step, good in zip(steps, sound, strict=True) if not good):
+            raise FloatingPointError(f"{what}such a `weight`: nothing was learnt; take smaller ones")
 
     def _too_heavy(self, step: Step, answer: Answer, observed: Observed) -> bool:
         """Whether a step that overflows would not, were no target's weight above 1: that is not the guard's affair."""
