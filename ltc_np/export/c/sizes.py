@@ -56,6 +56,6 @@ def _measured(name: str, folder: str, compiler: str, flags: str) -> Size:
     frames = {function: int(size) for function, size in re.findall(r":(\w+)\t(\d+)\t", usage)}
     step, learn = (
         sum(size for function, size in frames.items() if not re.fullmatch(f"{name}_({others})", function))
-        for others in ("reset|deploy|learn", r"reset|deploy|step|\d+_\w+")
+        for others in ("reset|deploy|learn|prepare|get|set", r"reset|deploy|step|get|set|\d+_\w+")
     )
     return Size(text + data, max(step, learn) if f"{name}_learn" in frames else step)
