@@ -15,7 +15,7 @@ from .gates import Gates, clear, clear_d_x, copy, write_d_x, write_sources
 from .jit import helper, kernel
 from .neuron_major import longest_of
 from .products import add_outer, multiply, packed
-from .simd import load_part, sigmoid, store_part, tanh, vector_size
+from .simd import load_part, prefetch, sigmoid, store_part, tanh, vector_size
 
 
 @helper
@@ -132,6 +132,7 @@ def add_d_outputs(sizes, lengths, t, b0, count, d_y, d_h, d_state, row):
         if t + 1 == lengths[b]:
             copy(d_h, 2 * b * N, d_state, to, N)
         for k in range(0, O, W):
+            prefetch(d_y, (b * T + t - 1) * O + k)
             d = load_part(d_state, to + k, O - k) + load_part(d_y, (b * T + t) * O + k, O - k)
             store_part(d_state, to + k, d, O - k)
 
@@ -153,6 +154,9 @@ def d_take_units(sizes, lengths, t, b0, count, gates, c, d_hidden, row, d_c, d_z
         now = (t * B + b) * N
         for k in range(0, N, W):
             n, i = N - k, q * N + k
+            prefetch(c, now - B * N + k)
+            for gate in range(4):
+                prefetch(gates, 4 * (now - B * N) + gate * N + k)
             before, after = load_part(c, now + k, n), load_part(c, now + B * N + k, n)
             d, d_after = load_part(d_hidden, q * row + k, n), load_part(d_c, i, n)
             store_part(d_c, i, _d_unit(gates, 4 * now, k, N, before, after, d, d_after, d_z, to + q * Z), n)
