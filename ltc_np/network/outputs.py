@@ -78,10 +78,10 @@ def read_target(
 def known_outputs(valid: Bools | None, known: Bools, shape: Shape) -> Bools | None:
     """Which outputs count, of those that are ``valid`` and whose targets are ``known``.
 
-    ``known`` has the shape of the target, with or without the last axis; so has what is returned, without it where that
-    says the same.
+    ``shape`` is that of the outputs.  ``known`` has the shape of the target, with or without the last axis; so has what
+    is returned, without it where that says the same.
     """
-    if known.shape == shape and (shape[-1] == 1 or (known == known[..., :1]).all()):
+    if known.ndim == len(shape) and (known == known[..., :1]).all():
         known = known[..., 0]
     if valid is not None:
         known = known & valid.reshape(valid.shape + (1,) * (known.ndim - valid.ndim))

@@ -113,6 +113,8 @@ def loss_unit(model: Network, loss: LibraryLoss) -> float:
         return 1.0
     scale = model.buffers[f"{last}scale"].astype(np.float64)
     in_unit, in_value = powers
+    if not in_value:  # a likelihood: only the density is as wide as the targets
+        return 1.0
     least = float(np.finfo(model.dtype).tiny) ** (1 / in_value)
     if scale.max() < least:
         raise ValueError(
