@@ -11,6 +11,7 @@ from .input_mapping import InputMapping
 from .layer_norm import LayerNorm
 from .line import Line
 from .mixed_memory import MixedMemory
+from .mixture_density import MixtureDensity
 from .parallel import ParallelTime
 from .pooling import Pooling
 from .random_convolutions import RandomConvolutions
@@ -23,7 +24,7 @@ LAYERS |= {
     layer.__name__: layer
     for layer in (
         BatchNorm, Bidirectional, Dense, Dropout, Ensemble, GELU, GLU, InputMapping, LayerNorm, Line, MixedMemory,
-        Pooling, RandomConvolutions, Residual, Standardize,
+        MixtureDensity, Pooling, RandomConvolutions, Residual, Standardize,
     )
 }  # fmt: skip
 
@@ -39,6 +40,7 @@ __all__ = [
     "LayerNorm",
     "Line",
     "MixedMemory",
+    "MixtureDensity",
     "ParallelTime",
     "Pooling",
     "RandomConvolutions",
