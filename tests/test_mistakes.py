@@ -136,6 +136,8 @@ CALLS = {
     "huber": (lib.losses.huber, {"y": np.ones((2, 1)), "target": np.ones((2, 1)), "weight": np.ones(2), "delta": 1.0}),
     "quantile": (lib.losses.quantile, {"y": np.ones((2, 2)), "target": np.ones((2, 1)), "weight": np.ones(2),
                  "quantiles": (0.1, 0.9)}),
+    "mixture_density": (lib.losses.mixture_density, {"y": np.ones((2, 6)), "target": np.ones((2, 1)),
+                                                     "weight": np.ones(2)}),
     "metrics.get": (metrics.get, {"metric": "mae"}),
     "losses.get": (lib.losses.get, {"loss": "mse"}),
     "call": (MODEL, {"x": X} | CALL | {"return_state": True, "return_sequences": True}),

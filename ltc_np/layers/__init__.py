@@ -12,6 +12,7 @@ from .input_mapping import InputMapping
 from .layer_norm import LayerNorm
 from .line import Line
 from .mixed_memory import MixedMemory
+from .mixture_density import MixtureDensity
 from .parallel import ParallelTime
 from .pooling import Pooling
 from .random_convolutions import RandomConvolutions
@@ -24,7 +25,7 @@ LAYERS |= {
     layer.__name__: layer
     for layer in (
         BatchNorm, Bidirectional, Conv1D, Dense, Dropout, Ensemble, GELU, GLU, InputMapping, LayerNorm, Line,
-        MixedMemory, Pooling, RandomConvolutions, Residual, Standardize,
+        MixedMemory, MixtureDensity, Pooling, RandomConvolutions, Residual, Standardize,
     )
 }  # fmt: skip
 
@@ -41,6 +42,7 @@ __all__ = [
     "LayerNorm",
     "Line",
     "MixedMemory",
+    "MixtureDensity",
     "ParallelTime",
     "Pooling",
     "RandomConvolutions",

@@ -19,6 +19,7 @@ from ..base.workspace import Workspace
 from ..cells import Layer
 from ..cells.base import Traced, combine
 from ..cells.dropping import own_rng
+from .mixture_density import MixtureDensity
 from .residual import Residual
 from .stack import Stack, connected
 
@@ -85,6 +86,11 @@ class Ensemble(Layer):
                 '`answers` must be "numbers" for members with one output, got "classes": take a logit each'
             )
         self.members = tuple(stack.layers for stack in stacks)
+        if any(isinstance(row[-1], MixtureDensity) for row in self.members):
+            raise ValueError(
+                "`members` must give numbers or logits, got MixtureDensity: means of a density's parameters are none; "
+                "average the densities, np.exp(Mixture.of(y).log_likelihood(target)) of each"
+            )
         self.layout, self.buffers = (
             Layout.join(getattr(stack, name) for stack in stacks) for name in ("layout", "buffers")
         )

@@ -73,9 +73,7 @@ class Standardize(Layer):
         input_dim: int | None = None,
     ) -> None:
         self.inverse, self.input_dim = checks.boolean("inverse", inverse), input_features(input_dim)
-        self.mean, self.scale = _numbers("mean", mean, self.input_dim), _numbers("scale", scale, self.input_dim)
-        if not (np.asarray(self.scale) > 0).all():
-            raise ValueError(f"`scale` must be > 0, got {np.min(self.scale):g}")
+        self.mean, self.scale = as_statistics(mean, scale, self.input_dim)
         self.clip = None if clip is None else checks.number("clip", clip, low_open=True)
         if clip is not None and inverse:
             raise ValueError(f"`clip` must be None with inverse=True, whose outputs are no inputs, got {clip:g}")
@@ -125,6 +123,14 @@ class Standardize(Layer):
         if saved is not None:
             d_x[~saved] = 0
         return d_x, d_h, None
+
+
+def as_statistics(mean: ArrayLike, scale: ArrayLike, features: int | None) -> tuple[float | Array, float | Array]:
+    """The arguments ``mean`` and ``scale`` of a layer, checked."""
+    mean, scale = _numbers("mean", mean, features), _numbers("scale", scale, features)
+    if not (np.asarray(scale) > 0).all():
+        raise ValueError(f"`scale` must be > 0, got {np.min(scale):g}")
+    return mean, scale
 
 
 def _numbers(name: str, values: ArrayLike, features: int | None) -> float | Array:

@@ -19,6 +19,8 @@ from .cross_entropy import CROSS_ENTROPY, cross_entropy
 from .huber import HUBER, huber
 from .identity import identity
 from .mae import MAE, mae
+from .mixture import Mixture
+from .mixture_density import MIXTURE_DENSITY, mixture_density
 from .mse import MSE, mse
 from .probabilities import probabilities
 from .quantile import QUANTILE, quantile
@@ -27,6 +29,7 @@ from .registry import (
     class_count,
     get,
     has_classes,
+    is_joint,
     name_of,
     numbers,
     scale_powers,
@@ -37,10 +40,13 @@ from .registry import (
 from .targets import check_target, for_each_output, known_target
 from .weights import NoWeightError, normalise
 
-LOSSES.update((kind.name, kind) for kind in (MSE, MAE, HUBER, QUANTILE, CROSS_ENTROPY, BINARY_CROSS_ENTROPY))
+LOSSES.update(
+    (kind.name, kind) for kind in (MSE, MAE, HUBER, QUANTILE, CROSS_ENTROPY, BINARY_CROSS_ENTROPY, MIXTURE_DENSITY)
+)
 
 __all__ = [
     "LOSSES",
+    "Mixture",
     "NoWeightError",
     "binary_cross_entropy",
     "check_target",
@@ -51,8 +57,10 @@ __all__ = [
     "has_classes",
     "huber",
     "identity",
+    "is_joint",
     "known_target",
     "mae",
+    "mixture_density",
     "mse",
     "name_of",
     "normalise",

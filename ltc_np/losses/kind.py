@@ -41,6 +41,9 @@ class LossKind(NamedTuple):
     weight_sum: Callable[[Any, Array | None, Array | None], float] = _weight_of_steps
     # (option, argument, target, y_shape): a target as often as outputs belong to it; the option is a dict.
     for_each_output: Callable[[dict[str, Any], str, ArrayLike, Shape], ArrayLike] | None = None
+    # (argument, target, y_shape): a target (..., O) that all outputs of a step tell of together, of another number than
+    # these, or an error; None where each output has its own.
+    fit_target: Callable[[str, Numbers, Shape], Numbers] | None = None
 
     @property
     def name(self) -> str:
@@ -55,7 +58,7 @@ class LossKind(NamedTuple):
             option = {name: self.option.check(value) for name, value in option.items()}
         if self.for_each_output is not None and y.dtype.kind == "f" and y.ndim in (2, 3):  # else what follows says so
             target = self.for_each_output(option, "target", target, y.shape)
-        y, target, weight = read_arguments(y, target, weight, self.integer_targets)
+        y, target, weight = read_arguments(y, target, weight, self.integer_targets, self.fit_target)
         if self.check_values is not None:
             self.check_values("target", target, y.shape[-1])
         target = target.astype(np.intp if self.integer_targets else y.dtype, copy=False)

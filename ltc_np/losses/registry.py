@@ -140,6 +140,12 @@ def has_classes(loss: LibraryLoss) -> bool:
     return kind is not None and kind.class_count(2) > 0
 
 
+def is_joint(loss: LibraryLoss) -> bool:
+    """Whether all outputs of a step tell of its targets together, which have another number than they."""
+    kind = kind_of(loss)
+    return kind is not None and kind.fit_target is not None
+
+
 def class_count(loss: LibraryLoss, outputs: int) -> int:
     """How many classes a loss has, 0 for one without classes; one of a user's own that takes weights of them has as
     many as outputs, and two of a single output."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ..base import checks
@@ -9,12 +11,16 @@ from ..base.types import Array, ArrayLike, Numbers, Shape
 
 
 def read_arguments(
-    y: ArrayLike, target: ArrayLike, weight: ArrayLike | None, of_steps: bool
+    y: ArrayLike,
+    target: ArrayLike,
+    weight: ArrayLike | None,
+    of_steps: bool,
+    fit_target: Callable[[str, Numbers, Shape], Numbers] | None = None,
 ) -> tuple[Array, Numbers, Numbers | None]:
     """y, target and weight as arrays that go together.
 
-    ``of_steps``: there is one target and one weight for all outputs of a step.  Otherwise targets have y's shape, and
-    weights may.
+    ``of_steps``: there is one target and one weight for all outputs of a step.  Otherwise targets have y's shape, or
+    that which ``fit_target`` gives them (`LossKind`), and weights may have the targets'.
     """
     y, target = checks.plain("y", y), checks.plain("target", target)
     if y.dtype.kind != "f":
@@ -23,17 +29,20 @@ def read_arguments(
         raise ValueError(f"`y` must be (B, T, O) or (B, O), got shape {y.shape}")
     if target.dtype.kind not in "biuf":
         raise TypeError(f"`target` must be real numbers, got dtype {target.dtype}")
-    target_shape = y.shape[:-1] if of_steps else y.shape
-    target = target if of_steps else of_one_output(target, y.shape)
-    if target.shape != target_shape:
-        raise ValueError(f"`target` must have shape {target_shape}, got {target.shape}")
+    if fit_target is not None:
+        target = fit_target("target", target, y.shape)
+    else:
+        target_shape = y.shape[:-1] if of_steps else y.shape
+        target = target if of_steps else of_one_output(target, y.shape)
+        if target.shape != target_shape:
+            raise ValueError(f"`target` must have shape {target_shape}, got {target.shape}")
     if weight is None:
         return y, target, None
     weight = checks.plain("weight", weight)
     if weight.dtype.kind not in "biuf":
         raise TypeError(f"`weight` must be real numbers, got dtype {weight.dtype}")
-    if weight.shape != y.shape[:-1] and (of_steps or weight.shape != y.shape):
-        also = "" if of_steps else f" or {y.shape}"
+    if weight.shape not in (y.shape[:-1], target.shape):
+        also = "" if of_steps else f" or {target.shape}"
         raise ValueError(f"`weight` must have shape {y.shape[:-1]}{also}, got {weight.shape}")
     bad = ~((weight >= 0) & np.isfinite(weight))
     if bad.any():

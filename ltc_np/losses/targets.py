@@ -36,10 +36,10 @@ def check_target(
     y_shape : tuple of int
         (B, T, O) or (B, O), the shape of the prediction.
     target : array_like
-        Real numbers of shape ``y_shape`` for mse, mae and huber, and of (..., O / Q) for quantile with Q quantiles;
-        integers or bools in 0..O-1 of shape ``y_shape[:-1]`` for cross_entropy; numbers in [0, 1] of shape ``y_shape``
-        for binary_cross_entropy; anything numeric with B as first size for a function of your own.  For one output the
-        last axis may be missing.  Nothing is broadcast.
+        Real numbers of shape ``y_shape`` for mse, mae and huber, of (..., O / Q) for quantile with Q quantiles, and of
+        (..., N) for mixture_density, where 1 + 2 N must divide O; integers or bools in 0..O-1 of shape ``y_shape[:-1]``
+        for cross_entropy; numbers in [0, 1] of shape ``y_shape`` for binary_cross_entropy; anything numeric with B as
+        first size for a function of your own.  For one output the last axis may be missing.  Nothing is broadcast.
     dtype : float dtype
         That of the model.
     valid : bool array of shape y_shape[:-1] or of the target's, or None
@@ -50,8 +50,8 @@ def check_target(
     Returns
     -------
     contiguous array, possibly ``target`` itself
-        Classes as intp, everything else in ``dtype``, of the shape ``y_shape``.  For a function of your own the shape
-        stays, integers become intp and bools stay.
+        Classes as intp, everything else in ``dtype``, of the shape ``y_shape``, or (..., N) for mixture_density.  For a
+        function of your own the shape stays, integers become intp and bools stay.
 
     Raises
     ------
@@ -159,6 +159,8 @@ def known_target(loss: LibraryLoss, argument: str, target: ArrayLike) -> tuple[N
 
 def _of_outputs(kind: LossKind, y_shape: Shape, target: Numbers, argument: str) -> Numbers:
     """A target with a number for each output."""
+    if kind.fit_target is not None:
+        return kind.fit_target(argument, target, y_shape)
     found = of_one_output(target, y_shape)
     if found.shape != y_shape:
         shapes = f"{y_shape} or {y_shape[:-1]}" if y_shape[-1] == 1 else f"{y_shape}"

@@ -34,6 +34,8 @@ class Metric(FromArguments):
         ``_add`` also takes weights (n, O), those of single outputs; where one is 0, y and target are 0 too.
     takes_logits : bool
         Outputs that are probabilities would be decided wrongly.
+    takes_any_targets : bool
+        The targets of a step may have another number than its outputs, as those of the loss `mixture_density`.
     """
 
     name: str = "metric"
@@ -41,6 +43,7 @@ class Metric(FromArguments):
     mode: Mode | None = None
     takes_outputs: bool = False
     takes_logits: bool = False
+    takes_any_targets: bool = False
 
     if TYPE_CHECKING:  # what a new one defines
 
@@ -70,13 +73,14 @@ class Metric(FromArguments):
         y, target = np.asarray(y), np.asarray(target)
         if y.ndim < 2:
             raise ValueError(f"`y` must be (B, T, O) or (B, O), got shape {y.shape}")
-        if target.shape not in (y.shape, y.shape[:-1]):
+        other = self.takes_any_targets and target.shape[:-1] == y.shape[:-1]
+        if target.shape not in (y.shape, y.shape[:-1]) and not other:
             raise ValueError(f"`target` must have shape {y.shape} or {y.shape[:-1]}, got {target.shape}")
         for name, values in (("y", y), ("target", target)):
             if values.dtype.kind not in "biuf":
                 raise TypeError(f"`{name}` must be real numbers, got dtype {values.dtype}")
         weight = np.ones(y.shape[:-1]) if weight is None else np.asarray(weight, dtype=np.float64)
-        if weight.shape != y.shape[:-1] and not weight.shape == y.shape == target.shape:
+        if weight.shape != y.shape[:-1] and not (weight.ndim == y.ndim and weight.shape == target.shape):
             raise ValueError(f"`weight` must have shape {y.shape[:-1]}, got {weight.shape}")
         if not (weight >= 0).all():
             raise ValueError(f"`weight` must be >= 0, got {weight[~(weight >= 0)].flat[0]}")

@@ -37,6 +37,10 @@ class OwnMetric(Metric):
     _kept: list[Any]
     _weight: Any
 
+    @property
+    def takes_any_targets(self) -> bool:  # type: ignore[override]
+        return self.loss is not None and losses.is_joint(self.loss)
+
     def __init__(self, function: OwnMetricFunction, argument: str = "metric") -> None:
         self.function: OwnMetricFunction = function
         self.signature: loss_signature.LossSignature = loss_signature.read(argument, function)

@@ -88,7 +88,7 @@ class Adjoints(NamedTuple):
 class Batch(NamedTuple):
     """Sequences with checked targets, and the weights of outputs in the loss and in metrics; None: all are 1.
 
-    Weights have the shape of the outputs without the last axis, or with it where targets of single outputs are missing.
+    Weights have the shape of the outputs without the last axis, or that of the targets where some of these are missing.
     """
 
     sequences: Sequences

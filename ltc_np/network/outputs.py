@@ -9,6 +9,7 @@ from ..base import checks
 from ..base.types import Array, ArrayLike, Bools, Float, Ints, LibraryLoss, Missing, Numbers, Shape
 from ..cells.base import Layer
 from ..layers.dense import Dense
+from ..layers.mixture_density import MixtureDensity
 from ..layers.standardize import Standardize
 from .structure import Structure
 
@@ -48,14 +49,28 @@ def target_shape(model: Structure, B: int, T: int, y: object) -> Shape:
 
 
 def check_logits(layers: tuple[Layer, ...], what: str) -> None:
-    """Refuse a network whose outputs are probabilities, or numbers in the data's units, for ``what`` takes logits."""
+    """Refuse a network whose outputs are probabilities, numbers in the data's units or parts of a density, for ``what``
+    takes logits."""
     last, wrong = layers[-1], None
     if isinstance(last, Dense) and last.activation == "sigmoid":
         wrong = "its activation"
-    if isinstance(last, Standardize) and last.inverse:
+    if isinstance(last, MixtureDensity) or (isinstance(last, Standardize) and last.inverse):
         wrong = "this layer"
     if wrong is not None:
         raise ValueError(f"{what} needs a model of logits, got {last!r} as the last layer: leave out {wrong}")
+
+
+def check_density(layers: tuple[Layer, ...], loss: LibraryLoss, shape: Shape, y: ArrayLike) -> None:
+    """Refuse a loss of the library that would take the parameters of a density for predictions of ``y``: that has not
+    their ``shape``, as another model's outputs have, which may be learned by their squares."""
+    last, name = layers[-1], losses.name_of(loss)
+    if not isinstance(last, MixtureDensity) or name is None or losses.is_joint(loss):
+        return
+    if losses.has_classes(loss) or np.shape(y) != shape:
+        raise ValueError(
+            f"`loss` must be 'mixture_density' for a model that ends with {last!r}, got {name!r}: for errors of its "
+            f"means take a metric of (y, target) that reads `ltc_np.losses.Mixture.of(y, {last.outputs}).mean()`"
+        )
 
 
 def read_target(
@@ -78,10 +93,10 @@ def read_target(
 def known_outputs(valid: Bools | None, known: Bools, shape: Shape) -> Bools | None:
     """Which outputs count, of those that are ``valid`` and whose targets are ``known``.
 
-    ``known`` has the shape of the target, with or without the last axis; so has what is returned, without it where that
-    says the same.
+    ``shape`` is that of the outputs.  ``known`` has the shape of the target, with or without the last axis; so has what
+    is returned, without it where that says the same.
     """
-    if known.shape == shape and (shape[-1] == 1 or (known == known[..., :1]).all()):
+    if known.ndim == len(shape) and (known == known[..., :1]).all():
         known = known[..., 0]
     if valid is not None:
         known = known & valid.reshape(valid.shape + (1,) * (known.ndim - valid.ndim))

@@ -139,6 +139,11 @@ class Learner:
         check_causal(model, "`model` needs", "train a model without it, since a stream has no later inputs yet")
         self.rule, self.guard, self.method = _rule(rule), guard, method
         self.loss, self.clip_norm = losses.get(loss), read_clip("clip_norm", clip_norm)
+        if losses.is_joint(self.loss):  # a guard compares losses by their quotient
+            raise ValueError(
+                f"`loss` must be >= 0 for every answer, got {losses.name_of(self.loss)}: take 'quantile' for what is "
+                "uncertain, or train by `Model.fit`"
+            )
         self.pull = checks.number("pull", pull)
         self.streams = None if streams is None else checks.integer("streams", streams)
         self.shared, self.delay = checks.boolean("shared", shared), checks.integer("delay", delay, least=0)

@@ -18,8 +18,9 @@ from fractions import Fraction
 import numpy as np
 
 from ..base import checks
+from ..base.levels import scores
 from ..base.types import Array, Ints
-from .curves import at_scores, scores
+from .curves import at_scores
 
 FINEST = 10**9
 

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .. import losses
 from ..base import checks
+from ..base.levels import check_levels, scores
 from ..base.types import Array
 from ..losses.quantile import check_quantiles
 from ..model import Model
@@ -265,7 +266,7 @@ class LiquidForecaster(LTCFields, CfCFields, RecipeEstimator):
         RuntimeWarning
             Too few values were held out for quantiles so far out.
         """
-        wanted = curves.check_levels("levels", levels)
+        wanted = check_levels("levels", levels)
         return self._spread(wanted, wanted.tolist(), self._request(horizon, past, ahead))
 
     def predict_interval(
@@ -429,7 +430,7 @@ class LiquidForecaster(LTCFields, CfCFields, RecipeEstimator):
             conformal.warn_of_few(levels, self.network_.errors[:horizon])
         if not self.network_.recursive:
             found = rollout.direct(self.network_, ends)[:, :horizon]
-            return curves.at_scores(self.network_.levels, found, curves.scores(levels))
+            return curves.at_scores(self.network_.levels, found, scores(levels))
         rng = np.random.RandomState(self._path_seed)
         choose = rollout.drawn(self.network_, rng)
         paths = (rollout.recursive(self.network_, [end], horizon, choose, self.paths) for end in ends)

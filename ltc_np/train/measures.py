@@ -49,6 +49,12 @@ def read_metrics(given: Metrics, model: Network, loss: LibraryLoss) -> dict[str,
                 )
         if isinstance(metric, OwnMetric):
             metric.loss = loss
+        if losses.is_joint(loss) and not metric.takes_any_targets:
+            raise ValueError(
+                f"`metrics` must be functions for the loss {losses.name_of(loss)}, whose outputs are parameters of a "
+                f"density and no predictions, got {metric.name}: take one of (y, target) that reads "
+                "`ltc_np.losses.Mixture.of(y, outputs).mean()`"
+            )
         metric.reset()
     return measures
 

@@ -668,6 +668,10 @@ def test_what_it_takes(model):
     for options, name in (({"method": Exact()}, "method"), ({"pull": 0.1}, "pull"), ({"loss": "mae"}, "loss")):
         with pytest.raises(ValueError, match=f"`{name}` is for an optimiser such as Adam"):
             Learner(readout, NLMS(), **options)
+    with pytest.raises(
+        ValueError, match="`loss` must be >= 0 for every answer, got mixture_density: take 'quantile' for"
+    ):
+        Learner(readout, "adam", loss="mixture_density")
 
 
 def test_what_has_no_parameters_cannot_learn():

@@ -34,6 +34,7 @@ from ltc_np import (
     LiquidS4,
     LrcSSM,
     MixedMemory,
+    MixtureDensity,
     NeuralODE,
     Pooling,
     Random,
@@ -457,6 +458,13 @@ ROWS = {
             Dense(3, "tanh", input_dim=2),
             Dense(3, "sigmoid", input_dim=2),
             Dense(3, "silu", input_dim=2),
+        ],
+    ),
+    "MixtureDensity": Row(
+        "dt0_identity hull smooth causal",
+        [
+            MixtureDensity(2, components=3, mean=[3.0, -1.0], scale=[0.5, 4.0], input_dim=2),
+            MixtureDensity(1, components=1, least_sigma=0.3, input_dim=2, init={"weight": ("glorot", 2.0)}),
         ],
     ),
     "Dense relu": Row(

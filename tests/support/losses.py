@@ -8,8 +8,8 @@ import numpy as np
 
 from ltc_np.losses import LOSSES, get, has_classes
 
-# Every loss of the library, but for that whose targets have another shape than its outputs, and some with an option.
-ALL = {name: get(name) for name in LOSSES if name != "quantile"}
+# Every loss of the library, but for those whose targets have another shape than the outputs, and some with an option.
+ALL = {name: get(name) for name in LOSSES if name not in ("quantile", "mixture_density")}
 ALL["huber0.3"] = partial(get("huber"), delta=0.3)
 ALL["quantile0.3"] = partial(get("quantile"), quantiles=(0.3,))
 # Losses of numbers, of the error of one output and of what stands behind the name, in plain Python floats.

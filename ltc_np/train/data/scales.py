@@ -1,4 +1,4 @@
-"""The scales of data: learned by `Standardize`, and warned of where a model has none."""
+"""The scales of data: learned by `Standardize` and `MixtureDensity`, and warned of where a model has neither."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...base.calls import with_signature_hints
 from ...base.types import Array, ArrayLike, LibraryLoss, Numbers, Targets
 from ...cells import Layer
 from ...data.padding import is_list_of_sequences, pad
-from ...layers import Residual, Standardize
+from ...layers import MixtureDensity, Residual, Standardize
 from ...network.engine import Batch
 from ...network.network import Network
 from ...network.outputs import last_outputs
@@ -38,9 +38,9 @@ def adapt(model: Network, x: Targets, y: Targets | None = None, *, lengths: Arra
     """Take mean and spread of data into the `Standardize` layers of ``model``.
 
     A layer that reads ``x`` takes those of ``x``: the first of the model, or of layers inside the first one, such as
-    `Residual`, `Bidirectional` and `MixedMemory`.  A last layer with ``inverse=True`` takes those of ``y``; at the end
-    of a `Residual` that is all of the model, those of y - x, which is what it has to give.  Every feature is taken by
-    itself, over all valid steps.  A feature that is constant keeps the spread 1.
+    `Residual`, `Bidirectional` and `MixedMemory`.  A last layer with ``inverse=True``, or `MixtureDensity`, takes those
+    of ``y``; at the end of a `Residual` that is all of the model, those of y - x, which is what it has to give.  Every
+    feature is taken by itself, over all valid steps.  A feature that is constant keeps the spread 1.
 
     Parameters
     ----------
@@ -63,7 +63,8 @@ def adapt(model: Network, x: Targets, y: Targets | None = None, *, lengths: Arra
     places = _places(model)
     if not places:
         raise ValueError(
-            f"`model` must begin with Standardize() or end with Standardize(inverse=True) to be adapted, got {model!r}"
+            "`model` must begin with Standardize() or end with Standardize(inverse=True) or MixtureDensity to be "
+            f"adapted, got {model!r}"
         )
     if places.last is not None and y is None:
         raise ValueError(f"`y` must be given, since the last layer is {model.layers[-1]!r}, got None")
@@ -73,7 +74,8 @@ def adapt(model: Network, x: Targets, y: Targets | None = None, *, lengths: Arra
         sequences, _ = check(model, x, None, lengths, None)
         _take(model, places.first, "x", sequences.x, sequences.valid)
     else:
-        take_scales(model, prepare_data(model, x, y, None, lengths, None, losses.get("mse"), "ignore"))
+        loss = losses.get("mixture_density" if isinstance(model.layers[-1], MixtureDensity) else "mse")
+        take_scales(model, prepare_data(model, x, y, None, lengths, None, loss, "ignore"))
 
 
 def take_scales(model: Network, data: Data, ranks: Alone = ALONE) -> None:
@@ -81,8 +83,8 @@ def take_scales(model: Network, data: Data, ranks: Alone = ALONE) -> None:
     places = _places(model)
     if not places:
         raise ValueError(
-            "`standardize` needs a model that begins with Standardize() or ends with Standardize(inverse=True), got "
-            f"{model!r}"
+            "`standardize` needs a model that begins with Standardize() or ends with Standardize(inverse=True) or "
+            f"MixtureDensity, got {model!r}"
         )
     if not isinstance(data, Batches):
         raise ValueError(f"`standardize` must be False for arrays that lie in a file, got True: {ADAPT_FIRST}")
@@ -90,7 +92,7 @@ def take_scales(model: Network, data: Data, ranks: Alone = ALONE) -> None:
     if places.first:
         _take(model, places.first, "x", batch.sequences.x, batch.sequences.valid, ranks)
     if places.last is not None:
-        if batch.target.dtype.kind != "f" or batch.target.shape[-1] != model.output_size:
+        if batch.target.dtype.kind != "f" or batch.target.shape[-1] != model.buffers[f"{places.last}mean"].size:
             raise ValueError(
                 "`y` must be real numbers for a model that ends with Standardize(inverse=True), got classes"
             )
@@ -113,6 +115,8 @@ def loss_unit(model: Network, loss: LibraryLoss) -> float:
         return 1.0
     scale = model.buffers[f"{last}scale"].astype(np.float64)
     in_unit, in_value = powers
+    if not in_value:  # a likelihood: only the density is as wide as the targets
+        return 1.0
     least = float(np.finfo(model.dtype).tiny) ** (1 / in_value)
     if scale.max() < least:
         raise ValueError(
@@ -132,8 +136,8 @@ def warn_of_scales(model: Network, data: Batches, loss: LibraryLoss) -> None:
     if not places.first or any(_as_made(model, prefix) for prefix in places.first):
         _note_scale("x", batch.sequences.x, batch.sequences.valid, found, remedies, "Standardize() as the first layer")
     if losses.scale_powers(loss) is not None and (places.last is None or _as_made(model, places.last)):
-        layer = "Standardize(inverse=True) as the last layer"
-        _note_scale("y", batch.target, batch.mask, found, remedies, layer)
+        layer = "MixtureDensity(...)" if losses.is_joint(loss) else "Standardize(inverse=True)"
+        _note_scale("y", batch.target, batch.mask, found, remedies, f"{layer} as the last layer")
     if found:
         checks.warn(
             f"ltc_np: {' and '.join(found)}; learned well are means within {LARGEST_MEAN:g} of 0 and standard "
@@ -143,7 +147,7 @@ def warn_of_scales(model: Network, data: Batches, loss: LibraryLoss) -> None:
 
 
 class Places(NamedTuple):
-    """Where a model has `Standardize` layers for data, by the prefixes of their buffers.
+    """Where a model has layers for the scales of data, by the prefixes of their buffers.
 
     Attributes
     ----------
@@ -176,7 +180,7 @@ def _places(model: Network) -> Places:
     if isinstance(last, Residual) and last.around is None and len(model.layers) == 1:
         (inner, last), beside = last.end, True
         prefix += inner
-    gives = isinstance(last, Standardize) and last.inverse
+    gives = (isinstance(last, Standardize) and last.inverse) or (isinstance(last, MixtureDensity) and not beside)
     reading = tuple(_reading(model.layer_stack.prefixes[0], first))
     return Places(reading, prefix if gives else None, beside and gives)
 

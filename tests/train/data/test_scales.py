@@ -175,9 +175,17 @@ def test_the_unit_of_a_loss_of_outputs_with_different_scales():
     """Scales 1 and 3: the mean of the squares is 5 and not 2 * 2, the mean 2."""
     model = Model(Dense(2), Standardize(inverse=True), input_dim=3, seed=0)
     model.buffers["1.scale"] = [1.0, 3.0]
-    found = {name: loss_unit(model, losses.get(name)) for name in ("mse", "mae", "huber", "cross_entropy")}
+    names = ("mse", "mae", "huber", "cross_entropy", "mixture_density")
+    found = {name: loss_unit(model, losses.get(name)) for name in names}
     found["quantile"] = loss_unit(model, functools.partial(losses.quantile, quantiles=(0.5,)))
-    wanted = {"mse": 1 / 5, "mae": 1 / 2, "huber": 1 / 2, "quantile": 1 / 2, "cross_entropy": 1.0}
+    wanted = {
+        "mse": 1 / 5,
+        "mae": 1 / 2,
+        "huber": 1 / 2,
+        "quantile": 1 / 2,
+        "cross_entropy": 1.0,
+        "mixture_density": 1.0,
+    }
     assert found == pytest.approx(wanted, rel=1e-12)
 
 
