@@ -47,8 +47,8 @@ void @name_deploy(@name_network *network);
    @not_finite: if that goes on, begin the sequence anew. */
 int @name_learn(@name_network *network, const @name_state *state, const @real *target);
 
-/* Read the @NAME_PARAMETERS parameters, to keep them; and write them, which returns 2, with nothing written, if they
-   are not finite. */
+/* Read the @NAME_PARAMETERS parameters, to keep them (a copy of network keeps the optimiser's moments, too); and write
+   them, which returns 2, with nothing written, if they are not finite. */
 void @name_get(const @name_network *network, @real *theta);
 int @name_set(@name_network *network, const @real *theta);
 """
