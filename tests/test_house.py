@@ -51,7 +51,7 @@ TESTED_THROUGH = {
             train.evaluate train.data.reader train.model_base train.resume.recorder
         """,
         "tests/optim and tests/losses take each by its name, or through what it is the base of": """
-            base.sums losses.kind losses.shapes optim.base
+            losses.kind losses.shapes optim.base
         """,
         "tests/test_package.py reads it where users do": """
             base.version

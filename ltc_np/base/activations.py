@@ -39,7 +39,7 @@ def linear(z: Array) -> Array:
 
 
 def d_linear(z: Array, y: Array) -> Array:
-    return np.ones_like(z)
+    return np.ones_like(y)
 
 
 def relu(z: Array) -> Array:
@@ -47,7 +47,7 @@ def relu(z: Array) -> Array:
 
 
 def d_relu(z: Array, y: Array) -> Array:
-    return (z > 0).astype(z.dtype)  # 0 at the kink
+    return (y > 0).astype(y.dtype)  # 0 at the kink
 
 
 def tanh(z: Array) -> Array:
@@ -118,6 +118,10 @@ ACTIVATIONS: dict[Activation, tuple[Callable[[Array], Array], Callable[[Array, A
     "gelu": (gelu, d_gelu),
     "lecun_tanh": (lecun_tanh, d_lecun_tanh),
 }
+
+
+# Of these ``d_f`` reads y alone.
+SLOPE_OF_OUTPUT = (None, "relu", "tanh", "sigmoid", "lecun_tanh")
 
 
 def get(name: Activation) -> tuple[Callable[[Array], Array], Callable[[Array, Array], Array]]:

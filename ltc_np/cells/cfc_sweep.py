@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..base import blas, checks, threads
+from ..base.activations import SLOPE_OF_OUTPUT
 from ..base.workspace import Fresh
 from ..kernels.codes import ACTIVATIONS, DECAY, DECAY_OF_STATE, GATE, GRADIENT_ROWS, NO_GATE, VECTOR_BYTES
 from .cfc_variants import CONVENTIONS
@@ -50,7 +51,7 @@ class Prepared:
     w_tau, a : (N,) arrays, or None
         Of pure mode.
     kernels : module
-        With `Packed`, `steps`, `d_steps` and `add_products`.
+        With `Packed`, `steps`, `turned` and `d_steps`.
 
     Attributes
     ----------
@@ -179,15 +180,17 @@ class _Features:
     Attributes
     ----------
     u, d_u : (layers, steps, b, H) arrays
-        The outputs of the backbone's layers, and their derivatives.
+        The outputs of the backbone's layers, and their derivatives; where an output says its own, d_u has no steps.
     q : (steps, b, m) array
         The heads, then what the adjoint needs of them.
     """
 
-    def __init__(self, prepared, b, steps, workspace, name, dtype):
+    def __init__(self, prepared, b, steps, masks, workspace, name, dtype):
         *inner, last = prepared.widths
         shape = (len(inner), steps, b, inner[0] if inner else 0)
         self.u = workspace.array(f"{name} u", math.prod(shape), dtype).reshape(shape)
+        if not masks and ACTIVATIONS[prepared.activation] in SLOPE_OF_OUTPUT:
+            shape = (len(inner), 0, *shape[2:])
         self.d_u = workspace.array(f"{name} d_u", math.prod(shape), dtype).reshape(shape)
         self.q = workspace.array(f"{name} q", steps * b * last, dtype).reshape(steps, b, last)
 
@@ -217,10 +220,11 @@ def forward(prepared, x, dt, lengths, h0, masks, keep, workspace):
             workspace.array(f"z{b}", (T + 1 if keep else 2) * (e - b) * (I + N), dtype).reshape(-1, e - b, I + N)
             for b, e in cuts
         ]
-        features = [_Features(prepared, e - b, T if keep == "full" else 1, workspace, f"f{b}", dtype) for b, e in cuts]
+        steps = T if keep == "full" else 1
+        features = [_Features(prepared, e - b, steps, masks, workspace, f"f{b}", dtype) for b, e in cuts]
         return y.reshape(B, T, N), h_last.reshape(B, N), z, features
 
-    y, h_last, z, features = workspace.kept("forward", (x.shape, keep), make)
+    y, h_last, z, features = workspace.kept("forward", (x.shape, keep, bool(masks)), make)
     time = dt if prepared.sign > 0 else -dt
 
     def run(first, last, worker):
@@ -269,9 +273,18 @@ def backward(prepared, saved, d_y, d_h, want_x, want_dt, workspace):
         d_h0 = workspace.array("d_h0", B * N, dtype).reshape(B, N)
         d_x = workspace.array("d_x", B * T * I, dtype).reshape(x.shape) if want_x else None
         d_dt = workspace.array("d_dt", B * T, dtype).reshape(B, T) if want_dt else np.zeros((0, 0), dtype)
-        return d_h0, d_x, d_dt, [_Adjoints(prepared, e - b, T, keep, workspace, f"s{b}", dtype) for b, e in cuts]
+        adjoints = [_Adjoints(prepared, joined, e - b, T, masks, keep, workspace, f"s{b}", dtype) for b, e in cuts]
+        return d_h0, d_x, d_dt, adjoints
 
-    d_h0, d_x, d_dt, adjoints = workspace.kept("backward", (x.shape, keep, want_x, want_dt), make)
+    elapsed, products, input_weight = _common_time(prepared, time, lengths), prepared.products, prepared.input_weight
+    joined = elapsed is not None
+    if joined:
+        *inner, heads = products
+        products = [*inner, heads._replace(transposed=_joined(heads.transposed, elapsed))]
+        input_weight = input_weight if inner else _joined(input_weight, elapsed)
+    key = x.shape, keep, want_x, want_dt, joined, bool(masks)
+    d_h0, d_x, d_dt, adjoints = workspace.kept("backward", key, make)
+    turned = prepared.kernels.turned(products)
 
     def run(first, last, worker):
         for k in range(first, last):
@@ -279,16 +292,35 @@ def backward(prepared, saved, d_y, d_h, want_x, want_dt, workspace):
             block = _block(b, e, x, time, lengths, masks)
             known = features[k] if keep == "full" else None
             d_arguments = d_y[b:e], d_h[b:e], d_x[b:e] if want_x else None, d_dt[b:e], d_h0[b:e]
-            _d_block(prepared, adjoints[k], z[k], known, block, *d_arguments)
+            _d_block(prepared, turned, input_weight, adjoints[k], z[k], known, block, *d_arguments)
 
     _share(run, len(cuts), 2 * prepared.multiplications(B * T), prepared.kernels)
     if prepared.sign < 0:
         np.negative(d_dt, out=d_dt)
     weights = [sum(parts) for parts in zip(*(each.weights for each in adjoints), strict=True)]
     biases = [sum(parts) for parts in zip(*(each.biases for each in adjoints), strict=True)]
-    weights = [part[:, :m] for part, m in zip(weights, prepared.widths, strict=True)]
+    weights = [part[:, : len(product.transposed)] for part, product in zip(weights, products, strict=True)]
     biases = [part[: d.shape[2]] for part, d in zip(biases, adjoints[0].products, strict=True)]
+    if joined:
+        for parts in (weights, biases):
+            f, d_z = np.split(parts[-1], [2 * N], axis=-1)
+            parts[-1] = np.concatenate([f, d_z * elapsed, d_z], axis=-1)
     return d_x, d_h0, d_dt if want_dt else None, Gradients(weights, biases)
+
+
+def _common_time(prepared, time, lengths):
+    """The time that all steps take if that joins two heads, time_a * time + time_b; or None.
+
+    These have one adjoint then, so a fifth of the adjoint's multiplications are spared.
+    """
+    inside = time[np.arange(time.shape[1]) < lengths[:, None]]
+    return inside[0] if prepared.form < DECAY and inside.size and (inside == inside[0]).all() else None
+
+
+def _joined(rows, elapsed):
+    """Rows for each head, with one head in place of the last two."""
+    f, time_a, time_b = np.split(rows, [len(rows) // 2, len(rows) // 4 * 3])
+    return np.concatenate([f, time_a * elapsed + time_b])
 
 
 class _Adjoints:
@@ -311,43 +343,55 @@ class _Adjoints:
         For sums as products.
     weights, biases : lists of float64 arrays
         As in `Gradients`, of this block, with as many columns as the kernels want.
+    sums : list of two arrays
+        The memory of all weights, and of all biases.
     """
 
-    def __init__(self, prepared, b, T, keep, workspace, name, dtype):
+    def __init__(self, prepared, joined, b, T, masks, keep, workspace, name, dtype):
         def array(key, *shape, dtype=dtype):
             size = math.prod(shape)  # behind it lies a vector that may be read
             return workspace.array(f"{name} {key}", size + VECTOR_BYTES // dtype.itemsize, dtype)[:size].reshape(shape)
 
         self.chunk = min(T, max(1, CHUNK // b))
-        self.features = _Features(prepared, b, self.chunk, workspace, name, dtype) if keep == "low" else None
-        widths = [*prepared.widths[:-1], prepared.widths[-1] * (3 if prepared.form >= DECAY else 1)]
+        self.features = _Features(prepared, b, self.chunk, masks, workspace, name, dtype) if keep == "low" else None
+        heads = 3 * prepared.N if joined else prepared.widths[-1]
+        widths = [*prepared.widths[:-1], 3 * prepared.N if prepared.form >= DECAY else heads]
         self.inner = array("d", len(widths) - 1, self.chunk, b, widths[0] if len(widths) > 1 else 0)
         self.products = [*self.inner, array("d_q", self.chunk, b, widths[-1])]
         self.d_next, self.direct = array("d_next", b, prepared.N), array("direct", b, prepared.N)
         self.ones = np.ones(self.chunk * b, dtype)
-        double, columns = np.dtype(np.float64), prepared.packed.columns
-        shapes = [product.weight.shape for product in prepared.products]
-        self.weights = [array(f"g{k}", n, columns(m, dtype), dtype=double) for k, (n, m) in enumerate(shapes)]
-        self.biases = [array(f"b{k}", columns(n, dtype), dtype=double) for k, n in enumerate(widths)]
+        columns = prepared.packed.columns
+        shapes = [product.weight.shape for product in prepared.products[:-1]]
+        shapes.append((len(prepared.products[-1].weight), heads))
+        self.sums = []
+
+        def split(name, shapes):
+            """An array of each shape, all in one."""
+            sizes = [math.prod(shape) for shape in shapes]
+            self.sums.append(array(name, sum(sizes), dtype=np.dtype(np.float64)))
+            parts = np.split(self.sums[-1], np.cumsum(sizes)[:-1])
+            return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+
+        self.weights = split("weights", [(n, columns(m, dtype)) for n, m in shapes])
+        self.biases = split("biases", [(columns(n, dtype),) for n in widths])
 
 
-def _d_block(prepared, adjoints, z, features, block, d_y, d_h, d_x, d_dt, d_h0):
+def _d_block(prepared, turned, input_weight, adjoints, z, features, block, d_y, d_h, d_x, d_dt, d_h0):
     """Adjoint of all steps of a block, chunk by chunk."""
     lengths, T, size = block.lengths, d_y.shape[1], adjoints.chunk
     steps = int(lengths.max())
-    for array in (*adjoints.weights, *adjoints.biases, adjoints.d_next, adjoints.direct):
+    for array in (*adjoints.sums, adjoints.d_next, adjoints.direct):
         array.fill(0)
     for first in range((steps - 1) // size * size, -1, -size):
         chunk = range(first, min(first + size, steps))
         if features is None:
             prepared.kernels.steps(prepared, z, adjoints.features, chunk, block, d_y[:0], True)
         known = features or adjoints.features
-        prepared.kernels.d_steps(prepared, adjoints, z, known, chunk, block, d_y, d_h, d_dt)
-        prepared.kernels.add_products(prepared, adjoints, z, known, chunk)
+        prepared.kernels.d_steps(prepared, turned, adjoints, z, known, chunk, block, d_y, d_h, d_dt)
         if d_x is not None:
-            width = prepared.widths[0]
+            width = len(input_weight)
             flat = adjoints.products[0][: len(chunk), :, :width].reshape(-1, width)
-            d_z = np.dot(flat, prepared.input_weight).reshape(len(chunk), -1, prepared.I)
+            d_z = np.dot(flat, input_weight).reshape(len(chunk), -1, prepared.I)
             d_x[:, first : chunk.stop] = d_z.transpose(1, 0, 2)
     for array in (d_x, d_dt):
         if array is not None and array.size:

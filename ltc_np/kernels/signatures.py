@@ -35,8 +35,7 @@ def _sweep(name, circuit, tiles, outgoing=None):
 SIGNATURES = {
     "adam.change": f"R1 R1 R1 R1 {_CHANGE}",
     "cfc.activate": "i R2 R1 R2 R2 b",
-    "cfc._add_products": "R1 i R1 R1 D1 D1",
-    "cfc._d_steps": "(i i) i i (i i i) (R2 I1 R3 R2) R1 R1 R1 R3 R1 R3 (R2 R2) R1 R3 R1 R2 R1",
+    "cfc._d_steps": "(i i i) i i (i i i) (R3 R2 I1 R3 R2) R1 R1 R1 (R1 R1 R1) R3 (R2 R2 R3) R1 R1 R2 (D1 D1 R1) R1",
     "cfc._steps": "(i i i b) i i (i i i) (R3 R2 I1 R1) (R1 R1) R1 R1 R3 R1 R1 R1 R3 R3 R1",
     "convolution._correlate": f"{_WINDOWS} R1 R3 R1 R2 R1 {_PART}",
     "convolution._d_taps": f"{_WINDOWS} R1 R1 D2 {_PART}",

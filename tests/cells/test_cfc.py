@@ -24,6 +24,7 @@ from ltc_np import (
     load,
 )
 from ltc_np.base import activations, blas
+from ltc_np.cells import cfc_sweep
 from ltc_np.cells.cfc import BACKBONE_ACTIVATIONS, MODES
 from ltc_np.cells.cfc_sweep import BLOCK
 from ltc_np.cells.cfc_variants import CONVENTIONS as VARIANTS
@@ -161,6 +162,31 @@ def test_gradient_along_a_direction_at_a_realistic_size(memory, backend):
         assert np.array_equal(getattr(a, name), getattr(again, name))
     assert (a.h0[:BLOCK] == h0[:BLOCK]).all()
     assert (a.x[:BLOCK] == 0).all()
+
+
+@pytest.mark.parametrize(
+    "mode, variant, layers", [("default", "torch", 1), ("no_gate", "tf", 2), ("default", "paper", 0)]
+)
+def test_the_adjoint_of_equal_steps_is_that_of_any(mode, variant, layers, backend, monkeypatch):
+    """Two of the heads have one adjoint where all steps take the same time."""
+    B, T, I, N = BLOCK + 3, 9, 2, 5
+    model = Model(
+        CfC(N, input_dim=I, mode=mode, variant=variant, backbone_units=7, backbone_layers=layers),
+        seed=0, dtype="float64", backend=backend,
+    )  # fmt: skip
+    randomise(model)
+    x, _, h0 = data(B, T, I, N)
+    lengths = np.full(B, T)
+    lengths[1] = T - 2
+    assert gradcheck.direction(model, x, dt=0.7, lengths=lengths, h0=h0) < 1e-6
+    y, tape = model.forward(x, dt=0.7, lengths=lengths, h0=h0)
+    joined = model.backward(tape, np.cos(y))
+    monkeypatch.setattr(cfc_sweep, "_common_time", lambda *_: None)
+    apart = model.backward(tape, np.cos(y))
+    for name in ("theta", "x", "h0", "dt"):
+        a, b = getattr(joined, name), getattr(apart, name)
+        assert np.abs(a - b).max() <= 1e-13 * np.abs(b).max()  # 300 sums of float64
+    assert not np.array_equal(joined.theta, apart.theta)  # there are two ways
 
 
 # -------------------------------------------------------------------------------------- initial values, checks

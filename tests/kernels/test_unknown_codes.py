@@ -108,7 +108,7 @@ CASES |= {
     "form of CfC": Case("form", "cfc", lambda: CfC(3, input_dim=2), with_attribute("form")),
     "squash of CfC": Case("activation", "cfc", lambda: CfC(3, input_dim=2), with_attribute("squash")),
     "activation of CfC": Case(
-        "activation", "activations cfc", lambda: CfC(3, input_dim=2), with_attribute("activation"), ("forward",)
+        "activation", "activations cfc", lambda: CfC(3, input_dim=2), with_attribute("activation")
     ),
     "surrogate of SpikingLIF": Case(
         "surrogate", "spiking_lif", lambda: SpikingLIF(3, input_dim=2), of_surrogate, ("backward",)

@@ -7,7 +7,7 @@ import numpy as np
 
 from ...base.activations import LECUN_SCALE, LECUN_SLOPE
 from ...base.once import once
-from ..codes import DECAY, DECAY_OF_STATE, GATE, LECUN_TANH, LINEAR, NO_GATE, TANH
+from ..codes import DECAY, DECAY_OF_STATE, GATE, LECUN_TANH, LINEAR, NO_GATE, RELU, TANH
 from .activations import activate as _activation
 from .activations import clean_sigmoid, must_know_activation, number
 from .gates import FLUSH_ROWS, copy
@@ -85,7 +85,9 @@ def _squash(activation, f, one):
 
 @helper
 def _d_squash(activation, d_g, g, one):
-    """Adjoint of f."""
+    """Adjoint of f, also of the backbone's activations whose value says their derivative."""
+    if activation == RELU:
+        return where_greater(g, one - one, d_g, one - one)
     if activation == TANH:
         return d_g * fnma(g, g, one)
     if activation == LECUN_TANH:
@@ -140,29 +142,32 @@ def _d_decay(form, G, f, tau, a, h, d, one):
 
 
 @helper
-def _blend(form, squash, q, bias, tau, a, time, lengths, t, x, z, z_next, y):
-    """The new state in z_next and y, the next input in z_next, and in q what the adjoint needs."""
+def _blend(form, squash, heads, length, q, bias, tau, a, time, lengths, t, x, z, z_next, y):
+    """The new state in z_next and y, the next input in z_next, and in q what the adjoint needs.
+
+    Heads are without bias, in rows of so many numbers.
+    """
     _must_know_form(form, squash)
     zero = q.dtype.type(0)
     I, W = x.shape[2], vector_size(bias)
     N = z.shape[1] - I
     for b in range(q.shape[0]):
-        row, h, new, d = q[b], z[b, I:], z_next[b, I:], time[b, t]
+        f, row, h, new, d = heads[b * length :], q[b], z[b, I:], z_next[b, I:], time[b, t]
         if form >= DECAY:
             for k in range(0, N - W + 1, W):
-                f = load(row, k) + load(bias, k)
-                store(row, k, f)
-                store(new, k, _decay(form, f, load(tau, k), load(a, k), load(h, k), d, zero))
+                f1 = load(f, k) + load(bias, k)
+                store(row, k, f1)
+                store(new, k, _decay(form, f1, load(tau, k), load(a, k), load(h, k), d, zero))
             for k in range(N - N % W, N):
-                row[k] += bias[k]
+                row[k] = f[k] + bias[k]
                 new[k] = _decay(form, row[k], tau[k], a[k], h[k], d, zero)
         else:
             for k in range(0, N - W + 1, W):
                 k2, ka, kb = N + k, 2 * N + k, 3 * N + k
-                time_a = load(row, ka) + load(bias, ka)
+                time_a = load(f, ka) + load(bias, ka)
                 g1, g2, s, v = _gate(
-                    form, squash, load(row, k) + load(bias, k), load(row, k2) + load(bias, k2), time_a,
-                    load(row, kb) + load(bias, kb), d,
+                    form, squash, load(f, k) + load(bias, k), load(f, k2) + load(bias, k2), time_a,
+                    load(f, kb) + load(bias, kb), d,
                 )  # fmt: skip
                 store(row, k, g1)
                 store(row, k2, g2)
@@ -171,9 +176,9 @@ def _blend(form, squash, q, bias, tau, a, time, lengths, t, x, z, z_next, y):
                 store(new, k, v)
             for k in range(N - N % W, N):
                 k2, ka, kb = N + k, 2 * N + k, 3 * N + k
-                row[ka] += bias[ka]
+                row[ka] = f[ka] + bias[ka]
                 row[k], row[k2], row[kb], new[k] = _gate(
-                    form, squash, row[k] + bias[k], row[k2] + bias[k2], row[ka], row[kb] + bias[kb], d
+                    form, squash, f[k] + bias[k], f[k2] + bias[k2], row[ka], f[kb] + bias[kb], d
                 )
         if t >= lengths[b]:
             for k in range(N):
@@ -192,7 +197,7 @@ def _d_blend(form, squash, q, tau, a, time, lengths, t, z, d_y, d_h, d_next, dir
     _must_know_form(form, squash)
     one = q.dtype.type(1)
     N, W = d_h.shape[1], vector_size(tau)
-    I = z.shape[1] - N
+    I, joined = z.shape[1] - N, form < DECAY and d_q.shape[1] == 3 * N
     for b in range(q.shape[0]):
         row, out, h, d = q[b], d_q[b], z[b, I:], time[b, t]
         if t >= lengths[b]:
@@ -234,14 +239,19 @@ def _d_blend(form, squash, q, tau, a, time, lengths, t, z, d_y, d_h, d_next, dir
                 )
                 store(out, k, d_1)
                 store(out, k2, d_2)
-                store(out, ka, d_a)
-                store(out, kb, d_b)
+                if joined:
+                    store(out, ka, d_b)
+                else:
+                    store(out, ka, d_a)
+                    store(out, kb, d_b)
                 sums = sums + d_d
             for k in range(N - N % W, N):
                 k2, ka, kb = N + k, 2 * N + k, 3 * N + k
-                out[k], out[k2], out[ka], out[kb], d_d = _d_gate(
-                    form, squash, G[k], row[k], row[k2], row[ka], row[kb], d, one
-                )
+                out[k], out[k2], d_a, d_b, d_d = _d_gate(form, squash, G[k], row[k], row[k2], row[ka], row[kb], d, one)
+                if joined:
+                    out[ka] = d_b
+                else:
+                    out[ka], out[kb] = d_a, d_b
                 total += d_d
         if d_dt.size > 0:
             d_dt[b, t] = total + lane_sum(sums)
@@ -251,7 +261,7 @@ def _d_blend(form, squash, q, tau, a, time, lengths, t, z, d_y, d_h, d_next, dir
 def _steps(numbers, first, last, sizes, inputs, weights, tau, a, z, flat_z, u, d_u, q, y, work):
     """Steps first..last-1 of b sequences, for `steps`.
 
-    numbers: form, squash, activation, and whether derivatives are kept;  sizes: H, layers, rows of q
+    numbers: form, squash, activation, and whether d_u is kept;  sizes: H, layers, rows of q
     inputs: x (b, T, I), time (b, T), lengths (b,), masks (layers, T, b, H) or empty
     weights: those of all products, `packed`, and biases, flat;  z (states, b, I + N), also flat
     u, d_u: flat (layers, rows, b, H);  work: the result of one product
@@ -289,66 +299,85 @@ def _steps(numbers, first, last, sizes, inputs, weights, tau, a, z, flat_z, u, d
         else:
             begin, at = wide * W * (K + (layers - 1) * H), ((layers - 1) * rows + row) * b * H
             multiply(work, heads * W, b, u, at, H, H, matrices, begin, heads)
-        for r in range(b):
-            copy(work, r * heads * W, q, (row * b + r) * m, m)
-        after = (t + 1) % states
-        _blend(form, squash, q[row], biases[layers * H :], tau, a, time, lengths, t, x, z[now], z[after], y)
+        after, bias = (t + 1) % states, biases[layers * H :]
+        _blend(form, squash, work, heads * W, q[row], bias, tau, a, time, lengths, t, x, z[now], z[after], y)
+
+
+@helper
+def _add_products(source, at, n, d, to, length, ones, terms, weights, biases):
+    """weights, n rows, += source^T d and biases += ones^T d, both float64, for source (terms, n), d (terms, length).
+
+    Both begin there, and columns of weights and biases have padding; d may have more than weights.
+    """
+    columns = weights.size // n
+    for first in range(0, terms, FLUSH_ROWS):
+        some = min(FLUSH_ROWS, terms - first)
+        add_outer(weights, n, columns, source, at + first * n, n, some, d, to + first * length, length)
+        add_outer(biases, 1, biases.size, ones, 0, 1, some, d, to + first * length, length)
 
 
 @kernel
-def _d_steps(numbers, first, last, sizes, inputs, turned, tau, a, z, d_u, q, adjoints, d, d_q, flat_d_q, d_dt, work):
+def _d_steps(numbers, first, last, sizes, inputs, turned, tau, a, features, q, adjoints, d, flat, d_dt, sums, work):
     """Adjoint of `_steps`; ``turned``: the transposes of all products, `packed`, flat.
 
-    inputs: time, lengths, d_y (b, T, N), d_h (b, N);  adjoints: d_next, direct (b, N)
-    d: flat (layers, chunk, b, H), d_q (chunk, b, m or 3*m), also flat.
+    inputs: z, time, lengths, d_y (b, T, N), d_h (b, N);  features: z, u, d_u, flat
+    adjoints: d_next, direct (b, N), d_q (chunk, b, m or 3*m);  d: flat (layers, chunk, b, H), flat: d_q
+    sums: gradients of weights and of biases, those of each product with padded columns, and ones, all flat
     """
-    (form, squash), (H, layers, rows) = numbers, sizes
-    (time, lengths, d_y, d_h), (d_next, direct) = inputs, adjoints
-    W, chunk, b, m, N = vector_size(d), d_q.shape[0], d_q.shape[1], q.shape[2], d_h.shape[1]
+    (form, squash, activation), (H, layers, rows) = numbers, sizes
+    (z, time, lengths, d_y, d_h), (d_next, direct, d_q), (flat_z, u, d_u) = inputs, adjoints, features
+    weights, biases, ones = sums
+    must_know_activation(activation)
+    one, W, chunk, b, N, K = q.dtype.type(1), vector_size(d), d_q.shape[0], d_q.shape[1], d_h.shape[1], z.shape[2]
     wide, states, length = (H + W - 1) // W, (N + W - 1) // W, d_q.shape[2]
+    m = min(length, q.shape[2])
     begin = (states * H + wide * (layers - 1) * H) * W if layers > 0 else 0
+    # So many steps' products are added at once, while what they read is still near.
+    group = max(1, FLUSH_ROWS // b)
     for t in range(last - 1, first - 1, -1):
         row, at = t % rows, t - first
         _d_blend(form, squash, q[row], tau, a, time, lengths, t, z[t], d_y, d_h, d_next, direct, d_q[at], d_dt)
         for k in range(layers - 1, -1, -1):
             to, of = (k * chunk + at) * b * H, (k * rows + row) * b * H
             if k == layers - 1:
-                multiply(work, wide * W, b, flat_d_q, at * b * length, length, m, turned, begin, wide)
+                multiply(work, wide * W, b, flat, at * b * length, length, m, turned, begin, wide)
             else:
                 place = (states * H + wide * k * H) * W
                 multiply(work, wide * W, b, d, to + chunk * b * H, H, H, turned, place, wide)
             for r in range(b):
                 for j in range(0, H, W):
                     n, i = H - j, r * H + j
-                    slope = load_part(d_u, of + i, n)
-                    store_part(d, to + i, load_part(work, r * wide * W + j, n) * slope, n)
+                    v = load_part(work, r * wide * W + j, n)
+                    if d_u.size > 0:
+                        v = v * load_part(d_u, of + i, n)
+                    else:
+                        v = _d_squash(activation, v, load_part(u, of + i, n), one)
+                    store_part(d, to + i, v, n)
         if layers == 0:
-            multiply(work, states * W, b, flat_d_q, at * b * length, length, m, turned, 0, states)
+            multiply(work, states * W, b, flat, at * b * length, length, m, turned, 0, states)
         else:
             multiply(work, states * W, b, d, at * b * H, H, H, turned, 0, states)
         for r in range(b):
             copy(work, r * states * W, d_next, r * N, N)
-
-
-@kernel
-def _add_products(source, n, d, ones, weights, biases):
-    """weights, n rows, += source^T d and biases += ones^T d, both float64, for source (-, n), d (-, m), flat.
-
-    Columns of both have padding; d may have more than weights.
-    """
-    terms = ones.size
-    length, columns = d.size // terms, weights.size // n
-    for first in range(0, terms, FLUSH_ROWS):
-        some = min(FLUSH_ROWS, terms - first)
-        add_outer(weights, n, columns, source, first * n, n, some, d, first * length, length)
-        add_outer(biases, 1, biases.size, ones, first, 1, some, d, first * length, length)
+        if at % group == 0:
+            w, c, terms = 0, 0, min(group, last - t) * b
+            for k in range(layers + 1):
+                n = K if k == 0 else H
+                source = flat_z if k == 0 else u
+                of = t * b * K if k == 0 else ((k - 1) * rows + row) * b * H
+                if k == layers:
+                    _add_products(source, of, n, flat, at * b * length, length, ones, terms, weights[w:], biases[c:])
+                else:
+                    own, all_of = weights[w : w + n * wide * W], biases[c : c + wide * W]
+                    _add_products(source, of, n, d, (k * chunk + at) * b * H, H, ones, terms, own, all_of)
+                    w, c = w + own.size, c + all_of.size
 
 
 # ------------------------------------------------------------------------------------------ called from Python
 
 
 class Packed:
-    """Weights, their transposes and biases of all products, flat; made when they are asked for."""
+    """Weights and biases of all products, flat; made when they are asked for."""
 
     def __init__(self, products):
         self._products = products
@@ -357,10 +386,6 @@ class Packed:
     def weights(self):
         flat = [packed(product.weight).reshape(-1) for product in self._products]
         return np.concatenate(flat), np.concatenate([product.bias for product in self._products])
-
-    @once
-    def turned(self):
-        return np.concatenate([packed(product.transposed).reshape(-1) for product in self._products])
 
     def columns(self, n, dtype):
         """Of gradients of n columns."""
@@ -386,7 +411,7 @@ def steps(prepared, z, features, chunk, block, y, keep):
     mask = np.ones((layers if masks else 0, T, b, H), x.dtype)
     for k, own in masks.items():
         mask[k] = own
-    numbers = prepared.form, prepared.squash, prepared.activation, keep
+    numbers = prepared.form, prepared.squash, prepared.activation, keep and d_u.size > 0
     _steps(
         numbers, chunk.start, chunk.stop, _sizes(features), (x, time, lengths, mask.reshape(-1)),
         prepared.packed.weights, prepared.tau, prepared.a, z, z.reshape(-1), u.reshape(-1), d_u.reshape(-1), q, y,
@@ -394,22 +419,18 @@ def steps(prepared, z, features, chunk, block, y, keep):
     )  # fmt: skip
 
 
-def d_steps(prepared, adjoints, z, features, chunk, block, d_y, d_h, d_dt):
+def turned(products):
+    """Transposes of the products as `d_steps` takes them."""
+    return np.concatenate([packed(product.transposed).reshape(-1) for product in products])
+
+
+def d_steps(prepared, turned, adjoints, z, features, chunk, block, d_y, d_h, d_dt):
     """Adjoint of `steps`; see `ltc_np.kernels.numpy.cfc.d_steps`."""
     d_q = adjoints.products[-1]
     _d_steps(
-        (prepared.form, prepared.squash), chunk.start, chunk.stop, _sizes(features),
-        (block.time, block.lengths, d_y, d_h), prepared.packed.turned, prepared.tau, prepared.a, z,
-        features.d_u.reshape(-1), features.q, (adjoints.d_next, adjoints.direct), adjoints.inner.reshape(-1), d_q,
-        d_q.reshape(-1), d_dt, _work(prepared, len(d_h), d_y.dtype),
+        (prepared.form, prepared.squash, prepared.activation), chunk.start, chunk.stop, _sizes(features),
+        (z, block.time, block.lengths, d_y, d_h), turned, prepared.tau, prepared.a,
+        (z.reshape(-1), features.u.reshape(-1), features.d_u.reshape(-1)), features.q,
+        (adjoints.d_next, adjoints.direct, d_q), adjoints.inner.reshape(-1), d_q.reshape(-1), d_dt,
+        (*adjoints.sums, adjoints.ones), _work(prepared, len(d_h), d_y.dtype),
     )  # fmt: skip
-
-
-def add_products(prepared, adjoints, z, features, chunk):
-    """Gradients of weights and biases; see `ltc_np.kernels.numpy.cfc.add_products`."""
-    count, first = len(chunk), chunk.start % len(features.q)
-    for k, adjoint in enumerate(adjoints.products):
-        source = features.u[k - 1, first : first + count] if k else z[chunk.start : chunk.stop]
-        weights, ones = adjoints.weights[k], adjoints.ones[: count * adjoint.shape[1]]
-        d = adjoint[:count].reshape(-1)
-        _add_products(source.reshape(-1), len(weights), d, ones, weights.reshape(-1), adjoints.biases[k])

@@ -86,8 +86,9 @@ def d_blend(form, squash, q, tau, a, time, lengths, t, z, d_y, d_h, d_next, dire
     d_next, direct : (b, N)
         Their sum is the adjoint of the state after this step; direct becomes the part of that of the state before
         which does not come through q.
-    d_q : (b, 4 * N), or in pure mode (b, 3 * N)
-        Becomes the adjoint of the heads; in pure mode followed by the terms of the gradients of tau and a.
+    d_q : (b, 4 * N), (b, 3 * N), or in pure mode (b, 3 * N)
+        Becomes the adjoint of the heads, where it is narrow that of time_a * dt + time_b in place of the last two; in
+        pure mode followed by the terms of the gradients of tau and a.
     d_dt : (b, T) or empty
         Column t becomes the adjoint of ``time``.
     """
@@ -120,8 +121,9 @@ def d_blend(form, squash, q, tau, a, time, lengths, t, z, d_y, d_h, d_next, dire
         d_q[:, N : 2 * N] = G * s
         g = q[:, : 2 * N]
         d_q[:, : 2 * N] *= activations.get(ACTIVATIONS[squash])[1](g, g)  # all that may stand here need g only
-        d_q[:, 3 * N :] = d_z = d_s * s * (1 - s)
-        d_q[:, 2 * N : 3 * N] = d_z * d
+        d_q[:, -N:] = d_z = d_s * s * (1 - s)
+        if d_q.shape[1] > 3 * N:
+            d_q[:, 2 * N : 3 * N] = d_z * d
         d_time = d_z * time_a
     if d_dt.size:
         d_dt[:, t] = d_time.sum(1)
@@ -145,25 +147,34 @@ def steps(prepared, z, features, chunk, block, y, keep):
     """
     form, squash, tau, a, activation = prepared.form, prepared.squash, prepared.tau, prepared.a, prepared.activation
     x, time, lengths, masks = block
-    none, states, rows = x[0, :0], len(z), len(features.q)
+    none, states, rows, keeps = x[0, :0], len(z), len(features.q), keep and features.d_u.size > 0
     *products, (heads_weight, heads_bias, _) = prepared.products
     for t in chunk:
         before, row = z[t % states], t % rows
         source = before
         for k, (weight, bias, _) in enumerate(products):
             u = np.dot(source, weight, out=features.u[k, row])
-            activate(activation, u, bias, masks[k][t] if k in masks else none, features.d_u[k, row], keep)
+            slope = features.d_u[k, row] if keeps else none
+            activate(activation, u, bias, masks[k][t] if k in masks else none, slope, keeps)
             source = u
         q = np.dot(source, heads_weight, out=features.q[row])
         blend(form, squash, q, heads_bias, tau, a, time, lengths, t, x, before, z[(t + 1) % states], y)
 
 
-def d_steps(prepared, adjoints, z, features, chunk, block, d_y, d_h, d_dt):
-    """Adjoint of `steps`: fills ``adjoints.products``; that of the state before the chunk is d_next + direct."""
+def turned(products):
+    """Transposes of the products as `d_steps` takes them."""
+    return [product.transposed for product in products]
+
+
+def d_steps(prepared, turned, adjoints, z, features, chunk, block, d_y, d_h, d_dt):
+    """Adjoint of `steps`: fills ``adjoints.products`` and adds the gradients of weights and biases.
+
+    The adjoint of the state before the chunk is d_next + direct.
+    """
     form, squash, tau, a = prepared.form, prepared.squash, prepared.tau, prepared.a
     time, lengths, d_next, direct = block.time, block.lengths, adjoints.d_next, adjoints.direct
-    rows, m = len(features.q), prepared.widths[-1]
-    first_transposed, *transposed = (product.transposed for product in prepared.products)
+    rows, (first_transposed, *transposed) = len(features.q), turned
+    m, d_f = len(turned[-1]), activations.get(ACTIVATIONS[prepared.activation])[1]
     for t in reversed(chunk):
         row, at = t % rows, t - chunk.start
         d = adjoints.products[-1][at]
@@ -171,11 +182,13 @@ def d_steps(prepared, adjoints, z, features, chunk, block, d_y, d_h, d_dt):
         d = d[:, :m]
         for k in reversed(range(len(transposed))):
             d = np.dot(d, transposed[k], out=adjoints.inner[k, at])
-            d *= features.d_u[k, row]
+            u = features.u[k, row]
+            d *= features.d_u[k, row] if features.d_u.size else d_f(u, u)
         np.dot(d, first_transposed, out=d_next)
+    _add_products(adjoints, z, features, chunk)
 
 
-def add_products(prepared, adjoints, z, features, chunk):
+def _add_products(adjoints, z, features, chunk):
     """Add the gradients of weights and biases from the adjoints of a chunk, one product each."""
     count = len(chunk)
     first = chunk.start % len(features.q)
@@ -183,4 +196,5 @@ def add_products(prepared, adjoints, z, features, chunk):
         source = features.u[k - 1, first : first + count] if k else z[chunk.start : chunk.stop]
         d = adjoint[:count].reshape(-1, adjoint.shape[2])
         adjoints.biases[k] += np.dot(adjoints.ones[: len(d)], d)
-        adjoints.weights[k] += np.dot(source.reshape(len(d), -1).T, d[:, : prepared.widths[k]])
+        weights = adjoints.weights[k]
+        weights += np.dot(source.reshape(len(d), -1).T, d[:, : weights.shape[1]])
