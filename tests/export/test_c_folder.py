@@ -248,7 +248,7 @@ def test_command_that_learns(options, rule, model, tmp_path, capsys):
     expected = c.write(model, tmp_path / "expected", learn=rule)
     assert command.main([str(tmp_path / "model.npz"), str(tmp_path / "a"), "--learn", *options]) == 0
     assert contents(tmp_path / "a") == contents(expected.folder)
-    assert f"{expected.learnt_bytes} of the readout" in capsys.readouterr().out
+    assert f"{expected.learnt_bytes} of what learns" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
