@@ -202,8 +202,8 @@ class Recipe:
             alone = replace(self, ensemble=1)
             networks = [
                 alone.model(
-                    inputs, outputs, steps=steps, every_step=every_step, numbers=numbers, duration=duration, seed=own,
-                    dtype=dtype, backend=backend,
+                    inputs, outputs, steps=steps, every_step=every_step, numbers=numbers, duration=duration,
+                    components=components, seed=own, dtype=dtype, backend=backend,
                 )
                 for own in ensemble.seeds(seed, self.ensemble)
             ]  # fmt: skip
