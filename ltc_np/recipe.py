@@ -15,7 +15,7 @@ from .base import checks
 from .base.types import Backend, DType, PoolingKind, Rate, ReadoutKind, Seed, ShortcutKind
 from .cells import GRU, LSTM, LTC, CfC
 from .cells.base import Layer
-from .layers import Bidirectional, Dense, Dropout, MixedMemory, Pooling, Residual, Standardize
+from .layers import Bidirectional, Dense, Dropout, MixedMemory, MixtureDensity, Pooling, Residual, Standardize
 from .layers.pooling import KINDS
 from .model import Model
 from .optim import AdamW, CosineDecay
@@ -174,6 +174,7 @@ class Recipe:
         every_step: bool,
         numbers: bool,
         duration: float | None = None,
+        components: int | None = None,
         seed: Seed = None,
         dtype: DType = "float32",
         backend: Backend = "auto",
@@ -192,6 +193,8 @@ class Recipe:
             Answers are numbers in the units of the targets; otherwise logits.
         duration : float, optional
             The usual elapsed time of a whole sequence; default: dt is 1, so ``steps``.
+        components : int, optional
+            Answers are not numbers but their density, of so many components (`MixtureDensity`); not of an ensemble.
         seed, dtype, backend
             As for `Model`.
         """
@@ -199,8 +202,8 @@ class Recipe:
             alone = replace(self, ensemble=1)
             networks = [
                 alone.model(
-                    inputs, outputs, steps=steps, every_step=every_step, numbers=numbers, duration=duration, seed=own,
-                    dtype=dtype, backend=backend,
+                    inputs, outputs, steps=steps, every_step=every_step, numbers=numbers, duration=duration,
+                    components=components, seed=own, dtype=dtype, backend=backend,
                 )
                 for own in ensemble.seeds(seed, self.ensemble)
             ]  # fmt: skip
@@ -221,9 +224,11 @@ class Recipe:
             layers += [Dropout(self.dropout)]
         if self.readout_units:
             layers += [Dense(self.readout_units, "silu")]
-        layers += [Dense(outputs)]
-        if self.standardize and numbers:
-            layers += [Standardize(inverse=True)]
+        if components is not None:
+            layers += [MixtureDensity(outputs, components)]
+        else:
+            layers += [Dense(outputs)]
+            layers += [Standardize(inverse=True)] * (self.standardize and numbers)
         return Model(*layers, input_dim=inputs, seed=seed, dtype=dtype, backend=backend, return_sequences=every_step)
 
     def epochs_for(self, sequences: int, *, every_step: bool) -> int:

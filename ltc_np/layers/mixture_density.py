@@ -17,12 +17,12 @@ from ..base.workspace import Workspace
 from ..cells import Layer
 from ..cells.base import input_features
 from ..cells.initial import glorot, with_init
-from ..losses.mixture_density import parts
 from .standardize import as_statistics
 
 
 class Prepared(NamedTuple):
-    """Weight (I, S) and bias (S,), and the buffers (O,); ``least`` is the logarithm of the least sigma, (O,)."""
+    """Weight (I, S) and bias (S,); of each component and target (K O,) the buffers, and the logarithm of the least
+    sigma."""
 
     weight: np.ndarray
     bias: np.ndarray
@@ -32,7 +32,7 @@ class Prepared(NamedTuple):
 
 
 class Saved(NamedTuple):
-    """What the adjoint needs: x (B, T, I), and the slope of ln sigma (B, T, K, O)."""
+    """What the adjoint needs: x (B, T, I), and the slope of ln sigma (B T, K O)."""
 
     x: np.ndarray
     slope: np.ndarray
@@ -125,22 +125,21 @@ class MixtureDensity(Layer):
         self._freeze()
 
     def prepare(self, p: Arrays, buffers: Arrays, backend: Backend) -> Prepared:
-        mean, scale = buffers["mean"], buffers["scale"]
+        mean, scale = (np.tile(buffers[name], self.components) for name in ("mean", "scale"))
         return Prepared(p["weight"], p["bias"], mean, scale, np.log(self.least_sigma * scale))
 
     def forward(
         self, prepared: Prepared, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace
     ) -> tuple[Array, Array, Saved | None]:
         weight, bias, mean, scale, least = prepared
-        y = blas.product(x.reshape(-1, self.input_size), weight).reshape(*x.shape[:2], self.output_size)
+        y = blas.product(x.reshape(-1, self.input_size), weight)
         y += bias
-        _, mu, log_sigma = parts(y, self.outputs)
+        mu, log_sigma = self._columns(y)
         mu *= scale
         mu += mean
-        log_sigma -= math.log(self.least_sigma)
-        slope = soft_positive(log_sigma)
-        log_sigma += least
-        return y, h0, Saved(x, slope) if keep else None
+        above, slope = soft_positive(log_sigma - math.log(self.least_sigma))
+        np.add(above, least, out=log_sigma)
+        return y.reshape(*x.shape[:2], self.output_size), h0, Saved(x, slope) if keep else None
 
     def backward(
         self,
@@ -153,23 +152,29 @@ class MixtureDensity(Layer):
         want_dt: bool,
         workspace: Workspace,
     ) -> tuple[Array | None, Array, Array | None]:
-        d_z = d_y.copy()
-        _, d_mu, d_log_sigma = parts(d_z, self.outputs)
+        flat = d_y.reshape(-1, self.output_size).copy()
+        d_mu, d_log_sigma = self._columns(flat)
         d_mu *= prepared.scale
         d_log_sigma *= saved.slope
-        flat = d_z.reshape(-1, self.output_size)
         with blas.one_thread():
             g["weight"] += np.dot(saved.x.reshape(-1, self.input_size).T, flat)
         g["bias"] += flat.sum(0, np.float64)
         d_x = blas.product(flat, prepared.weight.T).reshape(saved.x.shape) if want_x else None
         return d_x, d_h, None
 
+    def _columns(self, rows: Array) -> tuple[Array, Array]:
+        """mu and ln sigma, (n, K O) each, of rows (n, S); views."""
+        K = self.components
+        end = K + K * self.outputs
+        return rows[:, K:end], rows[:, end:]
 
-def soft_positive(u: Array) -> Array:
-    """(u + sqrt(u**2 + 4)) / 2, in place, and its slope, this over the root; both have all digits for u < 0."""
+
+def soft_positive(u: Array) -> tuple[Array, Array]:
+    """f(u) = (u + sqrt(u**2 + 4)) / 2 and its slope, which is this over the root."""
     root = np.hypot(u, 2)
-    np.copyto(u, np.where(u < 0, 2 / (root - np.minimum(u, 0)), (u + root) / 2))
-    return u / root
+    value = (np.abs(u) + root) / 2
+    np.divide(1, value, out=value, where=u < 0)  # f(-u) f(u) = 1, where the sum would cancel
+    return value, value / root
 
 
 def _first_bias(K: int, O: int, least_sigma: float) -> Array:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..base.types import Array, Ints
+from ..losses import Mixture
 from ..model import Model
 from . import conformal
 from .curves import at_scores
@@ -36,6 +37,8 @@ class Network(NamedTuple):
         How many values that were held out say it; None where nothing was to be held out.
     recursive : bool
         It answers the next step alone, and reads its own answer for the one after it.
+    density : bool
+        It answers with the density of all values ahead, and not with their quantiles.
     """
 
     model: Model
@@ -45,6 +48,7 @@ class Network(NamedTuple):
     shifts: Array
     errors: Ints | None
     recursive: bool
+    density: bool = False
 
     @property
     def spreads(self) -> bool:
@@ -56,9 +60,10 @@ class Network(NamedTuple):
         return [(series, np.arange(max(self.frame.lag, T - self.window), T)) for series, T in ends]
 
     def curves(self, y: Array) -> Array:
-        """Outputs (B, ahead F Q) as quantiles (B, ahead, F, Q), put in order."""
-        shape = len(y), self.frame.ahead, len(self.frame.first), len(self.levels)
-        return np.sort(np.asarray(y, np.float64).reshape(shape) + self.shifts, axis=-1)
+        """Outputs (B, ahead F Q), or those of a density of ahead F values, as quantiles (B, ahead, F, Q), in order."""
+        ahead, F = self.frame.ahead, len(self.frame.first)
+        found = Mixture.of(y, ahead * F).quantiles(self.levels) if self.density else np.asarray(y, np.float64)
+        return np.sort(found.reshape(len(y), ahead, F, len(self.levels)) + self.shifts, axis=-1)
 
     def calibrated(self, held: Windows) -> Network:
         """With shifts after which intervals cover what was held out as often as they should, at every step ahead."""

@@ -58,8 +58,7 @@ def test_the_bound_keeps_its_digits(u):
     """Beside the root in whole numbers of 100 digits."""
     square, scale = Fraction(u) ** 2 + 4, 10**100
     root = Fraction(math.isqrt(int(square * scale**2)), scale)
-    value = np.array([u])
-    slope = soft_positive(value)
+    value, slope = soft_positive(np.array([u]))
     assert value[0] == pytest.approx(float((Fraction(u) + root) / 2), rel=5e-16)
     assert slope[0] == pytest.approx(float((1 + Fraction(u) / root) / 2), rel=1e-15)
     assert value[0] > 0 and slope[0] > 0

@@ -10,7 +10,7 @@ pytest.importorskip("sklearn", reason='scikit-learn is not installed: pip instal
 
 from sklearn.base import clone
 
-from ltc_np import losses
+from ltc_np import MixtureDensity, losses
 from ltc_np.sklearn import LiquidForecaster, rollout
 from ltc_np.sklearn.series import Series
 
@@ -52,6 +52,25 @@ def test_errors_of_an_autoregressive_process_are_those_of_its_noise(strategy):
 
 
 # ------------------------------------------------------------------------------------------------- by another way
+
+
+def test_quantiles_of_a_density_are_those_of_the_mixture():
+    """Of all steps and values together: what the model says at the end of the series, by `Mixture` alone."""
+    y = series(F=2)
+    forecaster = LiquidForecaster(components=3, difference=None, quantiles=LEVELS, **SMALL).fit(y, horizon=4)
+    assert isinstance(forecaster.model_.layers[-1], MixtureDensity) and forecaster.history_["loss"][-1] > 0
+    said = losses.Mixture.of(forecaster.model_(y[-12:])[-1], 8)
+    wanted = said.quantiles(LEVELS).reshape(4, 2, 3)
+    np.testing.assert_allclose(forecaster.predict_quantiles(LEVELS), wanted, rtol=1e-10)
+    np.testing.assert_allclose(forecaster.predict(), wanted[..., 1], rtol=1e-10)
+    assert clone(forecaster).components == 3
+
+
+def test_densities_that_cannot_be_forecast_are_refused():
+    for options in ({"quantiles": None}, {"ensemble": 3}):
+        (name, got), y = next(iter(options.items())), series()
+        with pytest.raises(ValueError, match=f"`components` must be None with {name}={got}, got 2"):
+            LiquidForecaster(components=2, **SMALL | options).fit(y)
 
 
 def by_hand(forecaster, y, steps, lag):
