@@ -13,6 +13,7 @@ from .layer_norm import LayerNorm
 from .line import Line
 from .mixed_memory import MixedMemory
 from .parallel import ParallelTime
+from .patch import Patch
 from .pooling import Pooling
 from .random_convolutions import RandomConvolutions
 from .registry import LAYERS, register
@@ -24,7 +25,7 @@ LAYERS |= {
     layer.__name__: layer
     for layer in (
         BatchNorm, Bidirectional, Conv1D, Dense, Dropout, Ensemble, GELU, GLU, InputMapping, LayerNorm, Line,
-        MixedMemory, Pooling, RandomConvolutions, Residual, Standardize,
+        MixedMemory, Patch, Pooling, RandomConvolutions, Residual, Standardize,
     )
 }  # fmt: skip
 
@@ -42,6 +43,7 @@ __all__ = [
     "Line",
     "MixedMemory",
     "ParallelTime",
+    "Patch",
     "Pooling",
     "RandomConvolutions",
     "Residual",
