@@ -77,8 +77,8 @@ CALLS = {
     "largest_multiplier": (lib.largest_multiplier, {
                            "model": lib.Model(lib.LiquidS4(4, input_dim=2), seed=0, dtype="float64"), "x": X,
                            "dt": 0.5, "lengths": [5, 4, 3, 2]}),
-    "Conv1D": (lib.Conv1D, {"outputs": 2, "kernel_size": 3, "dilation": 2, "separable": True, "activation": "tanh",
-               "input_dim": 3, "init": {"bias": 0.5}}),
+    "Conv1D": (lib.Conv1D, {"outputs": 2, "kernel_size": 3, "stride": 2, "dilation": 2, "separable": True,
+               "activation": "tanh", "input_dim": 3, "init": {"bias": 0.5}}),
     "Dense": (lib.Dense, {"outputs": 2, "activation": "tanh", "input_dim": 3}),
     "Dropout": (lib.Dropout, {"rate": 0.5, "input_dim": 3}),
     "LayerNorm": (lib.LayerNorm, {"epsilon": 1e-3, "input_dim": 3, "init": {"scale": 0.5}}),
@@ -89,6 +89,7 @@ CALLS = {
     "RandomConvolutions": (lib.RandomConvolutions, {
                            "outputs": 2, "features": 84, "length": 9, "seed": 1, "weight": 0.5, "bias": 0.1,
                            "thresholds": 0.2, "input_dim": 3}),
+    "Patch": (lib.Patch, {"steps": 2, "input_dim": 3}),
     "Pooling": (lib.Pooling, {"kind": "max", "input_dim": 3}),
     "InputMapping": (lib.InputMapping, {"mapping": "affine", "input_dim": 3}),
     "Standardize": (lib.Standardize, {"inverse": True, "mean": 0.5, "scale": 2.0, "input_dim": 3}),

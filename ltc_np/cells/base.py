@@ -112,6 +112,7 @@ class Declared:
     state_size: int = 0
     state_slices: Mapping[str, slice] = MappingProxyType({})
     reach: int = 0
+    stride: int = 1
     layout: Layout = Layout(())
     buffers: Layout = layout
     takes_dt: bool = False
@@ -144,6 +145,8 @@ class Layer(Declared, Immutable):
         Named parts of the state: name -> slice of its columns.
     reach : int
         How many steps back the state holds inputs one by one, as of a convolution: so many steps fill it.
+    stride : int
+        Steps for each of its outputs (docs/maths/convolution.md).
     layout, buffers : Layout
         Trained parameters, and what is saved but not trained.
     takes_dt : bool

@@ -14,6 +14,7 @@ from .line import Line
 from .mixed_memory import MixedMemory
 from .mixture_density import MixtureDensity
 from .parallel import ParallelTime
+from .patch import Patch
 from .pooling import Pooling
 from .random_convolutions import RandomConvolutions
 from .registry import LAYERS, register
@@ -25,7 +26,7 @@ LAYERS |= {
     layer.__name__: layer
     for layer in (
         BatchNorm, Bidirectional, Conv1D, Dense, Dropout, Ensemble, GELU, GLU, InputMapping, LayerNorm, Line,
-        MixedMemory, MixtureDensity, Pooling, RandomConvolutions, Residual, Standardize,
+        MixedMemory, MixtureDensity, Patch, Pooling, RandomConvolutions, Residual, Standardize,
     )
 }  # fmt: skip
 
@@ -44,6 +45,7 @@ __all__ = [
     "MixedMemory",
     "MixtureDensity",
     "ParallelTime",
+    "Patch",
     "Pooling",
     "RandomConvolutions",
     "Residual",

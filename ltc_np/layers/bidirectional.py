@@ -29,6 +29,7 @@ from ..cells.base import Traced, combine
 from ..cells.dropping import own_rng
 from ..wirings import Wiring
 from . import parallel
+from .pace import refuse_strides
 
 DIRECTIONS = ("forward_", "backward_")
 
@@ -97,6 +98,7 @@ class Bidirectional(Layer):
         self.layer, self.merge = layer, merge
         if layer.open:
             return self._defer()
+        refuse_strides(self, [layer])
         K = layer.state_size
         self.input_size, self.state_size = layer.input_size, 2 * K
         self.output_size = layer.output_size * (2 if merge == "concat" else 1)

@@ -23,6 +23,7 @@ from ..cells import Layer
 from ..cells.base import input_features
 from ..cells.initial import glorot, with_init
 from ..kernels.windows import Window
+from .recent import Recent, d_look_back, look_back, state_slices
 
 
 class Prepared(NamedTuple):
@@ -41,20 +42,17 @@ class Saved(NamedTuple):
 
     Attributes
     ----------
-    seen : (B, (K - 1) d + T, I) array
-        The inputs, those before the first step in front.
+    recent : Recent
     read : (B, -, I) array
-        What is multiplied by the weights (K, I, O): the same, or, if separable, the sums over each feature's taps.
-    z, y : (B, T, O) arrays
+        What is multiplied by the weights (K, I, O): those steps, or, if separable, the sums over each feature's taps.
+    z, y : (B, n, O) arrays
         Before and after the activation.
-    lengths : (B,) array
     """
 
-    seen: np.ndarray
+    recent: Recent
     read: np.ndarray
     z: np.ndarray
     y: np.ndarray
-    lengths: np.ndarray
 
 
 class Conv1D(Layer):
@@ -68,6 +66,9 @@ class Conv1D(Layer):
         Features per step going out.
     kernel_size : int >= 1
         How many inputs an output reads, the present one among them.
+    stride : int >= 1
+        Steps for each output, which belongs to the last of them: n steps have n // stride outputs, and the elapsed time
+        of an output is the sum of theirs.
     dilation : int >= 1
         Steps between the inputs that it reads: the farthest is ``(kernel_size - 1) * dilation`` steps back.
     separable : bool
@@ -104,6 +105,7 @@ class Conv1D(Layer):
 
     outputs: int
     kernel_size: int
+    stride: int
     dilation: int
     separable: bool
     activation: Activation
@@ -119,6 +121,7 @@ class Conv1D(Layer):
         outputs: int,
         kernel_size: int,
         *,
+        stride: int = 1,
         dilation: int = 1,
         separable: bool = False,
         activation: Activation = None,
@@ -126,6 +129,7 @@ class Conv1D(Layer):
         init: Init = None,
     ) -> None:
         self.outputs, self.input_dim = checks.integer("outputs", outputs), input_features(input_dim)
+        self.stride = checks.integer("stride", stride)
         self.kernel_size, self.dilation = (
             checks.integer("kernel_size", kernel_size),
             checks.integer("dilation", dilation),
@@ -134,16 +138,16 @@ class Conv1D(Layer):
         self.f, self.d_f = activations.get(activation)
         self.activation = activation
         self.smooth = activation != "relu"
-        self.contracting = self.kernel_size > 1
-        self.dt0_identity = self.hull = self.kernel_size == 1  # of a state that is empty
+        self.contracting = self.kernel_size > 1 and self.stride == 1  # chunks have as many outputs as inputs
+        self.dt0_identity = self.hull = self.kernel_size == 1 and self.stride == 1  # of a state that is empty
         if self.input_dim is None:
             return self._defer(init={} if init is None else init)
         K, I, O = self.kernel_size, self.input_dim, self.outputs
         self.input_size, self.output_size = I, O
-        self.window = Window(K, self.dilation, 1)
+        self.window = Window(K, self.dilation, self.stride)
         self.reach = self.window.more
-        self.state_size = self.reach * I
-        self.state_slices = {"past": slice(0, self.state_size)} if self.state_size else {}
+        self.state_slices = state_slices(self.reach * I, self.stride)
+        self.state_size = sum(where.stop - where.start for where in self.state_slices.values())
         if self.separable:
             entries = [
                 Entry("taps", (K, I), glorot(K, K), decay=True),
@@ -163,15 +167,14 @@ class Conv1D(Layer):
     def forward(
         self, prepared: Prepared, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace
     ) -> tuple[Array, Array, Saved | None]:
-        (found, taps, each), (B, T, I), more = prepared, x.shape, self.window.more
-        seen = workspace.array("seen", B * (more + T) * I, x.dtype).reshape(B, more + T, I)
-        seen[:, :more] = h0.reshape(B, more, I)
-        seen[:, more:] = x
-        read = seen if each is None else found.depthwise(self.window, each, seen)
+        (found, taps, each), recent = prepared, look_back(self, x, dt, lengths, h0, workspace)
+        if not recent.n:
+            y = np.empty((len(x), 0, self.output_size), x.dtype)
+            return y, recent.h, Saved(recent, recent.steps, y, y) if keep else None
+        read = recent.steps if each is None else found.depthwise(self.window, each, recent.steps)
         z = found.correlate(taps, read)
         y = self.f(z)
-        h = seen[np.arange(B)[:, None], _last(lengths, more)].reshape(B, -1)
-        return y, h, Saved(seen, read, z, y, lengths) if keep else None
+        return y, recent.h, Saved(recent, read, z, y) if keep else None
 
     def backward(
         self,
@@ -184,19 +187,25 @@ class Conv1D(Layer):
         want_dt: bool,
         workspace: Workspace,
     ) -> tuple[Array | None, Array, Array | None]:
-        (found, taps, each), (B, T, O), more = prepared, d_y.shape, self.window.more
+        n, more = d_y.shape[1], self.reach
+        d_steps = None
+        if n:
+            # The inputs before the first step are read by the first outputs alone.
+            d_steps = self._d_steps(prepared, saved, d_y, g, n if want_x else min(n, -(-more // self.stride)))
+        return *d_look_back(self, saved.recent, d_steps, d_h, want_x), None
+
+    def _d_steps(self, prepared: Prepared, saved: Saved, d_y: Array, g: Arrays, n: int) -> Array:
+        """Adjoint of what the first n windows read, as many steps as they span; the gradients are added to g."""
+        found, taps, each = prepared
         d_z = d_y if self.activation is None else d_y * self.d_f(saved.z, saved.y)
-        g["bias"] += d_z.reshape(B * T, O).sum(0, np.float64)
-        # The inputs before the first step are read by the first outputs alone.
-        steps = T if want_x or each is not None else min(T, more)
-        d_seen, d_weight = found.d_correlate(taps, saved.read, d_z, steps)
+        g["bias"] += d_z.reshape(-1, self.output_size).sum(0, np.float64)
+        d_read, d_weight = found.d_correlate(taps, saved.read, d_z, n if each is None else d_y.shape[1])
         g["weight"] += d_weight.reshape(g["weight"].shape)
-        if each is not None:
-            d_seen, d_taps = found.d_depthwise(self.window, each, saved.seen, d_seen)
-            g["taps"] += d_taps
-        b, k = np.nonzero(_last(saved.lengths, more) < d_seen.shape[1])
-        d_seen[b, saved.lengths[b] + k] += d_h.reshape(B, more, self.input_size)[b, k]
-        return np.ascontiguousarray(d_seen[:, more:]) if want_x else None, d_seen[:, :more].reshape(B, -1), None
+        if each is None:
+            return d_read
+        d_steps, d_taps = found.d_depthwise(self.window, each, saved.recent.steps, d_read)
+        g["taps"] += d_taps
+        return d_steps
 
     def observe(self, prepared: Arrays, x: Array, dt: Array, state: Array) -> dict[str, Numbers]:
         """``argument`` (n, O) of the activation, where there is one."""
@@ -204,8 +213,3 @@ class Conv1D(Layer):
             return {}
         _, _, saved = self.forward(prepared, x[:, None], dt[:, None], np.ones(len(x), np.int64), state, "full", Fresh())
         return {"argument": saved.z[:, 0]}
-
-
-def _last(lengths: Ints, more: int) -> Ints:
-    """Places, among all inputs that a sequence has seen, of those that the next step will read: (B, more)."""
-    return lengths[:, None] + np.arange(more)

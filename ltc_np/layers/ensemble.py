@@ -20,6 +20,7 @@ from ..cells import Layer
 from ..cells.base import Traced, combine
 from ..cells.dropping import own_rng
 from .mixture_density import MixtureDensity
+from .pace import refuse_strides
 from .residual import Residual
 from .stack import Stack, connected
 
@@ -76,6 +77,7 @@ class Ensemble(Layer):
         if any(row and isinstance(row[0], Layer) and row[0].open for row in rows):
             return self._defer(members=rows)
         stacks = self._stacks = [Stack(row) for row in rows]
+        refuse_strides(self, [layer for stack in stacks for layer in stack.layers])
         sizes = {(stack.input_size, stack.output_size) for stack in stacks}
         if len(sizes) > 1:
             told = ", ".join(f"{stack.input_size} in, {stack.output_size} out" for stack in stacks)

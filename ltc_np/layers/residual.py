@@ -18,6 +18,7 @@ from ..cells import Layer
 from ..cells.base import Traced, combine
 from ..cells.dropping import own_rng
 from ..wirings import Wiring
+from .pace import refuse_strides
 from .stack import Stack, connected
 
 
@@ -80,6 +81,7 @@ class Residual(Layer):
             stacks.append(Stack((around,), stack.input_size))
             given, what = stacks[1].output_size, "as `around` gives"
             (self.around,) = stacks[1].layers
+        refuse_strides(self, [layer for own in stacks for layer in own.layers])
         if stack.output_size != given:
             raise ValueError(
                 f"`layers` must give as many features {what}, to be added to them, got {given} in, "

@@ -1,5 +1,6 @@
 """Layers applied in order: what `Model` and `Residual` share."""
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
@@ -14,6 +15,7 @@ from ..cells import Layer
 from ..cells.base import Declared, Traced, check_results, combine, input_features
 from ..wirings import Wiring
 from . import parallel
+from .pace import Pace, Thinning, thinning
 from .parallel import Parallel
 
 
@@ -51,6 +53,17 @@ class Passed(NamedTuple):
     traced: Traced
 
 
+class Thinned(NamedTuple):
+    """What `Stack.backward` needs of a layer with a stride: what it saved itself, and its `Thinning`."""
+
+    saved: Any
+    thinning: Thinning
+
+
+class NothingCame(NamedTuple):
+    """In place of what a layer saves: it has had no step, since no output of a layer before fell due."""
+
+
 class Stack(Declared):
     """Layers in order, each of which takes what the one before gives.
 
@@ -67,6 +80,8 @@ class Stack(Declared):
     states: list[slice]
     state_size: int
     state_slices: dict[str, slice]
+    reach: int
+    stride: int
 
     def __init__(self, layers: Sequence[Layer], input_dim: int | None = None) -> None:
         self.layers = layers = connected(layers, input_dim)
@@ -82,6 +97,7 @@ class Stack(Declared):
             for name, where in layer.state_slices.items()
         }
         self.reach = sum(layer.reach for layer in layers)
+        self.stride = math.prod(layer.stride for layer in layers)
         vars(self).update(combine(layers))
 
     @property
@@ -136,8 +152,16 @@ class Stack(Declared):
                     run, options = partial(cut, layer), {}
                 elif layer.cuts_inside:
                     options = {"cut": cut}
-            x, h, layer_saved = run(*arguments, **options)
-            check_results(layer, x, h, dt)
+            if not x.shape[1]:
+                x, h, layer_saved = np.empty((len(x), 0, layer.output_size), x.dtype), start, NothingCame()
+            else:
+                x, h, layer_saved = run(*arguments, **options)
+                if layer.stride > 1:
+                    thin = thinning(layer, start, lengths, dt.shape[1])
+                    layer_saved = Thinned(layer_saved, thin)
+                    dt, _ = thin.times(dt, start[:, layer.state_slices["elapsed"]].ravel())
+                    _, lengths, valid = thin.pace
+                check_results(layer, x, h, dt)
             if valid is not None:
                 x[~valid] = 0
             states.append(h)
@@ -158,18 +182,30 @@ class Stack(Declared):
     ) -> tuple[Array | None, Array, Array | None]:
         """Adjoint of `forward`: d_x, d_h0, d_dt, 0 in padding; parameter gradients are added to ``g``."""
         d_h0: list[Any] = [None] * len(self.layers)
-        d_dt = None
+        d_dt, before = None, [valid]  # which steps each layer has
+        for own in saved[:-1]:
+            before.append(own.thinning.pace.valid if isinstance(own, Thinned) else before[-1])
         for k in range(len(self.layers) - 1, -1, -1):
             d_state = d_h if len(self.layers) == 1 else np.ascontiguousarray(d_h[:, self.states[k]])
-            run = parallel.adjoint(self.layers[k], saved[k])
+            layer, own = self.layers[k], saved[k]
+            if isinstance(own, NothingCame):
+                d_y, d_h0[k] = np.empty((len(d_y), 0, layer.input_size), d_y.dtype), d_state
+                continue
+            if isinstance(own, Thinned):
+                thin, own = own.thinning, own.saved
+            run = parallel.adjoint(layer, own)
             d_y, d_h0[k], d_layer_dt = run(
-                prepared[k], saved[k], d_y, d_state, part(g, self.prefixes[k]), want_x or k > 0, want_dt,
+                prepared[k], own, d_y, d_state, part(g, self.prefixes[k]), want_x or k > 0, want_dt,
                 workspace.child(k),
             )  # fmt: skip
+            if layer.stride > 1:
+                elapsed = layer.state_slices["elapsed"]
+                d_dt, d_elapsed = thin.d_times(d_dt, d_state[:, elapsed].ravel())
+                d_h0[k][:, elapsed] = d_elapsed[:, None]
             if d_layer_dt is not None:
                 d_dt = d_layer_dt if d_dt is None else d_dt + d_layer_dt
-            if valid is not None and d_y is not None:
-                d_y[~valid] = 0
+            if before[k] is not None and d_y is not None:
+                d_y[~before[k]] = 0
         if valid is not None and d_dt is not None:
             d_dt[~valid] = 0
         return d_y, d_h0[0] if len(d_h0) == 1 else np.concatenate(d_h0, axis=1), d_dt
@@ -177,7 +213,9 @@ class Stack(Declared):
     def stepper(
         self, prepared: list[Any], x: Array, dt: Array, h0: Array, workspace: Workspace
     ) -> Callable[[], tuple[Array, Array]]:
-        """Of all layers; see `Layer.stepper`."""
+        """Of all layers; see `Layer.stepper`.  Outputs that have not fallen due are 0."""
+        if self.stride > 1:
+            return self._strided_stepper(prepared, x, dt, h0, workspace)
         if len(self.layers) == 1:
             return self.layers[0].stepper(prepared[0], x, dt, h0, workspace.child(0))
         B, state, passed = len(x), np.empty_like(h0), []
@@ -194,6 +232,25 @@ class Stack(Declared):
             return given, state
 
         return step
+
+    def _strided_stepper(
+        self, prepared: list[Any], x: Array, dt: Array, h0: Array, workspace: Workspace
+    ) -> Callable[[], tuple[Array, Array]]:
+        """As `stepper`, by sequences of one step."""
+        lengths = np.ones(len(x), np.int64)
+
+        def step() -> tuple[Array, Array]:
+            y, state, _ = self.forward(prepared, x, dt, lengths, None, h0, None, workspace, lambda k: None)
+            return y if y.shape[1] else np.zeros((len(x), 1, self.output_size), x.dtype), state
+
+        return step
+
+    def pace(self, steps: Pace, h0: Array) -> Pace:
+        """Which outputs sequences of these steps have, from a state h0 (B, K)."""
+        for layer, columns in zip(self.layers, self.states, strict=True):
+            if layer.stride > 1:
+                steps = thinning(layer, h0[:, columns], steps.lengths, steps.T).pace
+        return steps
 
     def trace(self, prepared: list[Any], x: Array, dt: Array, lengths: Ints, h0: Array) -> list[Passed]:
         """What goes through each layer, with its states and what happens inside it; see `Layer.trace`."""

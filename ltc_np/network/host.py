@@ -194,16 +194,17 @@ class HostEngine(Engine):
             buffers = network.layer_stack.new_buffers(held, saved)
         if check:
             self.check_outputs(y, state, given.dt)
-        outputs = y if network.return_sequences else last_outputs(y, given.lengths)
+        pace = network.pace(given)
+        outputs = y if network.return_sequences else last_outputs(y, pace.lengths)
         loss = losses.trusted(objective.loss)
         total, weight_sum, d_y = loss(outputs, target, weight, objective.class_weight)
         value = losses.normalise(total, weight_sum)
         if weight_sum != objective.unit:
             d_y *= network.dtype.type(objective.unit / weight_sum)
         if not network.return_sequences:
-            d_y = d_last_outputs(d_y, given.lengths, y.shape[1])
-        elif given.valid is not None:
-            d_y = np.where(given.valid[:, :, None], d_y, network.dtype.type(0))
+            d_y = d_last_outputs(d_y, pace.lengths, y.shape[1])
+        elif pace.valid is not None:
+            d_y = np.where(pace.valid[:, :, None], d_y, network.dtype.type(0))
         d_h = np.zeros(state.shape, state.dtype)
         gradient = self.backward(prepared, saved, given.valid, d_y, d_h, False, False, workspace).theta
         if check:

@@ -232,7 +232,10 @@ class Network(Structure):
         missing: Missing = "error",
     ) -> Batch:
         """`Batch` of checked sequences and a user's targets and weights for them; the loss is from `losses.get`."""
-        (B, T, _), valid, lengths = sequences.x.shape, sequences.valid, sequences.lengths
+        B, (T, lengths, valid) = len(sequences.x), self.pace(sequences)
+        if not T:
+            steps = sequences.dt.shape[1]
+            raise ValueError(f"`x` must have at least the {self.layer_stack.stride} steps of an output, got {steps}")
         valid = valid_outputs(valid, lengths, self.return_sequences)
         shape = target_shape(self, B, T, y)
         check_density(self.layers, loss, shape, y)

@@ -16,9 +16,18 @@ from .structure import Structure
 
 def last_outputs(y: Array, lengths: Ints) -> Array:
     """(B, T, O) -> (B, O): each sequence's last valid step, 0 for empty ones."""
+    if not y.shape[1]:
+        return np.zeros((y.shape[0], y.shape[2]), y.dtype)
     last = y[np.arange(y.shape[0]), np.maximum(lengths - 1, 0)]
     last[lengths == 0] = 0
     return last
+
+
+def lengthened(y: Array, T: int) -> Array:
+    """Outputs (B, -, O) with zeros up to T steps: of a part of sequences, of which others have more."""
+    if y.shape[1] == T:
+        return y
+    return np.concatenate([y, np.zeros((len(y), T - y.shape[1], y.shape[2]), y.dtype)], axis=1)
 
 
 def d_last_outputs(d_last: Array, lengths: Ints, T: int) -> Array:

@@ -13,9 +13,10 @@ from ..base.calls import with_signature_hints
 from ..base.types import Array, ArrayLike, Bools, HasArray, Targets
 from ..base.workspace import Workspace
 from ..data import padding
+from ..layers.pace import Pace
 from ..layers.parallel import CutTime
 from .network import Network
-from .outputs import check_logits, valid_outputs
+from .outputs import check_logits, lengthened, valid_outputs
 from .sequences import MISSING, check_state, read
 
 
@@ -161,13 +162,20 @@ def predict_proba(
     valid: Bools | None = None
     p = losses.probabilities(y, multilabel)
     if padding.is_list_of_sequences(x):
-        valid = np.array([len(sequence) > 0 for sequence in x])
+        own = [len(sequence) for sequence in x]
+        valid = _due(self, max(own), own, h0).lengths > 0
     elif lengths is not None:
-        lengths, valid = checks.lengths(lengths, *np.shape(x)[:2])
+        _, lengths, valid = _due(self, np.shape(x)[1], lengths, h0)
         valid = valid_outputs(valid, lengths, self.return_sequences)
     if valid is not None:
         p[~valid] = 0
     return p
+
+
+def _due(network: Network, T: int, lengths: ArrayLike | None, h0: ArrayLike | None) -> Pace:
+    """Which outputs there are of sequences of these lengths, padded to T steps."""
+    B = 1 if lengths is None else np.size(lengths)
+    return network.layer_stack.pace(Pace(T, *checks.lengths(lengths, B, T)), check_state(network, "h0", h0, B, False))
 
 
 def _of_file(
@@ -186,19 +194,19 @@ def _of_file(
     for name, values in (("dt", dt), ("h0", h0)):
         if np.ndim(values) == 2 and len(values) != B:
             raise ValueError(f"`{name}` must be of the {B} sequences of x, got {len(values)}")
+    most = _due(network, T, lengths, h0).T
     for first in range(0, B, n):
         rows = slice(first, first + n)
         if not lengths[rows].any():
-            shape = (T, network.output_size) if network.return_sequences else (network.output_size,)
+            shape = (most, network.output_size) if network.return_sequences else (network.output_size,)
             outputs.append(np.zeros((lengths[rows].size, *shape), network.dtype))
             continue
         own_dt, own_h0 = (np.asarray(values)[rows] if np.ndim(values) == 2 else values for values in (dt, h0))
-        outputs.append(
-            predict(
-                network, np.asarray(x[rows]), dt=own_dt, lengths=lengths[rows], h0=own_h0, batch_size=n,
-                parallel_time=parallel_time,
-            )
+        y = predict(
+            network, np.asarray(x[rows]), dt=own_dt, lengths=lengths[rows], h0=own_h0, batch_size=n,
+            parallel_time=parallel_time,
         )  # fmt: skip
+        outputs.append(lengthened(y, most) if network.return_sequences else y)
     return np.concatenate(outputs)
 
 
@@ -243,6 +251,7 @@ def _of_list(
         y = predict(
             network, padded, dt=part_dt, lengths=own, h0=start, batch_size=batch_size, parallel_time=parallel_time
         )
-        outputs += [y[b, :n].copy() for b, n in enumerate(own)] if every else list(y)
+        due = _due(network, longest, own, start).lengths
+        outputs += [y[b, :n].copy() for b, n in enumerate(due)] if every else list(y)
         first = last
     return outputs if every else np.stack(outputs)

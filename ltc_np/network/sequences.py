@@ -14,7 +14,8 @@ import numpy as np
 from ..base import checks, frames
 from ..base.types import Array, ArrayLike, Bools, DropoutSeed, Ints, Memory, Shape
 from ..base.workspace import Fresh, Workspace
-from .outputs import d_last_outputs, last_outputs
+from ..layers.pace import Pace
+from .outputs import d_last_outputs, last_outputs, lengthened
 from .structure import Structure
 
 # What errors about a NaN in the inputs say besides.
@@ -57,28 +58,34 @@ class CallArguments(NamedTuple):
         Outputs of every step, or of each sequence's last one.
     single : bool
         The caller gave one sequence, without the axis of the batch.
+    pace : Pace
+        Which outputs there are.
     """
 
     sequences: Sequences
     dt_shape: Shape
     return_sequences: bool
     single: bool
+    pace: Pace
 
     def part(self, rows: slice) -> CallArguments:
         """Some of the sequences, by a slice."""
-        return self._replace(sequences=self.sequences.part(rows))
+        T, lengths, valid = self.pace
+        pace = Pace(T, lengths[rows], None if valid is None else valid[rows])
+        return self._replace(sequences=self.sequences.part(rows), pace=pace)
 
     def outputs(self, y: Array) -> Array:
         """What the caller gets of y (B, T, O)."""
-        y = y if self.return_sequences else last_outputs(y, self.sequences.lengths)
+        T, lengths, _ = self.pace
+        y = lengthened(y, T) if self.return_sequences else last_outputs(y, lengths)
         return y[0] if self.single else y
 
     def d_outputs(self, d_y: Array) -> Array:
         """Adjoint of `outputs`: (B, T, O), 0 behind a sequence's end."""
-        _, dt, lengths, valid, _ = self.sequences
+        T, lengths, valid = self.pace
         d_y = d_y[None] if self.single else d_y
         if not self.return_sequences:
-            return d_last_outputs(d_y, lengths, dt.shape[1])
+            return d_last_outputs(d_y, lengths, T)
         return d_y if valid is None else np.where(valid[:, :, None], d_y, d_y.dtype.type(0))
 
     def state(self, h: Array) -> Array:
@@ -147,7 +154,8 @@ def read(
 ) -> CallArguments:
     """`CallArguments` of a call's arguments, arrays of the host."""
     sequences, single = check(network, x, dt, lengths, h0)
-    return CallArguments(sequences, () if dt is None else np.shape(dt), return_sequences, single)
+    dt_shape = () if dt is None else np.shape(dt)
+    return CallArguments(sequences, dt_shape, return_sequences, single, network.pace(sequences))
 
 
 def check(

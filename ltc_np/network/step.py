@@ -37,6 +37,9 @@ def step(
     rounding.  While theta does not change its prepared form is kept.  An error for models whose outputs depend on
     later inputs (`Bidirectional`).
 
+    Behind a layer with a stride an output falls due every so many steps; in the steps between, y_t is NaN, of each
+    sequence of a batch by itself.
+
     Parameters
     ----------
     x_t : (I,) array, or (B, I)
@@ -65,8 +68,11 @@ def advance(network: Network, x: Array, dt: ArrayLike | None, state: ArrayLike |
     prepared, stream = engine.stream(1 if single else x.shape[0])
     stream.read(x, dt, state, single)
     engine.check(prepared, stream.dt)
+    due = None if network.layer_stack.stride == 1 else network.pace(stream.sequences).lengths
     y, after = stream.run()
     if network.last_parallel:
         network.note_parallel(())  # a step is never cut
     engine.check_outputs(y, after, stream.dt)
+    if due is not None:
+        y[due == 0] = np.nan
     return stream, y, after

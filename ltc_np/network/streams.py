@@ -162,6 +162,7 @@ class Streams:
             self._refuse(told, numbers, x, times)
         try:
             engine.check(prepared, stream.dt)
+            due = None if model.layer_stack.stride == 1 else model.pace(stream.sequences).lengths[:B]
             y, state = stream.run()
         except BaseException:
             marks[numbers] = OPEN
@@ -170,6 +171,8 @@ class Streams:
         rows.put(numbers, y[:, 0], state, marks, self.states, out, self._most, told)
         if told[0] != FINE:
             engine.check_outputs(y[:B], state[:B], stream.dt[:B])
+        if due is not None:
+            out[due == 0] = np.nan
         return out[0] if single else out
 
     def _times(self, dt: ArrayLike, B: int) -> Array:

@@ -13,6 +13,7 @@ from ..base.types import Array, Backend, Float
 from ..cells.base import TRAITS, Layer
 from ..layers import Stack, parallel
 from ..layers.config import CellConfig
+from ..layers.pace import Pace
 from ..layers.parallel import CutTime, ParallelTime, Report
 from ..wirings import Wiring
 from .best import Best
@@ -73,6 +74,11 @@ class Structure(Parameters):
     def starting_state(self, B: int) -> Array:
         """The state that B sequences start from, (B, K)."""
         return self.layer_stack.initial_state(B, self.dtype)
+
+    def pace(self, sequences: Any) -> Pace:
+        """Which outputs there are of checked `ltc_np.network.sequences.Sequences`."""
+        steps = Pace(sequences.dt.shape[1], sequences.lengths, sequences.valid)
+        return steps if self.layer_stack.stride == 1 else self.layer_stack.pace(steps, sequences.h0)
 
     def initial_state(self, batch_size: int | None = None) -> Array:
         """The state a sequence starts from: (B, K), or (K,) without ``batch_size``."""

@@ -157,6 +157,8 @@ def trace(
     """
     if hasattr(x, "__cuda_array_interface__"):
         raise TypeError("`x` must lie on the host for a trace, got an array on a GPU: copy it first")
+    if self.layer_stack.stride > 1:
+        raise ValueError(f"a trace needs a model with an output at every step, got {self!r}: trace its layers apart")
     given = read(self, x, dt, lengths, h0, True)
     sequences = given.sequences
     # The same parameters, with the definition's engine.

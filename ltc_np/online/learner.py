@@ -137,6 +137,10 @@ class Learner:
         if method is not None and not isinstance(method, Method):
             raise TypeError(f"`method` must be a Method such as Exact() or None, got {checks.brief(method)}")
         check_causal(model, "`model` needs", "train a model without it, since a stream has no later inputs yet")
+        if model.layer_stack.stride > 1:
+            raise ValueError(
+                f"`model` must give an output at every step, since an answer is learnt at each, got {model!r}"
+            )
         self.rule, self.guard, self.method = _rule(rule), guard, method
         self.loss, self.clip_norm = losses.get(loss), read_clip("clip_norm", clip_norm)
         if losses.is_joint(self.loss):  # a guard compares losses by their quotient

@@ -102,7 +102,7 @@ def measure(
         y, state, _ = engine.forward(prepared, sequences, None, workspace)
         if check:
             engine.check_outputs(y, state, sequences.dt)
-        y = y if model.return_sequences else last_outputs(y, sequences.lengths)
+        y = y if model.return_sequences else last_outputs(y, model.pace(sequences).lengths)
         part, part_weight, _ = loss(y, target, weight, objective.class_weight)
         own = batch_weight(objective.loss, part_weight, y, target)
         total += part if own == part_weight else part * own

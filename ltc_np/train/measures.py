@@ -79,7 +79,7 @@ def check_measures(measures: dict[str, Metric], model: Network, data: Batches, w
     _, target, _, mask = data.whole
     if not known or (mask is not None and not mask.any()):
         return
-    shape = (data.steps, model.output_size) if model.return_sequences else (model.output_size,)
+    shape = (data.steps // data.stride, model.output_size) if model.return_sequences else (model.output_size,)
     size = max(1, CHECKED // int(np.prod(shape)))
     for first in range(0, data.count, size):
         rows = slice(first, first + size)

@@ -49,7 +49,7 @@ def test_outputs_and_state_by_hand(K, dilation, T, separable, backend):
 @pytest.mark.parametrize("case", cases("torch_conv1d"))
 def test_is_pytorchs(case, dtype, backend):
     g = read("torch_conv1d", case)
-    separable, d = "taps" in g, int(g["dilation"])
+    separable, steps = "taps" in g, {name: int(g[name]) for name in ("dilation", "stride")}
     K, (I, O) = (g["taps"] if separable else g["weight"]).shape[2], g["weight"].shape[1::-1]
 
     def ours(of):
@@ -57,7 +57,7 @@ def test_is_pytorchs(case, dtype, backend):
         weight = of["weight"][:, :, 0].T if separable else of["weight"].transpose(2, 1, 0)
         return {"bias": of["bias"], "weight": weight} | ({"taps": of["taps"][:, 0].T} if separable else {})
 
-    layer = Conv1D(O, K, dilation=d, separable=separable)
+    layer = Conv1D(O, K, separable=separable, **steps)
     model = Model(layer, input_dim=I, seed=0, dtype=dtype, backend=backend)
     for name, values in ours(g).items():
         model.params[name] = values
@@ -155,6 +155,7 @@ def test_in_front_of_a_cell_with_elapsed_times():
     ("make", "kind", "text"),
     [
         (lambda: Conv1D(4, 0), ValueError, "`kernel_size` must be an int >= 1, got 0"),
+        (lambda: Conv1D(4, 3, stride=0), ValueError, "`stride` must be an int >= 1, got 0"),
         (lambda: Conv1D(4, 3, dilation=0), ValueError, "`dilation` must be an int >= 1, got 0"),
         (lambda: Conv1D(4, 3, separable=1), TypeError, "`separable` must be"),
         (lambda: Conv1D(4, 3, activation="tan"), ValueError, "`activation` must be"),

@@ -36,6 +36,7 @@ from ltc_np import (
     MixedMemory,
     MixtureDensity,
     NeuralODE,
+    Patch,
     Pooling,
     Random,
     RandomConvolutions,
@@ -378,6 +379,10 @@ ROWS = {
     "GLU": Row(
         "dt0_identity hull smooth causal bitwise_batch",
         [GLU(input_dim=2)],
+    ),
+    "Patch of one step": Row(  # tests/layers/test_strides.py has those of several, whose outputs are fewer
+        "dt0_identity hull smooth causal bitwise_batch",
+        [Patch(1, input_dim=2)],
     ),
     "Pooling": Row(
         "smooth causal bitwise_batch",

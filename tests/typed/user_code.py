@@ -55,6 +55,7 @@ from ltc_np import (
     MixedMemory,
     MixtureDensity,
     Model,
+    Patch,
     PerEpoch,
     Pooling,
     RandomConvolutions,
@@ -115,7 +116,8 @@ growth: list[float] = largest_multiplier(liquid, np.zeros((2, 9, 3)), dt=0.5)
 tutorial = LTCRNN(RandomWiring(2, 2, 8), 2, 8, 2)
 deep = Model(
     Standardize(),
-    Conv1D(16, 5, activation="relu"),
+    Conv1D(16, 5, activation="relu", stride=2),
+    Patch(2),
     Conv1D(16, 3, dilation=4, separable=True, init={"taps": 0.3}),
     Bidirectional(LTC(AutoNCP(32, 8), init={"time_constants": (1, 100)})),
     Residual(LayerNorm(epsilon=1e-3), Dense(32, "tanh"), GLU(), GELU(), Dropout(0.1)),

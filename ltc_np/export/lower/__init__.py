@@ -56,6 +56,11 @@ def program(model: Model, dt: float | None = None) -> Program:
     """
     if not model.layer_stack.causal:
         raise ValueError(f"`model` must be causal, since an export takes one step at a time, got {model!r}")
+    if model.layer_stack.stride > 1:
+        raise ValueError(
+            f"`model` must give an output at every step to be exported, got {model!r}: export the layers behind the "
+            "stride, and give them what the others make"
+        )
     if dt is not None and not model.takes_dt:
         raise ValueError(f"`dt` must be None, since no layer of the model takes elapsed times, got {dt!r}")
     b, stack = Builder(), model.layer_stack

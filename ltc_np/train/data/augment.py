@@ -64,7 +64,8 @@ def augmented(
     if valid is not None:
         new[~valid] = 0
     checks.finite("augment's x", new)
-    shape = (*(x.shape[:2] if model.return_sequences else x.shape[:1]), model.output_size)
+    steps = [model.pace(batch.sequences).T] if model.return_sequences else []
+    shape = (len(x), *steps, model.output_size)
     counts = None if batch.mask is None else batch.mask > 0
     y = losses.check_target(loss, shape, given[1], x.dtype, counts, "augment's y")
     if y.shape != target.shape:

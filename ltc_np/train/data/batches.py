@@ -28,11 +28,14 @@ class Batches(NamedTuple):
         Target, weight and mask have an axis of time.
     cuts : bool
         A batch ends with its longest sequence.
+    stride : int
+        Steps for each of the targets, weights and masks.
     """
 
     whole: Batch
     in_time: bool
     cuts: bool
+    stride: int
 
     @property
     def count(self) -> int:  # type: ignore[override]  # a tuple has one too, which nobody needs here
@@ -75,15 +78,17 @@ class Batches(NamedTuple):
         if self.cuts:
             steps = slice(steps.start, steps.start + int(lengths.max()))
 
-        def cut(a: Numbers | None, in_time: bool = True) -> Any:
+        def cut(a: Numbers | None, in_time: bool = True, s: int = 1) -> Any:
             if a is None:
                 return None
-            return np.ascontiguousarray(a[rows, steps]) if in_time and steps != slice(0, T) else a[rows]
+            if not in_time or steps == slice(0, T):
+                return a[rows]
+            return np.ascontiguousarray(a[rows, steps.start // s : steps.stop // s])
 
         # A layer may return its state in a workspace, which the next call writes to.
         h0 = start[: lengths.size] if h0 is None else h0.copy()
         sequences = Sequences(cut(x), cut(dt), lengths, cut(valid), h0)
-        return Batch(sequences, *(cut(a, self.in_time) for a in (target, weight, mask)))
+        return Batch(sequences, *(cut(a, self.in_time, self.stride) for a in (target, weight, mask)))
 
     def first_that_counts(self, count: int, size: int | None) -> Batch:
         """`Batch` of ``count`` sequences, the first that weigh anything: a chunk of ``size`` steps (None: all)."""
@@ -99,7 +104,7 @@ class Batches(NamedTuple):
             stop = T
         elif self.in_time:
             weighs = mask[rows].any(axis=(0, *range(2, mask.ndim)))
-            stop = np.flatnonzero(weighs).max(initial=-1) + 1
+            stop = (np.flatnonzero(weighs).max(initial=-1) + 1) * self.stride
         else:
             stop = T if mask[rows].any() else 0
         for first in range(0, stop, size or T):
@@ -117,14 +122,15 @@ def prepare_data(
     missing: Missing,
 ) -> Batches:
     """`Batches` of arrays, or of lists of unequal sequences; the loss is from `losses.get`."""
-    names = frames.columns(x)
+    names, stride = frames.columns(x), model.layer_stack.stride
     if is_list_of_sequences(x):
         if lengths is not None:
             raise ValueError("`lengths` must be left out for a list of sequences, got both")
         own = [len(sequence) for sequence in x]
         x, lengths = pad(x, name="x")
-        if model.return_sequences and np.shape(y if isinstance(y, np.ndarray) else ())[:2] != x.shape[:2]:
-            check_same_lengths("y", y, own)
+        due = len(x), x.shape[1] // stride
+        if model.return_sequences and np.shape(y if isinstance(y, np.ndarray) else ())[:2] != due:
+            check_same_lengths("y", y, [n // stride for n in own])
             y = pad(y, name="y")[0]
         if isinstance(dt, (list, tuple)):
             check_same_lengths("dt", dt, own)
@@ -133,7 +139,7 @@ def prepare_data(
             check_same_lengths("sample_weight", sample_weight, own)
             sample_weight = pad(sample_weight, name="sample_weight")[0]
     elif lengths is not None and model.return_sequences:
-        y = _padded("y", y, lengths, checks.plain("x", x, "(B, T, I) or a list of (T_i, I)").shape)
+        y = _padded("y", y, lengths, checks.plain("x", x, "(B, T, I) or a list of (T_i, I)").shape, stride)
     array = checks.plain("x", x, "(B, T, I) or a list of (T_i, I)")
     if array.ndim == 2:
         batch = "[x] is a list of one" if frames.is_pandas(x) else "x[None] is a batch of one"
@@ -144,7 +150,7 @@ def prepare_data(
     whole = model.make_batch(sequences, y, loss, sample_weight, missing)
     # A loss of one's own sees the padding, and how much there is.
     cuts = sequences.valid is not None and losses.takes_weight(loss)
-    return Batches(whole, model.return_sequences, cuts)
+    return Batches(whole, model.return_sequences, cuts, stride)
 
 
 def prepare_part(model: Network, arguments: DataArguments, loss: LibraryLoss, missing: Missing) -> Batches:
@@ -161,10 +167,13 @@ def prepare_part(model: Network, arguments: DataArguments, loss: LibraryLoss, mi
     return data
 
 
-def _padded(name: str, values: Targets, lengths: ArrayLike, shape: Shape) -> Targets:
-    """A list of sequences of unequal length for a padded x of this shape, padded as it is; anything else as it is."""
+def _padded(name: str, values: Targets, lengths: ArrayLike, shape: Shape, stride: int) -> Targets:
+    """A list of sequences of unequal length for a padded x of this shape, padded as it is; anything else as it is.
+
+    They have one row for each ``stride`` steps of x.
+    """
     of_steps = isinstance(values, (list, tuple)) and len(shape) == 3 and all(np.ndim(v) for v in values)
-    if not of_steps or all(len(v) == shape[1] for v in values):
+    if not of_steps or all(len(v) == shape[1] // stride for v in values):
         return values
-    check_same_lengths(name, values, list(lengths))
-    return pad(values, name=name, steps=shape[1])[0]
+    check_same_lengths(name, values, [n // stride for n in lengths])
+    return pad(values, name=name, steps=shape[1] // stride)[0]

@@ -88,7 +88,7 @@ class DataReader(NamedTuple):
         check_balanced(options.class_weight, data)
         seen = data.sample()
         if options.tbptt is not None:
-            _check_tbptt(self.model, seen)
+            _check_tbptt(self.model, seen, options.tbptt)
         self._check_measures(data, seen)
         return ArraySource(data, division, options.shuffle, options.group_by_length), seen
 
@@ -130,13 +130,15 @@ def check_arrays(options: Options) -> None:
         raise TypeError(f"`y` must be given with an `x` that gives no batches, got None{of_list}")
 
 
-def _check_tbptt(model: Network, data: Batches) -> None:
+def _check_tbptt(model: Network, data: Batches, size: int) -> None:
     """Refuse what cannot be cut into chunks of steps."""
     if not model.return_sequences:
         raise ValueError("`tbptt` needs a model that gives an output at every step, got one of return_sequences=False")
     for layer in model.layers:
         if not layer.causal:
             raise ValueError(f"`tbptt` needs layers whose flag `causal` is True, got {layer!r}")
-    B, T, shape = data.count, data.steps, data.whole.target.shape
+    if size % data.stride:
+        raise ValueError(f"`tbptt` must be a multiple of the {data.stride} steps of an output, got {size}")
+    B, T, shape = data.count, data.steps // data.stride, data.whole.target.shape
     if shape[1:2] != (T,):
         raise ValueError(f"`y` must be (B, T, ...) = ({B}, {T}, ...) with `tbptt`, got shape {shape}")

@@ -405,7 +405,7 @@ class Run:
         self.trainer.store()
         prepared = self.engine.prepare(self.workspace)
         y, state, _ = self.engine.forward(prepared, sequences, None, self.workspace)
-        return y if self.model.return_sequences else last_outputs(y, sequences.lengths), state
+        return y if self.model.return_sequences else last_outputs(y, self.model.pace(sequences).lengths), state
 
     def check_last_step(self, source: ArraySource | Stream, epoch: int) -> None:
         """No batch follows the last step, so the loss is looked at once more: of the first sequences that count.

@@ -1,0 +1,300 @@
+"""Layers that give fewer outputs than they take inputs: times, lengths, streams, training, and what is refused."""
+
+import numpy as np
+import pytest
+from support.golden import check
+from support.gradients import worst
+
+from ltc_np import (
+    CTRNN,
+    GRU,
+    LTC,
+    SGD,
+    AutoNCP,
+    Bidirectional,
+    Conv1D,
+    Dense,
+    Ensemble,
+    Model,
+    Patch,
+    Residual,
+    load,
+    losses,
+)
+from ltc_np.export.lower import program
+from ltc_np.layers.pace import thinning
+from ltc_np.online import Learner
+from ltc_np.train.data.batches import prepare_data
+
+B, T, I = 4, 23, 3
+LENGTHS = [T, 13, 5, 0]
+CASES = [
+    pytest.param({"kernel_size": 5, "stride": 2}, id="overlapping"),
+    pytest.param({"kernel_size": 3, "stride": 3, "dilation": 2, "separable": True}, id="dilated"),
+    pytest.param({"kernel_size": 1, "stride": 4}, id="every fourth"),
+    pytest.param({"kernel_size": 2, "stride": 5}, id="with gaps"),
+]
+each = pytest.mark.parametrize("options", CASES)
+
+
+def normal(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+def times(*shape, seed=1):
+    return np.random.default_rng(seed).uniform(0.1, 1, shape)
+
+
+def network(options, backend="numpy", **others):
+    """Two strides in front of a cell with elapsed time, all parameters drawn."""
+    layers = Conv1D(3, activation="tanh", **options), Conv1D(2, 3, stride=2), CTRNN(3, ode_unfolds=2), Dense(2)
+    model = Model(*layers, input_dim=I, seed=0, dtype="float64", backend=backend, **others)
+    model.theta = 0.5 * normal(model.theta.size, seed=2)
+    return model
+
+
+def alone(model, *numbers):
+    """A model of some of a model's layers, with their parameters."""
+    found = Model(*(model.layers[k] for k in numbers), seed=0, dtype="float64", backend=model.backend)
+    kept = [values.ravel() for k in numbers for name, values in model.params.items() if name.startswith(f"{k}.")]
+    found.theta = np.concatenate(kept)
+    return found
+
+
+def by_hand(model, x, dt):
+    """Every s-th output of the convolution with stride 1, and the sums of the times in between."""
+    (layer,) = model.layers
+    every = Model(type(layer).from_config(layer.config() | {"stride": 1}), seed=0, dtype="float64", backend="numpy")
+    every.theta, s = model.theta, layer.stride
+    n = len(x) // s
+    y = every(x)[s - 1 :: s] if n else np.zeros((0, layer.outputs))
+    return y, dt[: n * s].reshape(n, s).sum(1)
+
+
+@each
+def test_outputs_and_times_by_hand(options, backend):
+    model, x, dt = network(options, backend), normal(B, T, I), times(B, T)
+    s = 2 * options["stride"]
+    y, last = (model(x, dt=dt, lengths=LENGTHS, return_sequences=every) for every in (True, False))
+    assert y.shape == (B, T // s, 2)
+    for b, n in enumerate(LENGTHS):
+        u, elapsed = by_hand(alone(model, 0), x[b, :n], dt[b, :n])
+        u, elapsed = by_hand(alone(model, 1), u, elapsed)
+        want = alone(model, 2, 3)(u, dt=elapsed) if len(u) else np.zeros((0, 2))
+        np.testing.assert_allclose(y[b, : n // s], want, rtol=0, atol=1e-12)
+        assert not y[b, n // s :].any()
+        np.testing.assert_allclose(last[b], want[-1] if len(want) else 0, rtol=0, atol=1e-12)
+
+
+@pytest.mark.few(6)
+@each
+@pytest.mark.parametrize("cuts", [[1, 4, 5, 17], [3], [10, 20]])
+def test_pieces_are_the_whole(options, cuts, backend):
+    """Also where a piece has no output, or ends between two."""
+    model, x, dt = network(options, backend), normal(B, T, I), times(B, T)
+    whole, last = model(x, dt=dt, return_state=True)
+    state, found = None, []
+    for start, stop in zip([0, *cuts], [*cuts, T], strict=True):
+        y, state = model(x[:, start:stop], dt=dt[:, start:stop], h0=state, return_state=True)
+        found.append(y)
+    np.testing.assert_allclose(np.concatenate(found, axis=1), whole, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(state, last, rtol=0, atol=1e-12)
+
+
+@each
+def test_sequences_that_go_on_after_unequal_parts(options):
+    """In the second call the outputs of each sequence fall due at other steps."""
+    model, x, dt, first = network(options), normal(B, T, I), times(B, T), np.array([11, 7, 4, 2])
+    y, state = model(x[:, :11], dt=dt[:, :11], lengths=first, return_state=True)
+    more, last = model(x[:, :9], dt=dt[:, :9], h0=state, return_state=True)
+    for b, n in enumerate(first):
+        joined = [np.concatenate([a[b, :n], a[b, :9]]) for a in (x, dt)]
+        want, end = model(joined[0], dt=joined[1], return_state=True)
+        before = n // model.layer_stack.stride
+        np.testing.assert_allclose(y[b, :before], want[:before], rtol=0, atol=1e-12)
+        np.testing.assert_allclose(more[b, : len(want) - before], want[before:], rtol=0, atol=1e-12)
+        assert not more[b, len(want) - before :].any()
+        np.testing.assert_allclose(last[b], end, rtol=0, atol=1e-12)
+
+
+@each
+def test_steps_are_the_sequence_and_nan_in_between(options, backend):
+    model, x, dt = network(options, backend), normal(B, T, I), times(B, T)
+    whole, last = model(x, dt=dt, return_state=True)
+    state, s = None, model.layer_stack.stride
+    for t in range(T):
+        y, state = model.step(x[:, t], dt=dt[:, t], state=state)
+        if (t + 1) % s:
+            assert np.isnan(y).all()
+        else:
+            np.testing.assert_allclose(y, whole[:, t // s], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(state, last, rtol=0, atol=1e-12)
+
+
+def test_a_step_of_a_batch_has_outputs_where_they_are_due():
+    model, x = network({"kernel_size": 3, "stride": 2}), normal(2, 9, I)
+    _, state = model(x, lengths=[3, 2], return_state=True)
+    y, _ = model.step(x[:, 8], state=state)
+    assert np.isfinite(y[0]).all() and np.isnan(y[1]).all()
+    want = model(np.concatenate([x[0, :3], x[0, 8:]]))
+    np.testing.assert_allclose(y[0], want[0], rtol=0, atol=1e-12)
+
+
+def test_streams_have_nan_in_between():
+    model, x = network({"kernel_size": 3, "stride": 2}), normal(3, 8, I)
+    streams, whole = model.streams(5), model(x)
+    ids = streams.open(3)
+    for t in range(3):
+        assert np.isnan(streams.step(ids, x[:, t])).all()
+    np.testing.assert_allclose(streams.step(ids[:2], x[:2, 3]), whole[:2, 0], rtol=0, atol=1e-12)
+    found = streams.step(ids, x[:, 3])
+    assert np.isnan(found[:2]).all()
+    np.testing.assert_allclose(found[2], whole[2, 0], rtol=0, atol=1e-12)
+
+
+@each
+@pytest.mark.parametrize("steps", [11, 2])
+def test_gradients(options, steps, backend):
+    """Of everything that a call takes, from states in the midst of a window; 2 steps have no output."""
+    model, x, dt = network(options), normal(B, T, I)[:, :steps], times(B, T)[:, :steps]
+    h0, lengths = normal(B, model.state_size, seed=3), np.minimum(LENGTHS, steps)
+    for name, where in model.layer_stack.state_slices.items():
+        if name.endswith("phase"):
+            h0[:, where] = [[0], [1], [1], [0]]
+        elif name.endswith("elapsed"):
+            h0[:, where] = times(B, 1)
+    if backend == "numpy":
+        assert worst(model, x, dt=dt, lengths=lengths, h0=h0) < 1e-6
+        return
+    found = []
+    for each_model in (model, network(options, backend)):
+        y, tape = each_model.forward(x, dt=dt, lengths=lengths, h0=h0)
+        found.append(each_model.backward(tape, normal(*y.shape, seed=5), normal(*h0.shape, seed=6))._asdict())
+    check(found[1], found[0], 1e-12)
+
+
+def test_padding_changes_nothing(backend):
+    model, x, dt = network({"kernel_size": 5, "stride": 2}, backend), normal(B, T, I), times(B, T)
+    y, longer = normal(B, T // 4, 2, seed=4), np.pad(x, ((0, 0), (0, 9), (0, 0)), constant_values=7.0)
+    shape = (B, (T + 9) // 4, 2)
+    targets = np.zeros(shape)
+    targets[:, : T // 4] = y
+    long_dt = np.pad(dt, ((0, 0), (0, 9)), constant_values=3.0)
+    loss, gradient = model.loss_and_grad(x, y, dt=dt, lengths=LENGTHS)
+    again, other = model.loss_and_grad(longer, targets, dt=long_dt, lengths=LENGTHS)
+    assert again == pytest.approx(loss, rel=1e-13)
+    np.testing.assert_allclose(other, gradient, rtol=0, atol=1e-13)
+    np.testing.assert_allclose(
+        model(longer, dt=long_dt, lengths=LENGTHS)[:, : T // 4], model(x, dt=dt, lengths=LENGTHS), rtol=0, atol=1e-13
+    )
+
+
+@pytest.mark.parametrize("lengths", [None, [9, 4, 2, 0]])
+def test_patches_are_a_convolution_that_copies(lengths):
+    """Also in their gradients, in pieces, and in front of a cell with elapsed times."""
+    copies = np.zeros((3, I, 3 * I))
+    for k in range(3):
+        copies[k, :, k * I : (k + 1) * I] = np.eye(I)
+    found = []
+    for layer in (Patch(3), Conv1D(3 * I, 3, stride=3, init={"weight": copies})):
+        model = Model(layer, CTRNN(4), input_dim=I, seed=0, dtype="float64", backend="numpy")
+        cell = [name for name in model.params if name.startswith("1.")]
+        for k, name in enumerate(cell):
+            model.params[name] = 0.5 + 0.3 * np.abs(normal(*model.params[name].shape, seed=k))
+        x, dt, h0 = normal(B, 9, I), times(B, 9), normal(B, model.state_size, seed=3)
+        h0[:, model.layer_stack.state_slices["0.phase"]] = [[0], [1], [2], [1]]
+        y, tape = model.forward(x, dt=dt, lengths=lengths, h0=h0)
+        g = model.backward(tape, normal(*y.shape, seed=5), normal(*h0.shape, seed=6))
+        of_cell = {name: values for name, values in model.views(g.theta).items() if name in cell}
+        found.append({"y": y, "x": g.x, "h0": g.h0, "dt": g.dt} | of_cell)
+        state, parts = h0, []
+        for t in range(9) if lengths is None else ():
+            y_t, state = model.step(x[:, t], dt=dt[:, t], state=state)
+            parts.append(y_t)
+        if parts:
+            due = [[t for t in range(9) if np.isfinite(parts[t][b]).all()] for b in range(B)]
+            for b in range(B):
+                np.testing.assert_allclose([parts[t][b] for t in due[b]], y[b, : len(due[b])], rtol=0, atol=1e-12)
+    check(found[0], found[1], 1e-12)
+
+
+def test_chunks_have_their_own_targets():
+    model = network({"kernel_size": 3, "stride": 2})
+    x, y = normal(3, 17, I), normal(3, 4, 2)
+    data = prepare_data(model, x, y, None, None, None, losses.get("mse"), "error")
+    found = [data.take(slice(0, 3), steps) for steps in data.chunks(slice(0, 3), 8)]
+    assert [batch.sequences.x.shape[1] for batch in found] == [8, 8, 1]
+    for start, batch in zip((0, 2, 4), found, strict=True):
+        np.testing.assert_array_equal(batch.target, y[:, start : start + 2])
+
+
+def test_times_of_outputs():
+    layer = Conv1D(1, 1, stride=3, input_dim=1)
+    h0, dt = np.array([[1.0, 0.5], [0.0, 0.0]]), np.array([[1.0, 2.0, 4.0, 8.0], [1.0, 2.0, 4.0, 0.0]])
+    thin = thinning(layer, h0, np.array([4, 3]), 4)
+    assert thin.pace.T == 1 and thin.pace.lengths.tolist() == [1, 1] and thin.pace.valid is None
+    found, after = thin.times(dt, h0[:, 1])
+    np.testing.assert_array_equal(found, [[0.5 + 1 + 2], [7.0]])
+    np.testing.assert_array_equal(after, [4.0 + 8.0, 0.0])
+    assert thin.last.tolist() == [2, 0]
+
+
+def test_learns_from_arrays_lists_and_chunks(tmp_path):
+    model = Model(Conv1D(6, 5, stride=2, activation="relu"), GRU(8), Dense(1), input_dim=2, seed=0, backend="numpy")
+    x, lengths = normal(40, 21, 2), np.random.default_rng(1).integers(2, 22, 40)
+    y = x.mean(2, keepdims=True)[:, 1::2][:, :10]
+    before = model.evaluate(x, y, lengths=lengths)["loss"]
+    model.fit(x, y, lengths=lengths, epochs=30, batch_size=16, verbose=0, metrics=["mae"])
+    after = model.evaluate(x, y, lengths=lengths)["loss"]
+    assert after < 0.5 * before
+    xs, ys = [x[b, :n] for b, n in enumerate(lengths)], [y[b, : n // 2] for b, n in enumerate(lengths)]
+    assert model.evaluate(xs, ys)["loss"] == pytest.approx(after, rel=1e-5)
+    found = model.predict(xs)
+    assert [len(a) for a in found] == (lengths // 2).tolist()
+    np.testing.assert_allclose(found[3], model(xs[3]), rtol=0, atol=1e-5)
+    one, other = (load_copy(model, tmp_path) for _ in range(2))
+    for each_model, tbptt in ((one, None), (other, 22)):
+        each_model.fit(xs, ys, epochs=1, batch_size=40, shuffle=False, tbptt=tbptt, verbose=0)
+    np.testing.assert_allclose(one.theta, other.theta, rtol=0, atol=1e-6)
+    other.fit(x, y, lengths=lengths, epochs=1, batch_size=16, tbptt=4, verbose=0)
+
+
+def load_copy(model, folder):
+    model.save(folder / "m.npz")
+    return load(folder / "m.npz", backend="numpy")
+
+
+def test_a_classifier_of_last_outputs_and_of_short_sequences():
+    model = Model(
+        Conv1D(6, 5, stride=4), GRU(8), Dense(3), input_dim=2, seed=0, backend="numpy", return_sequences=False
+    )
+    x, lengths = normal(6, 21, 2), [21, 3, 4, 8, 0, 1]
+    p = model.predict_proba(x, lengths=lengths)
+    np.testing.assert_array_equal(p.sum(1).round(6), [1, 0, 1, 1, 0, 0])  # of less than four steps nothing is known
+    loss, _ = model.loss_and_grad(x, np.array([0, 1, 2, 0, 1, 2]), lengths=lengths, loss="cross_entropy")
+    assert np.isfinite(loss)
+    np.testing.assert_allclose(model(x[:1, :3]), np.zeros((1, 3)))
+
+
+def test_refused():
+    strided = Conv1D(2, 3, stride=2, input_dim=2)
+    for make in (
+        lambda: Residual(strided),
+        lambda: Bidirectional(strided),
+        lambda: Ensemble(strided, Patch(2, input_dim=2)),
+    ):
+        with pytest.raises(ValueError, match="must give an output at every step, got"):
+            make()
+    model = Model(strided, LTC(AutoNCP(8, 2)), seed=0)
+    with pytest.raises(ValueError, match="`x` must have at least the 2 steps of an output, got 1"):
+        model.loss_and_grad(normal(3, 1, 2), normal(3, 0, 2))
+    with pytest.raises(ValueError, match="`tbptt` must be a multiple of the 2 steps of an output, got 3"):
+        model.fit(normal(3, 6, 2), normal(3, 3, 2), tbptt=3, verbose=0)
+    with pytest.raises(ValueError, match=r"`y` of mse must have shape \(3, 3, 2\)"):
+        model.loss_and_grad(normal(3, 6, 2), normal(3, 6, 2))
+    with pytest.raises(ValueError, match="`model` must give an output at every step to be exported"):
+        program(model)
+    with pytest.raises(ValueError, match="a trace needs a model with an output at every step"):
+        model.trace(normal(3, 6, 2))
+    with pytest.raises(ValueError, match="`model` must give an output at every step, since an answer is learnt"):
+        Learner(model, SGD(0.1))
