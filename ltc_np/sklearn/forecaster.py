@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .. import losses
 from ..base import checks
-from ..base.levels import check_levels, scores
+from ..base.levels import check_levels
 from ..base.types import Array
 from ..losses.quantile import check_quantiles
 from ..model import Model
@@ -55,7 +55,7 @@ class LiquidForecaster(LTCFields, CfCFields, RecipeEstimator):
     components : int >= 1 or None
         The network answers with the density of all that it forecasts at once, a mixture of so many normal densities,
         learned by its likelihood (`MixtureDensity`), and `quantiles` are those of the density.  None: each quantile is
-        learned by itself.  The paths of "recursive" are then slower to draw, 64 distribution functions a step.
+        learned by itself.
     validation_fraction : float in [0, 1)
         Share of each series, at its end, that is held out at first: it says after how many epochs to stop, and how much
         wider or narrower intervals must be to cover what they should (split conformal prediction: docs/forecasting.md),
@@ -430,10 +430,9 @@ class LiquidForecaster(LTCFields, CfCFields, RecipeEstimator):
 
     def _medians(self, ends: list[tuple[Prepared, int]], horizon: int) -> Array:
         """(B, horizon, F)."""
-        choose = rollout.median(self.network_)
         if self.network_.recursive:
-            return rollout.recursive(self.network_, ends, horizon, choose)
-        return choose(rollout.direct(self.network_, ends))[:, :horizon]
+            return rollout.recursive(self.network_, ends, horizon, rollout.median(self.network_))
+        return rollout.direct(self.network_, ends, np.array([0.5]))[:, :horizon, :, 0]
 
     def _quantiles(self, ends: list[tuple[Prepared, int]], horizon: int, levels: Array) -> Array:
         """(B, horizon, F, n)."""
@@ -442,8 +441,7 @@ class LiquidForecaster(LTCFields, CfCFields, RecipeEstimator):
         if self.network_.errors is not None:
             conformal.warn_of_few(levels, self.network_.errors[:horizon])
         if not self.network_.recursive:
-            found = rollout.direct(self.network_, ends)[:, :horizon]
-            return curves.at_scores(self.network_.levels, found, scores(levels))
+            return rollout.direct(self.network_, ends, levels)[:, :horizon]
         rng = np.random.RandomState(self._path_seed)
         choose = rollout.drawn(self.network_, rng)
         paths = (rollout.recursive(self.network_, [end], horizon, choose, self.paths) for end in ends)

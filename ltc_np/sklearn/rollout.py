@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..base.levels import scores
 from ..base.types import Array, Ints
 from ..losses import Mixture
 from ..model import Model
@@ -62,8 +63,17 @@ class Network(NamedTuple):
     def curves(self, y: Array) -> Array:
         """Outputs (B, ahead F Q), or those of a density of ahead F values, as quantiles (B, ahead, F, Q), in order."""
         ahead, F = self.frame.ahead, len(self.frame.first)
-        found = Mixture.of(y, ahead * F).quantiles(self.levels) if self.density else np.asarray(y, np.float64)
+        found = self.mixture(y).quantiles(self.levels) if self.density else np.asarray(y, np.float64)
         return np.sort(found.reshape(len(y), ahead, F, len(self.levels)) + self.shifts, axis=-1)
+
+    def mixture(self, y: Array) -> Mixture:
+        """Of outputs that are a density."""
+        return Mixture.of(y, self.frame.ahead * len(self.frame.first))
+
+    def moved(self, z: Array) -> Array:
+        """What is added to values at the normal scores ``z`` (B, A, F, n) of a density."""
+        shape = (*z.shape[:-1], len(self.levels))
+        return at_scores(self.levels, np.broadcast_to(self.shifts, shape), z)
 
     def calibrated(self, held: Windows) -> Network:
         """With shifts after which intervals cover what was held out as often as they should, at every step ahead."""
@@ -73,13 +83,22 @@ class Network(NamedTuple):
         return self._replace(shifts=shifts, errors=errors)
 
 
-def direct(network: Network, ends: list[tuple[Prepared, int]]) -> Array:
-    """Quantiles (B, A, F, Q) of the steps after the ends of series."""
+def direct(network: Network, ends: list[tuple[Prepared, int]], levels: Array | None = None) -> Array:
+    """Quantiles (B, A, F, n) of the steps after the ends of series, at some levels; None: at those learned."""
     frame = network.frame
     x, dt, lengths = contexts(frame, network.rows(ends))
     y = network.model.predict(x, dt=dt, lengths=lengths)[np.arange(len(x)), lengths - 1]
     naive = np.concatenate([frame.naive(series.values[:T], np.array([T - 1])) for series, T in ends])
-    return network.curves(y) + naive[..., None]
+    if levels is None:
+        return network.curves(y) + naive[..., None]
+    z = scores(levels)
+    if not network.density:
+        return at_scores(network.levels, network.curves(y) + naive[..., None], z)
+    found = network.mixture(y).quantiles(levels).reshape(*naive.shape, len(z))
+    found += network.moved(np.broadcast_to(z, found.shape))
+    order = np.argsort(z)
+    found[..., order] = np.sort(found, axis=-1)  # where two were moved past each other
+    return found + naive[..., None]
 
 
 def recursive(
@@ -87,8 +106,8 @@ def recursive(
 ) -> Array:
     """Values (B * copies, horizon, F), each of which the network reads before the next.
 
-    ``choose`` makes one value of the quantiles (B * copies, F, Q) of a difference d; every series has as many paths as
-    ``copies``, one after the other.
+    ``choose`` makes one value (B * copies, F) of outputs, which tell of a difference d; every series has as many paths
+    as ``copies``, one after the other.
     """
     frame, model = network.frame, network.model
     x, dt, lengths = contexts(frame, network.rows(ends))
@@ -101,7 +120,7 @@ def recursive(
     values = np.concatenate([values, np.zeros((len(values), horizon, values.shape[2]))], axis=1)
     known = np.concatenate([known, np.ones((len(known), horizon, known.shape[2]), bool)], axis=1)
     for h in range(horizon):
-        d = choose(network.curves(y)[:, 0])
+        d = choose(y)
         values[:, back + h] = d + (values[:, h] if frame.lag else 0)
         if h + 1 == horizon:
             break
@@ -119,9 +138,28 @@ def recursive(
 
 def median(network: Network) -> Callable[[Array], Array]:
     """Chooses the median."""
-    return lambda curves: at_scores(network.levels, curves, np.zeros(1))[..., 0]
+    return lambda y: at_scores(network.levels, network.curves(y)[:, 0], np.zeros(1))[..., 0]
 
 
 def drawn(network: Network, rng: np.random.RandomState) -> Callable[[Array], Array]:
-    """Draws a value with the quantiles that were learned, each value of a step by itself."""
-    return lambda curves: at_scores(network.levels, curves, rng.standard_normal((*curves.shape[:-1], 1)))[..., 0]
+    """Draws a value with the quantiles that were learned, each value of a step by itself; of a density all together."""
+    if network.density:
+        return _drawn_together(network, np.random.default_rng(rng.randint(2**31)))
+
+    def draw(y: Array) -> Array:
+        curves = network.curves(y)[:, 0]
+        return at_scores(network.levels, curves, rng.standard_normal((*curves.shape[:-1], 1)))[..., 0]
+
+    return draw
+
+
+def _drawn_together(network: Network, rng: np.random.Generator) -> Callable[[Array], Array]:
+    """Draws from a density, and moves each value as the quantile that it is."""
+
+    def draw(y: Array) -> Array:
+        mixture = network.mixture(y)
+        d = mixture.sample(rng)
+        z = scores(np.clip(mixture.cdf(d), 1e-9, 1 - 1e-9).ravel()).reshape(len(d), 1, -1, 1)
+        return d + network.moved(z)[:, 0, :, 0]
+
+    return draw

@@ -9,6 +9,7 @@ import pytest
 from ltc_np import Adam, Dense, Ensemble, MixtureDensity, Model, Standardize, load
 from ltc_np.layers.mixture_density import soft_positive
 from ltc_np.losses import Mixture
+from ltc_np.recipe import Recipe
 
 
 def two_answers(n=400, seed=0, offset=0.0, unit=1.0):
@@ -140,6 +141,8 @@ def test_other_losses_metrics_and_means_of_densities_are_refused(tmp_path):
         model.predict_proba(x)
     with pytest.raises(ValueError, match="`members` must give numbers or logits, got MixtureDensity"):
         Ensemble(MixtureDensity(1, 2, input_dim=1), (Dense(4, input_dim=1), MixtureDensity(1, 2)))
+    with pytest.raises(ValueError, match="`members` must give numbers or logits, got MixtureDensity"):
+        Recipe(ensemble=2).model(1, 1, steps=5.0, every_step=True, numbers=True, components=2)
     own, _ = model.loss_and_grad(x, y, loss=lambda outputs, target: (0.0, np.zeros_like(outputs)))
     assert own == 0.0  # of a loss of one's own nobody knows what it reads
 

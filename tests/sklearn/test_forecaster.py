@@ -63,6 +63,9 @@ def test_quantiles_of_a_density_are_those_of_the_mixture():
     wanted = said.quantiles(LEVELS).reshape(4, 2, 3)
     np.testing.assert_allclose(forecaster.predict_quantiles(LEVELS), wanted, rtol=1e-10)
     np.testing.assert_allclose(forecaster.predict(), wanted[..., 1], rtol=1e-10)
+    others = [0.7, 0.02, 0.5]  # which it was not asked to keep, in any order
+    wanted = said.quantiles(others).reshape(4, 2, 3)
+    np.testing.assert_allclose(forecaster.predict_quantiles(others), wanted, rtol=1e-10)
     assert clone(forecaster).components == 3
 
 

@@ -1,10 +1,13 @@
 """Numbers of the forecaster, each made again by hand: backtests, recursive forecasts, windows and what is held out."""
 
+from statistics import NormalDist
+
 import numpy as np
 import pytest
 
 pytest.importorskip("sklearn", reason='scikit-learn is not installed: pip install "ltc-np[sklearn]"')
 
+from ltc_np import losses
 from ltc_np.sklearn import LiquidForecaster, backtest, rollout, windows
 from ltc_np.sklearn.framing import Frame, Prepared
 from ltc_np.sklearn.series import Series
@@ -150,10 +153,26 @@ def test_paths_of_several_series_are_their_own(rng):
 
 
 def test_values_of_a_step_are_drawn_each_by_itself(rng):
-    frame, _ = plain([0.0])
+    frame = plain([0.0])[0]._replace(first=np.zeros(2))
     network = rollout.Network(None, frame, 2, LEVELS, np.zeros(()), None, True)
-    found = rollout.drawn(network, np.random.RandomState(0))(np.broadcast_to([-1.0, 0.0, 1.0], (3, 2, 3)))
+    found = rollout.drawn(network, np.random.RandomState(0))(np.tile([-1.0, 0.0, 1.0], (3, 2)))
     assert found.shape == (3, 2) and len(np.unique(found)) == 6
+
+
+def test_values_of_a_density_are_drawn_together():
+    """Both at 1 or both at -1, and none between; moved as the quantiles are, linearly in their normal scores."""
+    frame = plain([0.0])[0]._replace(first=np.zeros(2))
+    y = np.tile([0.0, 0.0, 1.0, 1.0, -1.0, -1.0, *[np.log(0.05)] * 4], (2000, 1))
+    found = []
+    for shifts in (np.zeros(()), np.full((1, 2, 3), 0.25), np.tile([-1.0, 0.0, 1.0], (1, 2, 1))):
+        network = rollout.Network(None, frame, 2, LEVELS, shifts, None, True, True)
+        found.append(rollout.drawn(network, np.random.RandomState(0))(y))
+    plainly, along, apart = found
+    assert (np.abs(np.abs(plainly) - 1) < 0.3).all() and (plainly[:, 0] * plainly[:, 1] > 0).all()
+    assert abs((plainly > 0).mean() - 0.5) < 0.05  # 2000 draws: a standard error of 0.011
+    np.testing.assert_allclose(along, plainly + 0.25, rtol=0, atol=1e-14)
+    z = [NormalDist().inv_cdf(float(u)) for u in losses.Mixture.of(y, 2).cdf(plainly)[:9].ravel()]
+    np.testing.assert_allclose((apart - plainly)[:9].ravel(), np.array(z) / NormalDist().inv_cdf(0.9), rtol=1e-9)
 
 
 def test_paths_are_drawn_with_the_random_state(rng):
