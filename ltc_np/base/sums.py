@@ -19,7 +19,7 @@ def sum_of_squares(array: Numbers) -> float:
     if array.size <= SERIAL:
         return float(np.vdot(array, array))  # the product that takes any shape and does not warn of overflow
     flat = array.reshape(-1)
-    rows, rest = np.split(flat, [flat.size // SERIAL * SERIAL])
-    rows = rows.reshape(-1, SERIAL)
+    whole = flat.size // SERIAL * SERIAL
+    rows, rest = flat[:whole].reshape(-1, SERIAL), flat[whole:]
     squares = np.matmul(rows[:, None], rows[:, :, None])  # a product of vectors for each row, without Python between
     return sum(squares.ravel().tolist()) + float(np.vdot(rest, rest))

@@ -15,7 +15,7 @@ from .gates import Gates, clear, clear_d_x, copy, write_d_x, write_sources
 from .jit import kernel
 from .neuron_major import longest_of
 from .products import add_outer, multiply, packed
-from .simd import load_part, sigmoid, store_part, tanh, vector_size
+from .simd import load_part, prefetch, sigmoid, store_part, tanh, vector_size
 
 
 @kernel
@@ -92,6 +92,9 @@ def _backward(sizes, lengths, kept, adjoints, turned, width, slots, work, gradie
                     now = 4 * (t * B + b) * N
                     for k in range(0, N, W):
                         n, i = N - k, q * N + k
+                        prefetch(d_y, (b * T + t - 1) * N + k)
+                        for gate in range(4):
+                            prefetch(gates, now - 4 * B * N + gate * N + k)
                         r, z = load_part(gates, now + k, n), load_part(gates, now + N + k, n)
                         new, u = load_part(gates, now + 2 * N + k, n), load_part(gates, now + 3 * N + k, n)
                         h = load_part(source, sources + q * K + I + 1 + k, n)
