@@ -6,11 +6,11 @@ int64, ``b`` is a boolean, and ``None`` is None.  Arrays are contiguous.  Bracke
 there is code for either.  tests/kernels/test_signatures.py compares the table with what the suite calls.
 """
 
-_SEQUENCES, _ADJOINTS, _RESULTS, _KEPT, _GRADIENTS = "(R3 R2 I1)", "(R3 R2)", "(R3 R2)", "(R1 R1)", "(D2 R3 R2 R2)"
+_SEQUENCES, _ADJOINTS, _RESULTS, _KEPT, _GRADIENTS = "(R3 R2 I1)", "(R3 R2)", "(R3 R2)", "(R1 R1 R1)", "(D2 R3 R2 R2)"
 _RULE, _PART = "(i i i)", "i i i"  # a part of a call: first, last, worker
 _SPACE = "(R4 R3 (i i i d) (r r r))"
 _LTC, _D_LTC = "(R1 R1 R1) (R1 R1 R1 R1 R1) (R1 R1 R1 R1 R1)", "(D1 D1 D1) (D1 D1 D1 D1) (D1 D1 D1 D1)"
-_LTC_LISTS, _LTC_OUTGOING = "(R2 I1 I1 R2 I1 I1 R2)", "(I1 I1 R2 I1 I1 R2)"
+_LTC_LISTS, _LTC_OUTGOING = "(R2 I1 I1 R2 I1 I1 R2)", "(I1 I1 I1 R2 I1 I1 I1 R2)"
 _LRC_LISTS, _LRC_OUTGOING = "(i R2 I1 I1 R2 R1 I1 I1 R2 R1)", "(I1 I1 R2 R1 I1 I1 R2 R1)"
 _GATES = f"(i i i i) I1 R1 R1 {{}} i R2 (R1 R1 R1) (R1 R1) {_PART}"  # of cells of gates
 _D_GATES = f"(i i i i) I1 (R1 R1 R1) (R1 R1) (R3 R3) i i R2 (D2 R1 R1) {_PART}"
@@ -79,8 +79,8 @@ SIGNATURES = {
     ),
     "mapping._d_map": "R3 R3 R1 D1 D1 R3",
     "mapping._map": "R3 R1 R1 R3",
-    "ode._backward": f"{_SEQUENCES} {_ADJOINTS} (R3 R3 R3 R3 R1 i) {_RULE} i R2 {_KEPT} {_GRADIENTS} {_PART}",
-    "ode._forward": f"{_SEQUENCES} R2 (R3 R3 R3 R3 R1 i) {_RULE} R2 {_KEPT} {_RESULTS} {_PART}",
+    "ode._backward": f"{_SEQUENCES} {_ADJOINTS} (R3 R3 R3 R3 R1 i) {_RULE} i R2 (R1 R1) {_GRADIENTS} {_PART}",
+    "ode._forward": f"{_SEQUENCES} R2 (R3 R3 R3 R3 R1 i) {_RULE} R2 (R1 R1) {_RESULTS} {_PART}",
     "rate.multiply_add_chains": "R1 D1 i",
     "rate.sigmoid_sum": "R1 D1 i",
     "rmsprop.change": f"R1 R1 R1 R1 {_CHANGE}",

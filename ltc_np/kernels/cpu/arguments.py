@@ -47,20 +47,24 @@ class Kept(NamedTuple):
 
     "full": T*K + 1 states, before each stage and the last, and T*K times the rates (KEPT, N), what a cell keeps of each
     stage beside: the LTC's conductance Q, or `lrc_neuron.KEPT` numbers.  "low": T states, before each step.
+    sigmoids: of short neuron-major calls T*K times (S, lanes with padding), of the LTC's recurrent synapses in order
+    of (post, pre); else empty.
     """
 
     states: np.ndarray
     rates: np.ndarray
+    sigmoids: np.ndarray
 
 
 class Stage(NamedTuple):
-    """A stage of a solver: its number, the states before the unfold, before and after it; its rates, or empty."""
+    """A stage of a solver: its number, the states before the unfold, before and after it; rates, sigmoids, or empty."""
 
     number: int
     base: np.ndarray
     v: np.ndarray
     new: np.ndarray
     rates: np.ndarray
+    sigmoids: np.ndarray
 
 
 @helper

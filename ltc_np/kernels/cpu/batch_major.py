@@ -131,7 +131,7 @@ def take_step(circuit, rule, M, inputs, h, step, states, first, rows, rates):
         if number == 0:
             base = v
         new = states[after * M : (after + 1) * M]
-        stage = Stage(number, base, v, new, rates[u * cell.KEPT * M : (u + 1) * cell.KEPT * M])
+        stage = Stage(number, base, v, new, rates[u * cell.KEPT * M : (u + 1) * cell.KEPT * M], new[:0])
         for i in range(0, M, vector_size(states)):
             cell.advance(circuit, rule.solver, i, M, h, step, stage)
         now = after
@@ -261,6 +261,7 @@ def backward(sequences, adjoints, circuit, rule, tiles, work, kept, gradients, f
                         history[u * M : (u + 1) * M],
                         history[(u + 1) * M : (u + 2) * M],
                         rates[u * cell.KEPT * M : (u + 1) * cell.KEPT * M],
+                        rates[:0],
                     )
                     d_elapsed = cell.d_advance(
                         circuit, rule.solver, M, h, step, stage, want_dt, d, neuron_sums, d_elapsed

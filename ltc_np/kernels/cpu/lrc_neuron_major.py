@@ -230,9 +230,9 @@ def d_advance(circuit, solver, L, step, stage, want_dt, d, sums, pairs):
 
 
 @helper
-def d_recurrent(outgoing, L, v, d, sums, source_sums, row, pairs):
+def d_recurrent(outgoing, L, stage, d, sums, source_sums, row, pairs):
     """Adjoint of the recurrent synapses."""
-    _d_sources(outgoing[0], L, v, d.drives, d.v, sums, pairs)
+    _d_sources(outgoing[0], L, stage.v, d.drives, d.v, sums, pairs)
 
 
 @helper

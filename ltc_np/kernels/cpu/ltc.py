@@ -137,6 +137,7 @@ class Circuit(SynapticCircuit):
     """
 
     neuron_major, batch_major, batch_major_for_few_lanes = ltc_neuron_major, ltc_batch_major, True
+    has_sigmoids = True
 
     def __init__(self, recurrent, sensory, p, gains, epsilon):
         super().__init__(recurrent, sensory, p["cm"].dtype)
@@ -151,8 +152,7 @@ class Circuit(SynapticCircuit):
         self._into = self.orders, neuron, constants, of_sensory
         self.pack_again()
         forward = neuron, recurrent.start, recurrent.pre, constants[0], sensory.start, sensory.pre, of_sensory[0]
-        (start, post, _), (sensory_start, sensory_post, _) = recurrent.outgoing, sensory.outgoing
-        return forward, (forward, (start, post, constants[1], sensory_start, sensory_post, of_sensory[1]))
+        return forward, (forward, (*recurrent.outgoing, constants[1], *sensory.outgoing, of_sensory[1]))
 
     def pack_again(self):
         """Take what the arrays of effective values hold now into what ``packed(False)`` has returned."""

@@ -94,7 +94,7 @@ def advance(circuit, solver, i, M, h, step, stage):
 @inlined
 def d_advance(circuit, solver, M, h, step, stage, want_dt, d, sums, d_elapsed):
     """Adjoint of `advance` as far as p and q, of all neurons."""
-    number, base, v, new, rates = stage
+    number, base, v, new, rates, _ = stage
     for i in range(0, M, vector_size(v)):
         q, cm = load(rates, i), load(circuit.neuron[0], i)
         if want_dt:

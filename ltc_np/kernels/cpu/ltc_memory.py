@@ -56,7 +56,7 @@ def _kept_of(sizes, t, b0, lanes, states, rates, K):
     _, T, _, N = sizes
     first, last = (b0 * T + t * lanes) * N, (b0 * T + (t + 1) * lanes) * N
     rows = K + 1 if rates.size > 0 else 1
-    return Kept(states[first * rows : last * rows], rates[first * K * KEPT : last * K * KEPT])
+    return Kept(states[first * rows : last * rows], rates[first * K * KEPT : last * K * KEPT], rates[:0])
 
 
 @kernel

@@ -49,10 +49,13 @@ class Synapses(NamedTuple):
 
 
 class Outgoing(NamedTuple):
-    """The same synapses sorted by (pre, post): start (n_pre + 1,) first synapse of each pre, post (S,)."""
+    """The same synapses sorted by (pre, post): start (n_pre + 1,) first synapse of each pre, post (S,), and order (S,),
+    where each is in the other order.
+    """
 
     start: np.ndarray
     post: np.ndarray
+    order: np.ndarray
     constants: np.ndarray
 
 
@@ -73,9 +76,10 @@ def named(circuit):
 
 @helper
 def named_outgoing(outgoing):
-    """`Outgoing` of the recurrent and of the sensory synapses, of the six arrays that a call has."""
-    start, post, constants, sensory_start, sensory_post, sensory_constants = outgoing
-    return Outgoing(start, post, constants), Outgoing(sensory_start, sensory_post, sensory_constants)
+    """`Outgoing` of the recurrent and of the sensory synapses, of the eight arrays that a call has."""
+    start, post, order, constants, sensory_start, sensory_post, sensory_order, sensory_constants = outgoing
+    recurrent = Outgoing(start, post, order, constants)
+    return recurrent, Outgoing(sensory_start, sensory_post, sensory_order, sensory_constants)
 
 
 @table
@@ -91,21 +95,32 @@ def recurrent_sums(S, N):
 
 
 @helper
-def _currents(synapses, i, lane, L, source, p, q):
-    """p + sum of w*erev*s and q + sum of w*s over the synapses of post i, s = sigmoid(sigma*(source - mu))."""
-    start, pre, constants = synapses  # columns of constants: see `Synapses`
-    for s in range(start[i], start[i + 1]):
-        v, k = load_like(source, element(pre, s) * L + lane, p), 6 * s
-        y = sigmoid2(fma(element(constants, k), v, element(constants, k + 1)))
-        q = fma(element(constants, k + 2), y, q)
-        p = fma(element(constants, k + 3), y, p)
-    return p, q
+def _sigmoid(constants, s, v):
+    return sigmoid2(fma(element(constants, 6 * s), v, element(constants, 6 * s + 1)))
 
 
 @helper
-def _sigmoid(outgoing, s, v):
-    k = 6 * s
-    return sigmoid2(fma(element(outgoing.constants, k), v, element(outgoing.constants, k + 1)))
+def _add_current(constants, s, y, p, q):
+    return fma(element(constants, 6 * s + 3), y, p), fma(element(constants, 6 * s + 2), y, q)
+
+
+@helper
+def _currents(synapses, i, lane, L, source, sigmoids, p, q):
+    """p + sum of w*erev*s and q + sum of w*s over the synapses of post i, s = sigmoid(sigma*(source - mu)).
+
+    These are stored in sigmoids (S, L), unless that is empty.
+    """
+    start, pre, constants = synapses  # columns of constants: see `Synapses`
+    if sigmoids.size > 0:
+        for s in range(start[i], start[i + 1]):
+            y = _sigmoid(constants, s, load_like(source, element(pre, s) * L + lane, p))
+            store(sigmoids, s * L + lane, y)
+            p, q = _add_current(constants, s, y, p, q)
+        return p, q
+    for s in range(start[i], start[i + 1]):
+        y = _sigmoid(constants, s, load_like(source, element(pre, s) * L + lane, p))
+        p, q = _add_current(constants, s, y, p, q)
+    return p, q
 
 
 @helper
@@ -130,34 +145,42 @@ def _d_current(outgoing, s, v, y, lane, L, d_drives, d_v, sums, first):
 def d_synapse(outgoing, s, L, v, d_drives, sums):
     """Adjoint of synapse s alone, whose source is v, in all L lanes: what comes back; adds to its sums."""
     none = splat_like(d_drives.dtype.type(0), v)
-    return _d_current(outgoing, s, v, _sigmoid(outgoing, s, v), np.int64(0), L, d_drives, none, sums, np.int64(0))
+    return _d_current(
+        outgoing, s, v, _sigmoid(outgoing.constants, s, v), np.int64(0), L, d_drives, none, sums, np.int64(0)
+    )
 
 
 @inlined
-def _d_currents(outgoing, j, lane, L, v, d_drives, sums, first):
+def _d_currents(outgoing, j, lane, L, v, sigmoids, d_drives, sums, first):
     """What comes back to source j, which is v, in the lanes of v; ``sums`` begin with those of synapse ``first``.
 
-    Every sigmoid is computed before what its predecessor's is needed for: a pair of vectors fills the processor's
-    window, so that it does not look ahead to the next synapse by itself.  The source has a synapse at least.
+    Sigmoids are those that `_currents` has stored.  Without them, every one is computed before what its predecessor's
+    is needed for: a pair of vectors fills the processor's window, so that it does not look ahead to the next synapse by
+    itself.  The source has a synapse at least.
     """
     d_v, last = splat_like(d_drives.dtype.type(0), v), outgoing.start[j + 1] - 1
-    y = _sigmoid(outgoing, outgoing.start[j], v)
+    if sigmoids.size > 0:
+        for s in range(outgoing.start[j], last + 1):
+            y = load_like(sigmoids, element(outgoing.order, s) * L + lane, v)
+            d_v = _d_current(outgoing, s, v, y, lane, L, d_drives, d_v, sums, first)
+        return d_v
+    y = _sigmoid(outgoing.constants, outgoing.start[j], v)
     for s in range(outgoing.start[j], last):
-        ahead = _sigmoid(outgoing, s + 1, v)
+        ahead = _sigmoid(outgoing.constants, s + 1, v)
         d_v = _d_current(outgoing, s, v, y, lane, L, d_drives, d_v, sums, first)
         y = ahead
     return _d_current(outgoing, last, v, y, lane, L, d_drives, d_v, sums, first)
 
 
 @inlined
-def _d_sources(outgoing, sources, L, source, d_drives, d_source, sums, first, pairs):
+def _d_sources(outgoing, sources, L, source, sigmoids, d_drives, d_source, sums, first, pairs):
     """Adds to d_source of the sources (from, to), in all lanes, what `_d_currents` says."""
     for j in range(sources[0], sources[1]):
         if outgoing.start[j] == outgoing.start[j + 1]:
             continue
         for lane in range(0, L, unit_size(source, pairs)):
             k = j * L + lane
-            d_v = _d_currents(outgoing, j, lane, L, load_unit(source, k, pairs), d_drives, sums, first)
+            d_v = _d_currents(outgoing, j, lane, L, load_unit(source, k, pairs), sigmoids, d_drives, sums, first)
             store(d_source, k, load_unit(d_source, k, pairs) + d_v)
 
 
@@ -166,7 +189,7 @@ def from_inputs(circuit, i, lane, L, h, step):
     """P and Q of the leak and the sensory synapses, constant over a time step."""
     k, NL = i * L + lane, step.total.size
     p, q = splat_like(circuit.neuron[i, 2], h), splat_like(circuit.neuron[i, 1], h)
-    p, q = _currents(circuit.sensory, i, lane, L, step.inputs, p, q)
+    p, q = _currents(circuit.sensory, i, lane, L, step.inputs, step.inputs[:0], p, q)
     store(step.drives, k, p)
     store(step.drives, NL + k, q)
 
@@ -176,7 +199,7 @@ def advance(circuit, solver, i, lane, L, h, step, stage):
     """One stage of post i in the lanes of h: its new state, and its conductance unless ``stage.rates`` is empty."""
     k, NL = i * L + lane, step.total.size
     p, q = load_like(step.drives, k, h), load_like(step.drives, NL + k, h)
-    p, q = _currents(circuit.recurrent, i, lane, L, stage.v, p, q)
+    p, q = _currents(circuit.recurrent, i, lane, L, stage.v, stage.sigmoids, p, q)
     cm = circuit.neuron[i, 0]
     store(stage.new, k, solve(solver, stage.number, k, h, cm, p, q, stage.base, stage.v, step.total))
     if stage.rates.size > 0:
@@ -188,7 +211,7 @@ def _add_d_elapsed(circuit, solver, i, lane, L, h, step, stage, d):
     """Adds to d.elapsed what post i says of the length h, in the lanes of h; d.v is the adjoint of the new state."""
     k = i * L + lane
     p, q = load_like(step.drives, k, h), load_like(stage.rates, k, h)
-    p, _ = _currents(circuit.recurrent, i, lane, L, stage.v, p, p)
+    p, _ = _currents(circuit.recurrent, i, lane, L, stage.v, stage.v[:0], p, p)
     cm = circuit.neuron[i, 0]
     scaled, flow = d_elapsed(solver, stage.number, k, h, cm, p, q, stage.base, stage.v, stage.new, d.v, d.end)
     store(d.elapsed, lane, fma(scaled, flow, load_like(d.elapsed, lane, h)))
@@ -229,16 +252,16 @@ def d_advance(circuit, solver, L, step, stage, want_dt, d, sums, pairs):
 
 
 @inlined
-def d_recurrent(outgoing, L, v, d, sums, source_sums, row, pairs):
+def d_recurrent(outgoing, L, stage, d, sums, source_sums, row, pairs):
     """Adjoint of the recurrent synapses; of many synapses source by source, each one's sums to the row at once."""
-    recurrent, zero = outgoing[0], np.int64(0)
+    recurrent, v, sigmoids, zero = outgoing[0], stage.v, stage.sigmoids, np.int64(0)
     N = recurrent.start.size - 1
     if source_sums.size == 0:
-        _d_sources(recurrent, (zero, N), L, v, d.drives, d.v, sums, zero, pairs)
+        _d_sources(recurrent, (zero, N), L, v, sigmoids, d.drives, d.v, sums, zero, pairs)
         return
     for j in range(N):
         s, behind = recurrent.start[j], recurrent.start[j + 1]
-        _d_sources(recurrent, (j, j + 1), L, v, d.drives, d.v, source_sums, s, pairs)
+        _d_sources(recurrent, (j, j + 1), L, v, sigmoids, d.drives, d.v, source_sums, s, pairs)
         flush(source_sums[: 4 * vector_size(v) * (behind - s)], row, 4 * s)
 
 
@@ -261,7 +284,7 @@ def d_from_inputs(circuit, outgoing, L, step, d, sums, neuron_sums, pairs):
     d_leak(circuit, L, step, d, neuron_sums, pairs)
     zero, sensory = np.int64(0), outgoing[1]
     I = sensory.start.size - 1
-    _d_sources(sensory, (zero, I), L, step.inputs, d.step_drives, d.inputs, sums, zero, pairs)
+    _d_sources(sensory, (zero, I), L, step.inputs, step.inputs[:0], d.step_drives, d.inputs, sums, zero, pairs)
 
 
 # The last line, since it needs all parts above; in the order in which `neuron_major.sweep` gives them.

@@ -235,7 +235,9 @@ def bind(circuit, layer, layout, p, g, vectors, data, h0, keep, workspace):
     sweeps = tiles.bind_both(circuit, batch, h0, adjoints, layer.rule, keep, workspace)
     if sweeps is None:
         return None
-    (neuron, _, _, constants, _, _, sensory), (_, (_, _, outgoing, _, _, sensory_outgoing)) = circuit.packed(False)
+    (neuron, _, _, constants, _, _, sensory), (_, (_, _, _, outgoing, _, _, _, sensory_outgoing)) = circuit.packed(
+        False
+    )
     (_, (*_, gain), (*_, sensory_gain)) = circuit.values
     clipped, least = layout.clip_bounds
     ranges = layout.softplus_bounds, clipped, least.astype(dtype), tuple(Logaddexp.make(layout, theta, values))

@@ -28,7 +28,8 @@ of the tile; S: synapses of a kind.  Above that line it has
     Sets ``step.drives`` of neuron i, without the recurrent synapses, in the lanes of the vector h.
 ``advance(circuit, solver, i, lane, L, h, step, stage)``
     One stage of neuron i in the lanes of h: stores its next state in ``stage.new`` and, only if
-    ``stage.rates.size > 0``, what `d_advance` will need in ``stage.rates`` (KEPT, N, L).
+    ``stage.rates.size > 0``, what `d_advance` will need in ``stage.rates`` (KEPT, N, L).  A cell with `Kept.sigmoids`
+    stores those in ``stage.sigmoids`` (S, L), unless that is empty.
 ``d_advance(circuit, solver, L, step, stage, want_dt, d, sums, pairs)``
     Adjoint of `advance`, of all neurons, as far as their drives: sets ``d.drives``, adds to ``d.step_drives``,
     ``d.elapsed`` (if dt is wanted) and to the sums of neurons; ``d.v`` becomes the adjoint of the state before the
@@ -36,12 +37,13 @@ of the tile; S: synapses of a kind.  Above that line it has
 ``named_outgoing(outgoing)``
     The recurrent and the sensory synapses of `backward`, sorted by (pre, post), with names; the sweep only hands them
     on.  So sorted, what comes back to a source stays in a register until all its synapses are through.
-``d_recurrent(outgoing, L, v, d, sums, source_sums, row, pairs)``
-    What comes back through the recurrent synapses: adds to ``d.v``, of each neuron's synapses together since small
-    terms are summed by themselves, and to their sums, in the order of ``outgoing``.  ``sums`` are those that are kept
-    over time steps, which the sweep adds to the gradient row.  If `recurrent_sums` says ``(0, n)``, they are empty, and
-    ``source_sums`` has room for those of one neuron: then this part itself adds every neuron's sums to ``row``, which
-    begins with the recurrent synapses, by `flush`, which leaves ``source_sums`` at 0 for the next neuron.
+``d_recurrent(outgoing, L, stage, d, sums, source_sums, row, pairs)``
+    What comes back through the recurrent synapses, whose sources are ``stage.v``: adds to ``d.v``, of each neuron's
+    synapses together since small terms are summed by themselves, and to their sums, in the order of ``outgoing``.
+    ``sums`` are those that are kept over time steps, which the sweep adds to the gradient row.  If `recurrent_sums`
+    says ``(0, n)``, they are empty, and ``source_sums`` has room for those of one neuron: then this part itself adds
+    every neuron's sums to ``row``, which begins with the recurrent synapses, by `flush`, which leaves ``source_sums``
+    at 0 for the next neuron.
 ``d_from_inputs(circuit, outgoing, L, step, d, sums, neuron_sums, pairs)``
     Adjoint of `from_inputs`, from ``d.step_drives``: adds to ``d.inputs`` and to the sums of synapses and neurons.
     Only recurrent synapses may have their sums neuron by neuron, so the two kinds have a part each.
@@ -184,6 +186,14 @@ def read_step(x, dt, t, b0, count, L, unfolds, inputs, h):
 
 
 @helper
+def sigmoids_of_step(sigmoids, circuit, b0, T, t, L, K):
+    """Those of step t of a tile, (K, S, L), of all that are kept, and S*L; none, and 0, where none are."""
+    S = circuit.recurrent.pre.size if sigmoids.size > 0 else 0
+    at = (b0 * T + t * L) * K * S
+    return sigmoids[at : at + L * K * S], S * L
+
+
+@helper
 def flush(sums, row, at):
     """Add the sums, over their lanes, to the float64 row from ``at`` on, and begin again at 0."""
     W = vector_size(sums)
@@ -217,11 +227,12 @@ def all_from_inputs(circuit, L, step, pairs):
             cell.from_inputs(circuit, i, lane, L, load_unit(step.h, lane, pairs), step)
 
 
-def take_step(circuit, rule, L, step, states, first, rows, rates, pairs):
+def take_step(circuit, rule, L, step, states, first, rows, rates, sigmoids, pairs):
     """All unfolds of one time step, from row ``first`` of states on, (rows, N, L) taken round; the last row's number.
 
-    ``rates`` is (K, KEPT, N, L) or empty.
+    ``rates`` is (K, KEPT, N, L) or empty, and ``sigmoids`` (K, S, L) or empty.
     """
+    SL = sigmoids.size // (rule.unfolds * rule.stages)
     N, unit = circuit.neuron.shape[0], unit_size(step.h, pairs)
     NL = N * L
     all_from_inputs(circuit, L, step, pairs)
@@ -234,7 +245,11 @@ def take_step(circuit, rule, L, step, states, first, rows, rates, pairs):
         new = states[after * NL : (after + 1) * NL]
         if number == 0:
             base = v
-        stage = Stage(number, base, v, new, rates[u * cell.KEPT * NL : (u + 1) * cell.KEPT * NL])
+        stage_rates, stage_sigmoids = (
+            rates[u * cell.KEPT * NL : (u + 1) * cell.KEPT * NL],
+            sigmoids[u * SL : (u + 1) * SL],
+        )
+        stage = Stage(number, base, v, new, stage_rates, stage_sigmoids)
         for i in range(N):
             for lane in range(0, L, unit):
                 cell.advance(circuit, rule.solver, i, lane, L, load_unit(step.h, lane, pairs), step, stage)
@@ -299,7 +314,8 @@ def take_tile(sequences, h0, circuit, rule, place, work, kept, results):
         at = (b0 * N * T + t * NC) * K * cell.KEPT
         if full and whole:
             rates = kept.rates[at : at + K * cell.KEPT * NC]
-        now = take_step(circuit, rule, L, step, history, now, rows, rates, pairs)
+        sigmoids, _ = sigmoids_of_step(kept.sigmoids, circuit, b0, T, t, L, K)
+        now = take_step(circuit, rule, L, step, history, now, rows, rates, sigmoids, pairs)
         if full and not whole:
             narrow(history[NL:], L, states[(t * K + 1) * NC : ((t + 1) * K + 1) * NC], lanes)
             narrow(rates, L, kept.rates[at : at + K * cell.KEPT * NC], lanes)
@@ -381,12 +397,13 @@ def d_take_tile(sequences, adjoints, circuits, rule, place, work, kept, gradient
         else:
             at = b0 * N * T + t * NC
             widen(kept.states[at : at + NC], lanes, history, L)
-            take_step(circuit, rule, L, step, history, zero, K + 1, rates, pairs)
+            take_step(circuit, rule, L, step, history, zero, K + 1, rates, rates[:0], pairs)
         for lane in range(count):
             for o in range(O):
                 d_v[o * L + lane] += d_out[b0 + lane, t, o]
         step_d_drives[:] = 0
         d_elapsed[:] = 0
+        sigmoids, SL = sigmoids_of_step(kept.sigmoids, circuit, b0, T, t, L, K)
         for u in range(K - 1, -1, -1):
             number = u % rule.stages
             stage = Stage(
@@ -395,9 +412,10 @@ def d_take_tile(sequences, adjoints, circuits, rule, place, work, kept, gradient
                 history[u * NL : (u + 1) * NL],
                 history[(u + 1) * NL : (u + 2) * NL],
                 rates[u * cell.KEPT * NL : (u + 1) * cell.KEPT * NL],
+                sigmoids[u * SL : (u + 1) * SL],
             )
             cell.d_advance(circuit, rule.solver, L, step, stage, want_dt, d, sums.neuron, pairs)
-            cell.d_recurrent(outgoing, L, stage.v, d, sums.recurrent, sums.source, row, pairs)
+            cell.d_recurrent(outgoing, L, stage, d, sums.recurrent, sums.source, row, pairs)
         d_inputs[:] = 0
         cell.d_from_inputs(circuit, outgoing, L, step, d, sums.sensory, sums.neuron, pairs)
         terms += K * (tile_lanes(count, W) // W)

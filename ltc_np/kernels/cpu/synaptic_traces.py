@@ -117,7 +117,7 @@ def adjoint_of_unfolds(circuit, outgoing, rule, first, number, history, rates, s
     to_lanes(history, at + number, rule.stages, count, L, v)
     to_lanes(history, at + number + 1, rule.stages, count, L, new)
     to_lanes(rates, at + number, rule.stages, count, L, stage_rates)
-    stage = Stage(number, base, v, new, stage_rates)
+    stage = Stage(number, base, v, new, stage_rates, new[:0])
     for i in range(N):
         for u in range(L):
             d.v[i * L + u] = 1 if u < count else 0
@@ -215,6 +215,7 @@ def follow(arrays, circuit, rule, mappings, values, factor, plan, carried, given
             history[u * NL : (u + 1) * NL],
             history[(u + 1) * NL : (u + 2) * NL],
             rates[u * cell.KEPT * NL : (u + 1) * cell.KEPT * NL],
+            rates[:0],
         )
         for i in range(N):
             cell.advance(circuit, rule.solver, i, zero, L, load(h, 0), step, stage)

@@ -10,7 +10,7 @@ from support.backends import NO_KERNELS
 if NO_KERNELS:
     pytest.skip(NO_KERNELS, allow_module_level=True)
 
-from ltc_np import LRC, LTC, AutoNCP, Model
+from ltc_np import LRC, LTC, LTCRNN, AutoNCP, FullyConnected, Model
 from ltc_np.kernels.cpu import tiles
 
 
@@ -85,3 +85,35 @@ def test_every_lane_is_in_the_sums(cell, dtype, vectors):
         alone = model.backward(tape, d_y[k : k + 1]).theta
         np.testing.assert_array_equal(together, alone, err_msg=str(k))
         assert np.count_nonzero(alone) > 0.9 * alone.size
+
+
+SHORT = {
+    "pairs": (FullyConnected(5), 32, {}),
+    "one vector, padded": (AutoNCP(9, 2), 11, {"solver": "rk4", "ode_unfolds": 3}),
+    "two tiles, the last of one vector": (AutoNCP(9, 2), 40, {}),
+}
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_kept_sigmoids_change_no_bit(name, monkeypatch):
+    wiring, B, options = SHORT[name]
+    model = LTCRNN(wiring, 2, seed=0, backend="cpu", **options)
+    rng = np.random.default_rng(0)
+    x, d_y = rng.standard_normal((B, 4, 2)), rng.standard_normal((B, 4, model.output_size))
+    found, kept = [], []
+    sigmoids = tiles.SynapticCircuit.sigmoids
+    monkeypatch.setattr(tiles.SynapticCircuit, "sigmoids", lambda *a: kept.append(sigmoids(*a)) or kept[-1])
+    for most in (0, 2**22):
+        monkeypatch.setattr(tiles, "KEPT_SIGMOIDS", most)
+        _, tape = model.forward(x, lengths=np.arange(B) % 4 + 1)
+        found.append(model.backward(tape, d_y))
+    assert kept[0] == 0 < kept[1]
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_sigmoids_of_long_calls_are_not_kept():
+    circuit = LTCRNN(FullyConnected(8), 2, seed=0, backend="cpu").engine.remembered().prepared.layers[0].circuit
+    cut = tiles.Cut.make(circuit, 32, 1, False)
+    assert circuit.sigmoids(cut, 32, 512) == 32 * 512 * 64 == tiles.KEPT_SIGMOIDS // 4
+    assert circuit.sigmoids(cut, 32, 513) == 0
