@@ -94,8 +94,8 @@ def won(results, tasks, seeds):
 
 
 def searched(results, tasks):
-    """Of the cells that were searched: rows of the best of each rung, and tables of ingredients in the first one."""
-    rows, tables = [], []
+    """Of the cells that were searched: rows of the best of each rung, and of ingredients in the first one."""
+    rows, found = [], []
     for cell in OWN:
         if not all(map(results.get, jobs(candidates(cell, 1)[0], RUNGS[-1], tasks))):
             continue
@@ -108,22 +108,24 @@ def searched(results, tasks):
                 rows.append([NAMES[cell], rung.count, seeds, changes(recipe), f"{ratio:.2f}", f"{cost:.1f}"])
             if place + 1 < len(RUNGS):
                 left = after(left, place)
-        found = [
-            [name.replace("_", " "), str(value), f"{ratio:.2f} ± {error:.2f}", f"{better} of {count}"]
+        found += [
+            [NAMES[cell], name.replace("_", " "), str(value), f"{ratio:.2f} ± {error:.2f}", f"{better} of {count}"]
             for name, value, ratio, error, better, count in effects(results, cell, tasks)
             if abs(ratio - 1) > error
         ]
-        tables.append(table([f"{NAMES[cell]}: ingredient", "value", "error", "better on"], found))
-    return rows, "\n\n".join(tables)
+    return rows, found
 
 
 def write_files(results, tasks, new, folder):
-    """The best recipes of each rung, and what each task is, as tables in files of a folder."""
-    best = ("network", "recipes", "seeds", "the best of them", "error", "processor time"), *searched(results, tasks)[0]
-    about = ("task", "what it is"), *((own.name, own.about) for own in [*tasks, *new])
-    for name, rows in (("search", best), ("tasks", about)):
+    """The best recipes of each rung, its ingredients, and what each task is, as tables in files of a folder."""
+    best, ingredients = searched(results, tasks)
+    for name, header, rows in (
+        ("search", ("network", "recipes", "seeds", "the best of them", "error", "processor time"), best),
+        ("ingredients", ("network", "ingredient", "value", "error", "better on"), ingredients),
+        ("tasks", ("task", "what it is"), [(own.name, own.about) for own in [*tasks, *new]]),
+    ):
         with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as own:
-            csv.writer(own, lineterminator="\n").writerows(rows)
+            csv.writer(own, lineterminator="\n").writerows([header, *rows])
 
 
 def costs(results, tasks, seeds):
@@ -163,7 +165,6 @@ def spreads(results, tasks):
 def section(results, tasks, new, seeds):
     """Heading and text for docs/results.md."""
     machine, hours = host.machine(), sum(line["cpu"] for line in results) / 3600
-    tables = searched(results, tasks)[1]
     return (
         TITLE,
         f"""## {TITLE}
@@ -201,12 +202,10 @@ every seed.
 Recipes are drawn at random, and each rung trains those that are left on more tasks or with more seeds, and keeps the
 best. Only validation sets judge. "Error" is the geometric mean over the tasks of the errors, as a share of those of the
 defaults before (at least {SMALLEST}; for classes Brier's score). A recipe that takes more than {COST:g} times their
-processor time is out. [A file](results/search.csv) has the best of each rung. The table has the first rung by
-ingredient: the error of recipes with a value as a share of those with the default's, ± its standard error, where that
-is smaller than the difference from 1, and on how many tasks the value is better. It has one seed; [one change at a
-time](#one-change-at-a-time) has three.
-
-{tables}
+processor time is out. [A file](results/search.csv) has the best of each rung, and [another
+one](results/ingredients.csv) the first rung by ingredient: the error of recipes with a value as a share of those with
+the default's, ± its standard error, where that is smaller than the difference from 1, and on how many tasks the value
+is better.
 
 ### What it costs, and how much is chance
 
