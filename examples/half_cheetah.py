@@ -167,14 +167,13 @@ class Result:
     validation: list = field(repr=False)  # error, by epoch
     best_epoch: int
     test: float  # error, with the weights of that epoch
-    seconds: float
     cpu_seconds: float
 
 
 def train(name, seed, threads, data, epochs):
     """Train one model, or its members; the test is read at the end, by the weights of the least validation errors."""
     set_num_threads(threads)
-    setting, start, cpu_start = MODELS[name], time.perf_counter(), time.process_time()
+    setting, start = MODELS[name], time.process_time()
     epochs = epochs or setting.tuned or EPOCHS
     x, y = windows(data[TRAINING])
     mean, deviation = (x.mean((0, 1)), x.std((0, 1))) if setting.tuned else (0, 1)
@@ -205,9 +204,8 @@ def train(name, seed, threads, data, epochs):
     models, histories = zip(*(trained(own) for own in ensemble.seeds(seed, setting.members)), strict=True)
     model = models[0] if len(models) == 1 else ensemble.join(models)
     test = model.evaluate(**known(*windows(data[TEST])))["loss"]
-    seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
     first = histories[0]
-    return Result(model.theta.size, first["val_loss"], first.best_epoch, test, seconds, cpu_seconds)
+    return Result(model.theta.size, first["val_loss"], first.best_epoch, test, time.process_time() - start)
 
 
 def baselines(data):
@@ -230,16 +228,16 @@ def baselines(data):
 def table(results, data):
     """Markdown: a row for each model, and what needs none."""
     lines = [
-        "| model | parameters | learning rate | test error | published | best epoch | CPU s | s |",
-        "|---|---|---|---|---|---|---|---|",
+        "| model | parameters | learning rate | test error | published | best epoch | CPU s |",
+        "|---|---|---|---|---|---|---|",
     ]
     for name, own in results.items():
         setting, error = MODELS[name], mean_sd([result.test for result in own], 3)
-        cpu, wall = (np.mean([getattr(result, key) for result in own]) for key in ("cpu_seconds", "seconds"))
+        cpu = np.mean([result.cpu_seconds for result in own])
         epochs = ", ".join(str(result.best_epoch + 1) for result in own)
         cells = setting.title, f"{own[0].parameters:,}", f"{setting.rate:g}", error, setting.published, epochs
-        lines.append(f"| {' | '.join(cells)} | {cpu:.0f} | {wall:.0f} |")
-    lines += [f"| {title} | | | {error:.3f} | | | | |" for title, error in baselines(data).items()]
+        lines.append(f"| {' | '.join(cells)} | {cpu:.0f} |")
+    lines += [f"| {title} | | | {error:.3f} | | | |" for title, error in baselines(data).items()]
     return "\n".join(lines)
 
 
