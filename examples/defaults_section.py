@@ -223,13 +223,8 @@ The test sets were read five times before: three times with networks alone (in t
 gunpoint), and twice with other rules of mixing. The rules were chosen by validation sets, but it was these
 tests, in which the LTC lost to lines more often, that led to them.
 
-Written on {datetime.date.today():%d %B %Y} by
-
-```sh
-python examples/defaults.py DATA --write-docs
-```
-
-from {len(results):,} trainings, which took {hours:.1f} hours of the processor's time, on a {machine["cpu"]}, with
-Python {machine["python"]}, NumPy {machine["numpy"]} and Numba {machine["numba"]}.
+By `python examples/defaults.py DATA --write-docs` on {datetime.date.today():%d %B %Y}, from {
+            len(results):,} trainings, which took {hours:.1f} hours of the
+processor's time on a {machine["cpu"]}.
 """,
     )

@@ -15,14 +15,13 @@ Intelligence 4 (2022).
 """
 
 import argparse
-import datetime
 import shlex
 import sys
 import time
 from dataclasses import dataclass
 
 import numpy as np
-from comparison import add_arguments, check_arguments, machine, mean_sd, number, put_section, reporter, train_all, write
+from comparison import add_arguments, check_arguments, mean_sd, number, put_section, reporter, train_all, write, written
 
 from ltc_np import (
     LSTM,
@@ -248,13 +247,7 @@ with {MODELS["ltc"].layer.ode_unfolds} unfolds, and mixed memory has the topolog
 
 Seeds of the initial weights and of the batches' order: {seeds}; the data are the same.
 
-Written on {datetime.date.today():%d %B %Y} by
-
-```sh
-{args.command}
-```
-
-{machine(args, seconds)}
+{written(args, seconds)}
 """
 
 

@@ -13,7 +13,6 @@ Source of task, protocol and published figures: Hasani et al., "Liquid time-cons
 """
 
 import argparse
-import datetime
 import pathlib
 import shlex
 import sys
@@ -22,7 +21,7 @@ import zipfile
 from dataclasses import dataclass, field
 
 import numpy as np
-from comparison import add_arguments, check_arguments, machine, mean_sd, put_section, reporter, train_all, write
+from comparison import add_arguments, check_arguments, mean_sd, put_section, reporter, train_all, write, written
 
 from ltc_np import (
     CTGRU,
@@ -307,13 +306,7 @@ error with one seed, among some twenty other LTCs, LSTMs and CfCs; parameters an
 {tuned.members}, the best epoch is that of the first. The test was read for three smaller ones too (1.854 at
 best).
 
-Written on {datetime.date.today():%d %B %Y} by
-
-```sh
-{args.command}
-```
-
-{machine(args, seconds)}
+{written(args, seconds)}
 """
 
 

@@ -20,7 +20,6 @@ Pattern Recognition Letters 20 (1999).
 """
 
 import argparse
-import datetime
 import pathlib
 import shlex
 import sys
@@ -28,7 +27,7 @@ import time
 
 import data_files
 import numpy as np
-from comparison import add_arguments, check_arguments, machine, mean_sd, put_section, train_all
+from comparison import add_arguments, check_arguments, mean_sd, put_section, train_all, written
 
 from ltc_np import (
     GRU,
@@ -214,13 +213,7 @@ all of the training set, with the weights of the last epoch:
 One utterance is {100 / tested:.2f} %. "And" is the product of both probabilities; those of the ridge regression are the
 softmax of {SHARPNESS:g} times its scores.
 
-Written on {datetime.date.today():%d %B %Y} by
-
-```sh
-{args.command}
-```
-
-{machine(args, seconds)}
+{written(args, seconds)}
 """
 
 

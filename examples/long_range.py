@@ -22,7 +22,6 @@ validation set; the test set is read at the end.
 """
 
 import argparse
-import datetime
 import pathlib
 import shlex
 import sys
@@ -32,7 +31,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from comparison import add_arguments, check_arguments, machine, mean_sd, number, put_section, reporter, train_all, write
+from comparison import add_arguments, check_arguments, mean_sd, number, put_section, reporter, train_all, write, written
 
 from ltc_np import (
     GELU,
@@ -593,13 +592,7 @@ def section(results, group, tasks, args, seconds, picture, beside):
 
 {found}![Scores on the validation set over the epochs](images/{picture})
 
-Written on {datetime.date.today():%d %B %Y} by
-
-```sh
-{args.command}
-```
-
-{machine(args, seconds)}
+{written(args, seconds)}
 """
 
 
