@@ -222,10 +222,10 @@ def section(results, test, args, seconds):
 
 Is the number of ones in a stream of random bits odd? A stream has 2 to {args.bits} bits, every length equally often,
 and is run-length compressed: each run of equal bits is one event, (bit, length / {PAD}), with the length of the run as
-elapsed time. Sequences are padded to {PAD} events; the mask of valid events is given to the models as `lengths`, not as
-an input. Every model is given the length, scaled to mean 0 and variance 1, as its second input. Those that have a
-notion of elapsed time also get it as `dt`, in units of {TIME_UNIT} bits; the LSTM has none. The readout,
-`Dense(2, input_dim=units)`, sees the output after the last event; the loss is the cross-entropy.
+elapsed time. Sequences are padded to {PAD} events. Every model is given the length, scaled to mean 0 and variance 1, as
+its second input. Those that have a notion of elapsed time also get it as `dt`, in units of {TIME_UNIT} bits; the LSTM
+has none. The readout, `Dense(2, input_dim=units)`, sees the output after the last event; the loss is the
+cross-entropy.
 
 The task is that of Lechner & Hasani, "Learning Long-Term Dependencies in Irregularly-Sampled Time Series" (arXiv
 2006.04418). The published figures are those of Hasani et al., "Closed-form continuous-time neural networks" (Nature

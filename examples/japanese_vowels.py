@@ -186,8 +186,7 @@ def section(text, chosen, found, linear, tested, args, seconds):
     return f"""## {TITLE}
 
 Which of nine speakers has said /ae/? The data are utterances of 7 to 29 steps of 12 cepstral coefficients (Kudo,
-Toyama and Shimbo, 1999), given as lists of sequences of unequal length. The split is that of the UEA archive: 270 for
-training, 370 for the test.
+Toyama and Shimbo, 1999). The split is that of the UEA archive: 270 for training, 370 for the test.
 
 The model is `Standardize()`, `Dropout(0.1)`, `Bidirectional` of a cell of {UNITS} units, `Dropout(0.5)` and
 `Dense({SPEAKERS})`; `fit(standardize=True)` takes the scale of the inputs from the training data. Every step is a

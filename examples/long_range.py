@@ -547,9 +547,9 @@ a notion of elapsed time are given them. There are {SIZES[0]} sequences for trai
 they end."""
     return """How much alcohol do three spectra of a bottle of whisky show (EthanolConcentration: 1,751
 wavelengths; 35, 38, 40 or 45 %)? Do the slow potentials of the cortex show whether a patient moves a cursor up or down
-(SelfRegulationSCP1: EEG at 256 Hz, 896 samples of the first channel; the others of this file are the same samples, some
-steps ahead)? Both data sets are from the UEA archive. This is only a part of them (448 and 467 cases) with a split of
-our own, so that no published figure can be compared. One case of the test sets is 1.1 %.
+(SelfRegulationSCP1: EEG at 256 Hz, 896 samples of the first channel)? Both data sets are from the UEA archive. This is
+only a part of them (448 and 467 cases) with a split of our own, so that no published figure can be compared. One case
+of the test sets is 1.1 %.
 
 The spectra are normalised and averaged over 10 wavelengths (175 steps); four more features tell the place in the
 spectrum. The network gives the concentration, and the answer is the nearest of the four. In training, bottles are mixed
