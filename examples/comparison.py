@@ -1,6 +1,7 @@
 """What the examples share: trainings side by side, tables, files written whole, sections of docs/results.md."""
 
 import argparse
+import datetime
 import os
 import pathlib
 import re
@@ -119,13 +120,13 @@ def mean_sd(values, digits):
     return f"{mean:.{digits}f} ± {variance**0.5:.{digits}f}"
 
 
-def machine(args, seconds):
-    """A sentence on how long it took on what."""
-    about = host.machine()
+def written(args, seconds):
+    """A sentence for the end of a section: by which command and when it was written, and how long that took on what."""
+    about, day = host.machine(), datetime.date.today()
     versions = f"Python {about['python']}, NumPy {about['numpy']} and Numba {about['numba']}"
     return (
-        f"in {seconds / 60:.0f} min on {about['threads']} core{'s' * (about['threads'] > 1)} of a {about['cpu']}"
-        f"{'' if versions == VERSIONS else f', with {versions}'}."
+        f"By `{args.command}` on {day:%d %B %Y} ({seconds / 60:.0f} min, {about['threads']} "
+        f"core{'s' * (about['threads'] > 1)} of a {about['cpu']}{'' if versions == VERSIONS else f', {versions}'})."
     )
 
 

@@ -36,7 +36,7 @@ from defaults_baselines import baselines
 from defaults_new_tasks import NEW
 from defaults_results import Results, read
 from defaults_search import OWN, RUNGS, Rung, halving
-from defaults_section import ENSEMBLE, MANY, SPREAD, before, searched, section, won, write_search
+from defaults_section import ENSEMBLE, MANY, SPREAD, before, section, won, write_files
 from defaults_tasks import TASKS
 from defaults_trainings import Fit
 
@@ -121,7 +121,7 @@ def main(argv=None):
     print(won(results, [*tasks, *new], seeds))
     if args.write_docs:
         put_section(*section(results, tasks, new, seeds))
-        write_search(searched(results, tasks)[0], DOCS / "results/search.csv")
+        write_files(results, tasks, new, DOCS / "results")
 
 
 if __name__ == "__main__":

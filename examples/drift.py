@@ -15,7 +15,6 @@ With River (extra ``river``) its linear regression takes part.
 """
 
 import argparse
-import datetime
 import pathlib
 import shlex
 import sys
@@ -26,7 +25,7 @@ from itertools import pairwise
 import data_files
 import numpy as np
 from cart_pole import CART, FALLEN, FORCE, START, TRACK, expert, move, times
-from comparison import add_arguments, check_arguments, machine, mean_sd, put_section, train_all, write
+from comparison import add_arguments, check_arguments, mean_sd, put_section, train_all, write, written
 from drift_pictures import draw
 
 from ltc_np import LTC, Adam, CosineDecay, Dense, FullyConnected, Model, Standardize, set_num_threads
@@ -290,13 +289,7 @@ network is trained on the first {FIRST:,} steps; root mean square errors are of 
 
 ![Errors of the cart's network over the samples, and of the devices' forecasts](images/drift.png)
 
-Written on {datetime.date.today():%d %B %Y} by
-
-```sh
-{args.command}
-```
-
-{machine(args, seconds)}
+{written(args, seconds)}
 """
 
 

@@ -15,14 +15,13 @@ Intelligence 4 (2022).
 """
 
 import argparse
-import datetime
 import shlex
 import sys
 import time
 from dataclasses import dataclass
 
 import numpy as np
-from comparison import add_arguments, check_arguments, machine, mean_sd, number, put_section, reporter, train_all, write
+from comparison import add_arguments, check_arguments, mean_sd, number, put_section, reporter, train_all, write, written
 
 from ltc_np import (
     LSTM,
@@ -129,7 +128,6 @@ class Result:
     epochs: int
     validation: list  # accuracy on the validation set, by epoch
     correct: np.ndarray  # (test sequences,) bool
-    seconds: float
     cpu_seconds: float
 
 
@@ -149,7 +147,7 @@ def inputs(model, events):
 def train(name, seed, threads, epochs, train_size, most_bits):
     """Train one model; the last of the training sequences choose its weights, the test set is read at the end."""
     set_num_threads(threads)
-    setting, start, cpu_start = MODELS[name], time.perf_counter(), time.process_time()
+    setting, start = MODELS[name], time.process_time()
     epochs = epochs or setting.epochs
     model = Model(setting.layer, Dense(2), seed=seed, return_sequences=False)
     events, cut = generate(train_size, TRAIN_SEED, most_bits), round((1 - VALIDATION) * train_size)
@@ -174,23 +172,22 @@ def train(name, seed, threads, epochs, train_size, most_bits):
     )
     test = generate(TEST, TEST_SEED, most_bits)
     correct = model(**inputs(model, test)).argmax(axis=1) == test.y
-    seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
-    return Result(name, seed, model.theta.size, epochs, history["val_accuracy"], correct, seconds, cpu_seconds)
+    return Result(name, seed, model.theta.size, epochs, history["val_accuracy"], correct, time.process_time() - start)
 
 
 def table(results, most_bits):
     """Markdown: a row for each model; what was published is of streams of up to PAD - 1 bits."""
     lines = [
-        "| model | units | parameters | learning rate | epochs | test accuracy, % | published, % | CPU s | s |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| model | units | parameters | learning rate | epochs | test accuracy, % | published, % | CPU s |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for name, own in results.items():
         setting, found = MODELS[name], mean_sd([100 * result.correct.mean() for result in own], 2)
-        cpu, wall = (np.mean([getattr(result, key) for result in own]) for key in ("cpu_seconds", "seconds"))
+        cpu = np.mean([result.cpu_seconds for result in own])
         size = setting.layer.output_size, f"{own[0].parameters:,}"
         published = setting.published if most_bits == PAD - 1 else "-"
         cells = setting.title, *size, setting.rate, own[0].epochs, found, published
-        lines.append(f"| {' | '.join(map(str, cells))} | {cpu:.0f} | {wall:.0f} |")
+        lines.append(f"| {' | '.join(map(str, cells))} | {cpu:.0f} |")
     return "\n".join(lines)
 
 
@@ -225,10 +222,10 @@ def section(results, test, args, seconds):
 
 Is the number of ones in a stream of random bits odd? A stream has 2 to {args.bits} bits, every length equally often,
 and is run-length compressed: each run of equal bits is one event, (bit, length / {PAD}), with the length of the run as
-elapsed time. Sequences are padded to {PAD} events; the mask of valid events is given to the models as `lengths`, not as
-an input. Every model is given the length, scaled to mean 0 and variance 1, as its second input. Those that have a
-notion of elapsed time also get it as `dt`, in units of {TIME_UNIT} bits; the LSTM has none. The readout,
-`Dense(2, input_dim=units)`, sees the output after the last event; the loss is the cross-entropy.
+elapsed time. Sequences are padded to {PAD} events. Every model is given the length, scaled to mean 0 and variance 1, as
+its second input. Those that have a notion of elapsed time also get it as `dt`, in units of {TIME_UNIT} bits; the LSTM
+has none. The readout, `Dense(2, input_dim=units)`, sees the output after the last event; the loss is the
+cross-entropy.
 
 The task is that of Lechner & Hasani, "Learning Long-Term Dependencies in Irregularly-Sampled Time Series" (arXiv
 2006.04418). The published figures are those of Hasani et al., "Closed-form continuous-time neural networks" (Nature
@@ -250,13 +247,7 @@ with {MODELS["ltc"].layer.ode_unfolds} unfolds, and mixed memory has the topolog
 
 Seeds of the initial weights and of the batches' order: {seeds}; the data are the same.
 
-Written on {datetime.date.today():%d %B %Y} by
-
-```sh
-{args.command}
-```
-
-{machine(args, seconds)}
+{written(args, seconds)}
 """
 
 

@@ -13,7 +13,6 @@ first puts the force on a regular grid along straight lines.
 """
 
 import argparse
-import datetime
 import shlex
 import sys
 import textwrap
@@ -22,7 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import stiff_spring
-from comparison import add_arguments, check_arguments, machine, mean_sd, put_section, train_all, write
+from comparison import add_arguments, check_arguments, mean_sd, put_section, train_all, write, written
 
 from ltc_np import (
     GRU,
@@ -206,13 +205,7 @@ the seeds {", ".join(map(str, args.seeds))} of weights and order:"""
 
 ![Errors by the mean time between samples](images/irregular_sampling.png)
 
-Written on {datetime.date.today():%d %B %Y} by
-
-```sh
-{args.command}
-```
-
-{machine(args, seconds)}
+{written(args, seconds)}
 """
 
 

@@ -20,7 +20,6 @@ Pattern Recognition Letters 20 (1999).
 """
 
 import argparse
-import datetime
 import pathlib
 import shlex
 import sys
@@ -28,7 +27,7 @@ import time
 
 import data_files
 import numpy as np
-from comparison import add_arguments, check_arguments, machine, mean_sd, put_section, train_all
+from comparison import add_arguments, check_arguments, mean_sd, put_section, train_all, written
 
 from ltc_np import (
     GRU,
@@ -187,8 +186,7 @@ def section(text, chosen, found, linear, tested, args, seconds):
     return f"""## {TITLE}
 
 Which of nine speakers has said /ae/? The data are utterances of 7 to 29 steps of 12 cepstral coefficients (Kudo,
-Toyama and Shimbo, 1999), given as lists of sequences of unequal length. The split is that of the UEA archive: 270 for
-training, 370 for the test.
+Toyama and Shimbo, 1999). The split is that of the UEA archive: 270 for training, 370 for the test.
 
 The model is `Standardize()`, `Dropout(0.1)`, `Bidirectional` of a cell of {UNITS} units, `Dropout(0.5)` and
 `Dense({SPEAKERS})`; `fit(standardize=True)` takes the scale of the inputs from the training data. Every step is a
@@ -214,13 +212,7 @@ all of the training set, with the weights of the last epoch:
 One utterance is {100 / tested:.2f} %. "And" is the product of both probabilities; those of the ridge regression are the
 softmax of {SHARPNESS:g} times its scores.
 
-Written on {datetime.date.today():%d %B %Y} by
-
-```sh
-{args.command}
-```
-
-{machine(args, seconds)}
+{written(args, seconds)}
 """
 
 

@@ -15,7 +15,6 @@ The extra `examples` brings a package that has these two files; then they need n
 """
 
 import argparse
-import datetime
 import re
 import shlex
 import sys
@@ -26,7 +25,7 @@ from typing import Any, NamedTuple
 import data_files
 import demand
 import numpy as np
-from comparison import add_arguments, check_arguments, machine, mean_sd, put_section, train_all, write
+from comparison import add_arguments, check_arguments, mean_sd, put_section, train_all, write, written
 
 from ltc_np import (
     GRU,
@@ -213,13 +212,7 @@ over the seeds {", ".join(map(str, args.seeds))}:"""
 
 ![Errors 1, 2 and 3 hours ahead](images/missing_hours.png)
 
-Written on {datetime.date.today():%d %B %Y} by
-
-```sh
-{args.command}
-```
-
-{machine(args, seconds)}
+{written(args, seconds)}
 """
 
 

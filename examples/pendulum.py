@@ -14,7 +14,6 @@ closed with the network's C, on this machine and on an emulated microcontroller.
 """
 
 import argparse
-import datetime
 import shlex
 import sys
 import tempfile
@@ -26,7 +25,7 @@ import cart_pole
 import numpy as np
 import pendulum_c
 from cart_pole import MEAN, SAMPLES, Drive, drive, pushes, starts, test_of, times, upright
-from comparison import DOCS, add_arguments, check_arguments, machine, number, put_section, train_all, write
+from comparison import DOCS, add_arguments, check_arguments, number, put_section, train_all, write, written
 from pendulum_pictures import animate, draw
 
 from ltc_np import LTCRNN, Adam, AutoNCP, set_num_threads
@@ -213,13 +212,7 @@ The starts that stay upright, in %, as the mean over the seeds, when samples com
 
 ![Angles, who stays upright, and learning](images/pendulum.png)
 
-Written on {datetime.date.today():%d %B %Y} by
-
-```sh
-{args.command}
-```
-
-{machine(args, seconds)}
+{written(args, seconds)}
 """
 
 

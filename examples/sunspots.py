@@ -15,7 +15,6 @@ is what an autoregression says.
 """
 
 import argparse
-import datetime
 import pathlib
 import shlex
 import sys
@@ -25,7 +24,7 @@ from dataclasses import replace
 
 import data_files
 import numpy as np
-from comparison import add_arguments, check_arguments, machine, mean_sd, put_section, train_all, write
+from comparison import add_arguments, check_arguments, mean_sd, put_section, train_all, write, written
 
 from ltc_np import set_num_threads
 from ltc_np.data import windows
@@ -150,13 +149,7 @@ The table has the mean absolute error; that of LTCs is the mean ± standard devi
 
 ![Forecasts of the test years](images/sunspots.png)
 
-Written on {datetime.date.today():%d %B %Y} by
-
-```sh
-{args.command}
-```
-
-{machine(args, seconds)}
+{written(args, seconds)}
 """
 
 
