@@ -64,7 +64,7 @@ def saliency(
     y, tape = model.forward(x, dt=dt, lengths=lengths, h0=h0, return_sequences=True, parallel_time=False)
     output = checks.integer("output", output, 0, y.shape[-1] - 1)
     d_y, T = np.zeros_like(y), y.shape[-2]
-    place = _place(step, T, lengths)
+    place = _place(step, T, None if lengths is None else tape.given.pace.lengths)
     if y.ndim == 2:
         d_y[place, output] = 1
     else:
@@ -72,9 +72,8 @@ def saliency(
     return model.backward(tape, d_y).x  # type: ignore[return-value]
 
 
-def _place(step: int, T: int, lengths: ArrayLike | None) -> int | Ints:
-    """The step of each sequence."""
-    ends = None if lengths is None else np.asarray(lengths)
+def _place(step: int, T: int, ends: Ints | None) -> int | Ints:
+    """The output of each sequence; they have so many."""
     shortest = T if ends is None else int(ends.min())
     if not shortest:
         raise ValueError("`lengths` must be >= 1 for a saliency, got 0: a sequence without steps has no output")

@@ -167,7 +167,7 @@ class Conv1D(Layer):
     def forward(
         self, prepared: Prepared, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace
     ) -> tuple[Array, Array, Saved | None]:
-        (found, taps, each), recent = prepared, look_back(self, x, dt, lengths, h0, workspace)
+        (found, taps, each), recent = prepared, look_back(self, x, lengths, h0, workspace)
         if not recent.n:
             y = np.empty((len(x), 0, self.output_size), x.dtype)
             return y, recent.h, Saved(recent, recent.steps, y, y) if keep else None

@@ -34,6 +34,7 @@ from ..cells.lstm import GATES
 from ..cells.synaptic import SynapticCell
 from ..kernels.gates import Whole, blocks, transposes
 from ..wirings import Wiring
+from .pace import refuse_strides
 
 TOPOLOGIES = ("torch", "keras")
 FEW_STEPS = 4  # for fewer `Layer.stepper` is not worth it
@@ -137,6 +138,7 @@ class MixedMemory(Layer):
         if cell.open:  # in "keras" the LSTM stands before it, in ncps with as many units as the state has numbers
             cell = cell.with_input(I if self._torch else cell.with_input(1).state_size)
         self.cell = cell
+        refuse_strides(self, [cell])
         if cell.state_size < 1 or not cell.causal or "c" in cell.state_slices:
             raise ValueError(f"`cell` must be a causal layer with a state and without an LSTM's, got {cell!r}")
         if cell.batch_statistics:  # which would be those of a single step

@@ -2,13 +2,13 @@
 
 An output belongs to the last of its steps, and its elapsed time is the sum of theirs, so that the layers behind see as
 much time as there was.  In the state of such a layer ``phase`` counts the steps since its last output, and ``elapsed``
-is the sum of their times.
+is the sum of their times; the stack keeps both, and the adjoint of the second.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,53 +30,63 @@ class Thinning(NamedTuple):
 
     Attributes
     ----------
+    stride : int
+    T : int
+        Steps of the longest sequence.
     pace : Pace
         Of the outputs.
-    phase : (B,) int array
-        Steps since the last output, before the first step.
+    groups : list of (int, rows)
+        Steps since the last output, before the first step, and which of the sequences have so many.
     last : (B,) int array
-        The same after the last step.
-    places : (B, 1 + T) int array
-        To which output the time before the first step belongs, and that of each step: ``pace.lengths`` for one that is
-        still to come.
+        The same after the last step, of each sequence.
     """
 
+    stride: int
+    T: int
     pace: Pace
-    phase: Ints
+    groups: list[tuple[int, Any]]
     last: Ints
-    places: Ints
 
     def times(self, dt: Array, elapsed: Array) -> tuple[Array, Array]:
         """Elapsed times (B, T') of the outputs, and (B,) since the last one, for those of steps and (B,) before."""
         (T, lengths, _), B = self.pace, len(dt)
-        both = np.concatenate([elapsed[:, None], dt], axis=1)
-        # One after the other, as a stream adds them.
-        where = np.arange(B)[:, None] * (T + 1) + self.places
-        sums = np.bincount(where.ravel(), both.ravel(), B * (T + 1)).reshape(B, T + 1).astype(dt.dtype)
+        both, sums = np.concatenate([elapsed[:, None], dt], axis=1), np.zeros((B, T + 1), dt.dtype)
+        for phase, rows in self.groups:
+            starts = self._starts(phase)
+            sums[rows, : len(starts)] = np.add.reduceat(both[rows], starts, axis=1, dtype=np.float64)
         after = sums[np.arange(B), lengths]
         sums[np.arange(T + 1) >= lengths[:, None]] = 0
         return np.ascontiguousarray(sums[:, :T]), after
 
     def d_times(self, d_times: Array | None, d_after: Array) -> tuple[Array, Array]:
-        """Adjoint of `times`: d_dt (B, T) and d_elapsed (B,); None stands for zeros."""
+        """Adjoint of `times`: d_dt (B, T) and d_elapsed (B,); None stands for zeros.  d_dt is any in padding."""
         (T, lengths, _), B = self.pace, len(d_after)
-        d_sums = np.zeros((B, T + 1), d_after.dtype)
+        d_sums, d_both = np.zeros((B, T + 1), d_after.dtype), np.empty((B, 1 + self.T), d_after.dtype)
         if d_times is not None:
             d_sums[:, :T] = d_times
         d_sums[np.arange(B), lengths] = d_after
-        d_both = np.take_along_axis(d_sums, self.places, axis=1)
+        for phase, rows in self.groups:
+            starts = self._starts(phase)
+            d_both[rows] = np.repeat(d_sums[rows, : len(starts)], np.diff(starts, append=1 + self.T), axis=1)
         return np.ascontiguousarray(d_both[:, 1:]), d_both[:, 0]
+
+    def _starts(self, phase: int) -> Ints:
+        """Where the times of each output begin, and of the one to come, if those before the first step are first."""
+        starts = np.arange(1, self.T + 1 + phase, self.stride) - phase
+        starts[0] = 0
+        return starts
 
 
 def thinning(layer: Layer, h0: Array, lengths: Ints, T: int) -> Thinning:
     """`Thinning` of sequences of these lengths, padded to T steps, from a state h0 (B, K) of the layer."""
     s = layer.stride
-    phase = np.rint(h0[:, layer.state_slices["phase"]]).astype(np.int64).ravel() % s
-    counts, last = np.divmod(phase + lengths, s)
-    most = int((phase.max() + T) // s)
-    valid = None if (counts == most).all() else checks.before_end(counts, most)
-    places = np.minimum((phase[:, None] + np.arange(-1, T)).clip(0) // s, counts[:, None])
-    return Thinning(Pace(most, counts, valid), phase, last, places)
+    phases = np.rint(h0[:, layer.state_slices["phase"]]).astype(np.int64).ravel() % s
+    counts, last = np.divmod(phases + lengths, s)
+    most = int((phases.max() + T) // s)
+    pace = Pace(most, counts, None if (counts == most).all() else checks.before_end(counts, most))
+    each = np.unique(phases).tolist()
+    groups = [(p, np.flatnonzero(phases == p)) for p in each] if len(each) > 1 else [(each[0], slice(None))]
+    return Thinning(s, T, pace, groups, last)
 
 
 def refuse_strides(owner: Layer, layers: Sequence[Layer]) -> None:

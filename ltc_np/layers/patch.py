@@ -55,7 +55,7 @@ class Patch(Layer):
     def forward(
         self, prepared: Arrays, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace
     ) -> tuple[Array, Array, Recent | None]:
-        recent = look_back(self, x, dt, lengths, h0, workspace)
+        recent = look_back(self, x, lengths, h0, workspace)
         return recent.steps.reshape(len(x), recent.n, self.output_size), recent.h, recent if keep else None
 
     def backward(

@@ -14,7 +14,7 @@ import numpy as np
 from ..base.types import Array, Ints
 from ..base.workspace import Workspace
 from ..cells import Layer
-from .pace import thinning
+from .pace import Thinning, thinning
 
 
 class Recent(NamedTuple):
@@ -30,17 +30,17 @@ class Recent(NamedTuple):
     steps : (B, -, I) array
         All inputs that are read, those before the first step in front.  The first output reads from the first one on,
         each further output from ``stride`` steps later on.
-    places : (B, -) array or None
-        With a stride: where each of these is among the inputs of the state and of the call.
+    thinning : Thinning or None
+        With a stride.
     h : (B, K) array
-        The state after the last step.
+        The state after the last step, without what the stack keeps.
     """
 
     T: int
     n: int
     lengths: Ints
     steps: Array
-    places: Ints | None
+    thinning: Thinning | None
     h: Array
 
 
@@ -51,7 +51,7 @@ def state_slices(past: int, stride: int) -> dict[str, slice]:
     return {name: slice(a, b) for name, (a, b) in zip(sizes, pairwise(ends), strict=True) if b > a}
 
 
-def look_back(layer: Layer, x: Array, dt: Array, lengths: Ints, h0: Array, workspace: Workspace) -> Recent:
+def look_back(layer: Layer, x: Array, lengths: Ints, h0: Array, workspace: Workspace) -> Recent:
     """What the outputs of a layer read that reads so many steps back as its ``reach`` says."""
     (B, T, I), more, s = x.shape, layer.reach, layer.stride
     size = more + T + s - 1  # the last outputs of some may fall due behind all steps
@@ -59,32 +59,33 @@ def look_back(layer: Layer, x: Array, dt: Array, lengths: Ints, h0: Array, works
     every[:, :more] = h0[:, : more * I].reshape(B, more, I)
     every[:, more : more + T] = x
     every[:, more + T :] = 0
-    rows = np.arange(B)[:, None]
-    past = every[rows, _last(lengths, more)].reshape(B, -1)
+    h = np.zeros_like(h0)
+    h[:, : more * I] = every[np.arange(B)[:, None], _last(lengths, more)].reshape(B, -1)
     if s == 1:
-        return Recent(T, T, lengths, every, None, past)
+        return Recent(T, T, lengths, every, None, h)
     thin = thinning(layer, h0, lengths, T)
-    (n, _, _), (_, elapsed) = thin.pace, thin.times(dt, h0[:, -1])
-    h = np.concatenate([past, thin.last[:, None], elapsed[:, None]], axis=1, dtype=h0.dtype, casting="unsafe")
-    # The first output falls due where the phase says, which differs between sequences in a stream.
-    places = (s - 1 - thin.phase)[:, None] + np.arange(more + 1 + (n - 1) * s if n else 0)
-    return Recent(T, n, lengths, every[rows, places], places, h)
+    n = thin.pace.T
+    steps = np.empty((B, more + 1 + (n - 1) * s if n else 0, I), x.dtype)
+    for phase, rows in thin.groups:  # the first output falls due where the phase says
+        steps[rows] = every[rows, s - 1 - phase :][:, : steps.shape[1]]
+    return Recent(T, n, lengths, steps, thin, h)
 
 
 def d_look_back(
     layer: Layer, recent: Recent, d_steps: Array | None, d_h: Array, want_x: bool
 ) -> tuple[Array | None, Array]:
-    """Adjoint of `look_back`: d_x and d_h0, but for the elapsed time in it, which the stack knows.
+    """Adjoint of `look_back`: d_x and d_h0.
 
     ``d_steps`` may have the first steps alone, if d_x is not wanted, or be None, where there is no output.
     """
     (B, _, I), more, T = recent.steps.shape, layer.reach, recent.T
-    if recent.places is None and d_steps is not None:
+    if recent.thinning is None and d_steps is not None:
         d_every = d_steps
     else:
         d_every = np.zeros((B, more + T + layer.stride - 1, I), d_h.dtype)
-        if d_steps is not None and recent.places is not None:
-            d_every[np.arange(B)[:, None], recent.places[:, : d_steps.shape[1]]] = d_steps
+        for phase, rows in recent.thinning.groups if recent.thinning and d_steps is not None else ():
+            first = layer.stride - 1 - phase
+            d_every[rows, first : first + d_steps.shape[1]] = d_steps[rows]
     b, k = np.nonzero(_last(recent.lengths, more) < d_every.shape[1])
     d_every[b, recent.lengths[b] + k] += d_h[:, : more * I].reshape(B, more, I)[b, k]
     d_h0 = np.zeros_like(d_h)

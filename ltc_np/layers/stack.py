@@ -159,7 +159,9 @@ class Stack(Declared):
                 if layer.stride > 1:
                     thin = thinning(layer, start, lengths, dt.shape[1])
                     layer_saved = Thinned(layer_saved, thin)
-                    dt, _ = thin.times(dt, start[:, layer.state_slices["elapsed"]].ravel())
+                    elapsed = layer.state_slices["elapsed"]
+                    dt, after = thin.times(dt, start[:, elapsed].ravel())
+                    h[:, layer.state_slices["phase"]], h[:, elapsed] = thin.last[:, None], after[:, None]
                     _, lengths, valid = thin.pace
                 check_results(layer, x, h, dt)
             if valid is not None:

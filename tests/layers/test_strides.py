@@ -15,12 +15,14 @@ from ltc_np import (
     Conv1D,
     Dense,
     Ensemble,
+    MixedMemory,
     Model,
     Patch,
     Residual,
     load,
     losses,
 )
+from ltc_np.analysis import saliency
 from ltc_np.export.lower import program
 from ltc_np.layers.pace import thinning
 from ltc_np.online import Learner
@@ -228,6 +230,12 @@ def test_chunks_have_their_own_targets():
         np.testing.assert_array_equal(batch.target, y[:, start : start + 2])
 
 
+def test_saliency_counts_outputs():
+    model, x = network({"kernel_size": 3, "stride": 2}), normal(2, 17, I)
+    found = saliency(model, x, lengths=[17, 9])  # of the fourth output, and of the second
+    assert np.flatnonzero(found[0].any(1)).max() == 15 and np.flatnonzero(found[1].any(1)).max() == 7
+
+
 def test_times_of_outputs():
     layer = Conv1D(1, 1, stride=3, input_dim=1)
     h0, dt = np.array([[1.0, 0.5], [0.0, 0.0]]), np.array([[1.0, 2.0, 4.0, 8.0], [1.0, 2.0, 4.0, 0.0]])
@@ -244,7 +252,7 @@ def test_learns_from_arrays_lists_and_chunks(tmp_path):
     x, lengths = normal(40, 21, 2), np.random.default_rng(1).integers(2, 22, 40)
     y = x.mean(2, keepdims=True)[:, 1::2][:, :10]
     before = model.evaluate(x, y, lengths=lengths)["loss"]
-    model.fit(x, y, lengths=lengths, epochs=30, batch_size=16, verbose=0, metrics=["mae"])
+    model.fit(x, y, lengths=lengths, epochs=20, batch_size=16, verbose=0, metrics=["mae"])
     after = model.evaluate(x, y, lengths=lengths)["loss"]
     assert after < 0.5 * before
     xs, ys = [x[b, :n] for b, n in enumerate(lengths)], [y[b, : n // 2] for b, n in enumerate(lengths)]
@@ -281,6 +289,7 @@ def test_refused():
     for make in (
         lambda: Residual(strided),
         lambda: Bidirectional(strided),
+        lambda: MixedMemory(strided),
         lambda: Ensemble(strided, Patch(2, input_dim=2)),
     ):
         with pytest.raises(ValueError, match="must give an output at every step, got"):

@@ -16,6 +16,7 @@ import numpy as np
 from ...base import threads
 from ..codes import GRADIENT_ROWS
 from ..numpy.convolution import Taps as Definition
+from ..windows import Window
 from .arguments import cut as parts
 from .gates import FLUSH_ROWS, PARALLEL_PRODUCTS, copy, flat
 from .jit import helper, kernel
@@ -145,12 +146,22 @@ class Taps(Definition):
         self.packed, self._turned = packed(weight.reshape(K * I, O)), None
 
     def turned(self):
-        """What `d_correlate` correlates with: the last tap first, each transposed."""
+        """What `d_correlate` correlates with: the last tap first, each transposed.
+
+        Of neighbouring taps, every s-th reads an input, for s the stride: Taps of each of these groups.
+        """
         if self._turned is None:
-            window = self.window._replace(stride=1)
-            turned = np.ascontiguousarray(self.weight[::-1].transpose(0, 2, 1))
-            self._turned = Taps(window, turned, np.zeros(turned.shape[2], turned.dtype))
+            K, dilation, stride = self.window
+            groups = range(min(stride, K)) if dilation == 1 else (0,)
+            step = stride if dilation == 1 else 1
+            self._turned = [_turned(self.weight[first::step], dilation) for first in groups]
         return self._turned
+
+
+def _turned(weight, dilation):
+    """Taps of some taps (K, I, O), for `d_correlate`."""
+    turned = np.ascontiguousarray(weight[::-1].transpose(0, 2, 1))
+    return Taps(Window(len(turned), dilation, 1), turned, np.zeros(turned.shape[2], turned.dtype))
 
 
 def correlate(taps, seen):
@@ -183,7 +194,14 @@ def d_correlate(taps, seen, d_z, n):
     d_weight = gradients.sum(0).reshape(K, I, columns)[..., :O]
     if not window.spanned(n):
         return np.zeros((B, 0, I), dtype), d_weight
-    return correlate(taps.turned(), _around(window, d_z[:, :n])), d_weight
+    if window.stride == 1 or window.dilation > 1:
+        (turned,) = taps.turned()
+        return correlate(turned, _around(window, d_z[:, :n])), d_weight
+    d_seen = np.zeros((B, window.spanned(n), I), dtype)
+    for first, turned in enumerate(taps.turned() if n else ()):
+        d_part = correlate(turned, _around(turned.window, d_z[:, :n]))
+        d_seen[:, first :: window.stride][:, : d_part.shape[1]] = d_part
+    return d_seen, d_weight
 
 
 def depthwise(window, weight, seen):
