@@ -19,6 +19,7 @@ from .simd import (
     load,
     load_like,
     load_unit,
+    nothing,
     prefetch,
     sigmoid2,
     splat_like,
@@ -189,7 +190,7 @@ def from_inputs(circuit, i, lane, L, h, step):
     """P and Q of the leak and the sensory synapses, constant over a time step."""
     k, NL = i * L + lane, step.total.size
     p, q = splat_like(circuit.neuron[i, 2], h), splat_like(circuit.neuron[i, 1], h)
-    p, q = _currents(circuit.sensory, i, lane, L, step.inputs, step.inputs[:0], p, q)
+    p, q = _currents(circuit.sensory, i, lane, L, step.inputs, nothing(step.inputs), p, q)
     store(step.drives, k, p)
     store(step.drives, NL + k, q)
 
@@ -211,7 +212,7 @@ def _add_d_elapsed(circuit, solver, i, lane, L, h, step, stage, d):
     """Adds to d.elapsed what post i says of the length h, in the lanes of h; d.v is the adjoint of the new state."""
     k = i * L + lane
     p, q = load_like(step.drives, k, h), load_like(stage.rates, k, h)
-    p, _ = _currents(circuit.recurrent, i, lane, L, stage.v, stage.v[:0], p, p)
+    p, _ = _currents(circuit.recurrent, i, lane, L, stage.v, nothing(stage.v), p, p)
     cm = circuit.neuron[i, 0]
     scaled, flow = d_elapsed(solver, stage.number, k, h, cm, p, q, stage.base, stage.v, stage.new, d.v, d.end)
     store(d.elapsed, lane, fma(scaled, flow, load_like(d.elapsed, lane, h)))
@@ -261,7 +262,7 @@ def d_recurrent(outgoing, L, stage, d, sums, source_sums, row, pairs):
         return
     for j in range(N):
         s, behind = recurrent.start[j], recurrent.start[j + 1]
-        _d_sources(recurrent, (j, j + 1), L, v, sigmoids, d.drives, d.v, source_sums, s, pairs)
+        _d_sources(recurrent, (j, j + 1), L, v, nothing(v), d.drives, d.v, source_sums, s, pairs)
         flush(source_sums[: 4 * vector_size(v) * (behind - s)], row, 4 * s)
 
 
@@ -284,7 +285,7 @@ def d_from_inputs(circuit, outgoing, L, step, d, sums, neuron_sums, pairs):
     d_leak(circuit, L, step, d, neuron_sums, pairs)
     zero, sensory = np.int64(0), outgoing[1]
     I = sensory.start.size - 1
-    _d_sources(sensory, (zero, I), L, step.inputs, step.inputs[:0], d.step_drives, d.inputs, sums, zero, pairs)
+    _d_sources(sensory, (zero, I), L, step.inputs, nothing(step.inputs), d.step_drives, d.inputs, sums, zero, pairs)
 
 
 # The last line, since it needs all parts above; in the order in which `neuron_major.sweep` gives them.

@@ -63,7 +63,7 @@ from ..codes import Rule
 from .arguments import Adjoints, Gradients, Kept, Results, Sequences, Stage, cut
 from .jit import for_cell, helper, kernel, table
 from .padding import narrow, widen
-from .simd import add_sums, load, load_unit, unit_size, vector_size
+from .simd import add_sums, load, load_unit, nothing, unit_size, vector_size
 
 # Numbers that a lane adds up in the working precision before the sums go to the float64 row.  It is the same for all
 # cells, since a tile has many sequences: going to the row is a small part of its time step.
@@ -397,7 +397,7 @@ def d_take_tile(sequences, adjoints, circuits, rule, place, work, kept, gradient
         else:
             at = b0 * N * T + t * NC
             widen(kept.states[at : at + NC], lanes, history, L)
-            take_step(circuit, rule, L, step, history, zero, K + 1, rates, rates[:0], pairs)
+            take_step(circuit, rule, L, step, history, zero, K + 1, rates, nothing(rates), pairs)
         for lane in range(count):
             for o in range(O):
                 d_v[o * L + lane] += d_out[b0 + lane, t, o]

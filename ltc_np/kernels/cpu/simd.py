@@ -100,6 +100,16 @@ def element(typingctx, array, index):
 
 
 @intrinsic
+def nothing(typingctx, like):
+    """An array of this type without elements, which the compiler knows: it leaves out what would be done with them."""
+
+    def codegen(context, builder, sig, args):
+        return context.get_constant_null(sig.return_type)
+
+    return like(like), codegen
+
+
+@intrinsic
 def load_pair(typingctx, array, index):
     """`load` of two neighbouring vectors as one value: the processor works on both in turn."""
     return _load(Vector(array.dtype, 2 * VECTOR_BYTES), array)

@@ -100,7 +100,8 @@ class SynapticCircuit:
 
     def sigmoids(self, cut, B, stages):
         """Numbers in `Kept.sigmoids` of a call with so many stages, 0 where it is faster to compute them again."""
-        if cut.batch_major or not self.has_sigmoids:
+        at_once, _ = self.neuron_major.recurrent_sums(self._sizes[0], 0)
+        if cut.batch_major or not self.has_sigmoids or not at_once:
             return 0
         before = (cut.tiles - 1) * cut.width
         lanes = before + tile_lanes(B - before, 2 * VECTOR_BYTES // self.dtype.itemsize)
