@@ -184,7 +184,7 @@ def _size(path: str) -> str:
 RULES: dict[str, type[NLMS] | type[RLS]] = {"nlms": NLMS, "rls": RLS}
 EXACT = "exact"
 OPTIMIZERS: dict[str, type[Adam] | type[SGD]] = {"adam": Adam, "sgd": SGD}
-OF_RULES = {
+OF_RULES: dict[str, tuple[str, ...]] = {
     "rate": ("nlms", EXACT),
     "forgetting": ("rls",),
     "optimizer": (EXACT,),

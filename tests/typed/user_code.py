@@ -137,7 +137,7 @@ deep = Model(
 )
 density = Model(LTC(AutoNCP(16, 8)), MixtureDensity(2, components=3, least_sigma=0.01), input_dim=3, seed=0)
 mixture = losses.Mixture.of(density(np.zeros((2, 9, 3))), outputs=2)
-drawn: np.ndarray = mixture.sample(np.random.default_rng(0), n=5)
+paths: np.ndarray = mixture.sample(np.random.default_rng(0), n=5)
 median: np.ndarray = mixture.quantiles([0.5])
 plain = from_config({"cell": "lstm", "units": 32, "input_dim": 17, "output_dim": 17}, seed=0)
 config: CellConfig | None = plain.config

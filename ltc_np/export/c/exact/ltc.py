@@ -136,7 +136,7 @@ static void @name_@stage_ltc(const @name_network *network, @name_state *state, c
 }
 
 """
-MAPPED = {
+MAPPED: dict[str | None, str] = {
     None: "",
     "linear": """
                 J[@feature_place[m]] += q * theta[@at_sensory_sigma + m] * x[j];""",
