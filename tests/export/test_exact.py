@@ -268,6 +268,22 @@ def test_what_is_frozen_stays(way, tmp_path):
 
 
 @needs_compiler
+def test_what_is_frozen_stays_where_it_was_written(tmp_path):
+    """Far from where it was deployed, neither the pull moves it nor does the norm of a gradient count it."""
+    model = made("NCP")
+    model.freeze("1.sigma", "3.bias")
+    learns = exported(model, tmp_path / "c", "float64", SGD(0.01), clip_norm=0.3, pull=2.0)
+    written = np.where(model.trainable, model.theta, model.theta + 1)
+    assert learns.set(written) == 0
+    state, (x, dt, target) = learns.begin(), stream(5)
+    for t in range(5):
+        learns.step(state, x[t], dt[t])
+        assert learns.learn(state, 100 + target[t]) == 0
+        assert np.linalg.norm(learns.gradient[model.trainable]) == pytest.approx(0.3, rel=1e-12)
+    np.testing.assert_array_equal(learns.theta == written, ~model.trainable)
+
+
+@needs_compiler
 @pytest.mark.few(1)
 @pytest.mark.parametrize("network", ["NCP", "LrcSSM"])
 def test_hostile_streams(network, tmp_path):

@@ -287,9 +287,9 @@ class Network(NamedTuple):
             slope = call("expm1", name, f"-network->positive[{at} + p]")
             prepared += text(RUN, size=run.stop - run.start, at=at, softplus=softplus, expm1=slope)
             at += run.stop - run.start
-        then = "".join(text(FROZEN, start=start, stop=stop) for start, stop in _runs(whole.frozen))
-        if whole.pull:
-            then += text(PULL, pull=literal(whole.pull))
+        then = text(PULL, pull=literal(whole.pull)) if whole.pull else ""
+        # Behind the pull, since NAME_set may move them from where they were deployed; a norm does not count them.
+        then += "".join(text(FROZEN, start=start, stop=stop) for start, stop in _runs(whole.frozen))
         if whole.clip_norm is not None:
             then += text(CLIP, clip=literal(whole.clip_norm), root=call("sqrt", name, "squares"))
         values |= {
