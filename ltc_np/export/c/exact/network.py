@@ -324,7 +324,7 @@ class Network(NamedTuple):
             state=O + 1 + cell.sensitivities,
             learnt=(2 + len(optimiser.moments)) * P + 2 * positives + optimiser.counts,
             step_scratch=cell.scratch + (0 if self.front is None else whole.cell.input_size),
-            scratch=O + (F if whole.reads else 0),
+            scratch=O + (F if whole.reads else 0) + cell.gradient_scratch,
             terms=cell.terms,
         )
 
