@@ -1,5 +1,8 @@
 """C that learns whole, by exact gradients: against backpropagation, the learner in Python, and its bytes."""
 
+import itertools
+import re
+
 import numpy as np
 import pytest
 from support import ROOT, compilers
@@ -20,6 +23,7 @@ from ltc_np import (
     RandomWiring,
     RMSprop,
     Standardize,
+    Wiring,
 )
 from ltc_np.export import c, command
 from ltc_np.online import NLMS, Learner, synaptic_plan
@@ -174,6 +178,48 @@ def test_the_report_s_sizes_are_the_compiler_s(network, dtype, tmp_path):
     assert learns.get().size == learns.macros["PARAMETERS"] == made(network).theta.size
 
 
+@pytest.mark.few(2)
+@pytest.mark.parametrize("network", NETWORKS)
+def test_the_stack_of_the_report_is_that_of_the_text(network, tmp_path):
+    """All arrays that functions declare, in NAME_learn and in all others."""
+    export = c.write(made(network), tmp_path / "c", "net", learn=Adam(), measure=False)
+    stacks = {True: 0, False: 0}
+    for function in re.findall(r"^[a-z].*\)\n\{\n(?:.*\n)*?\}", (export.folder / "net.c").read_text(), re.M):
+        declared = " ".join(f",{line}," for line in re.findall(r"^ +float (.*);", function, re.M))
+        sizes = re.findall(r", ?\w+\[(4 \* )?(\d+)\](?: = \{0\})?(?=,)", declared)
+        stacks[function.startswith("int net_learn")] += sum(4 * int(size) * (4 if four else 1) for four, size in sizes)
+    assert (export.learn_stack_bytes, export.stack_bytes) == (stacks[True], stacks[False])
+    assert min(stacks.values()) > 0
+
+
+EDGES = {
+    "nothing is sensed": (lambda: LTC(Wiring.from_matrix(np.ones((2, 2)), np.zeros((3, 2)))), Adam()),
+    "no synapses between neurons": (lambda: LTC(Wiring.from_matrix(np.zeros((2, 2)), np.ones((3, 2)))), Adam()),
+    "Adam without memory": (lambda: LrcSSM(2), Adam(beta1=0.0, beta2=0.0)),
+}
+
+
+@needs_compiler
+@pytest.mark.few(2)
+@pytest.mark.filterwarnings("ignore:no input reaches")
+@pytest.mark.parametrize("edge", EDGES)
+def test_no_compiler_warns_where_something_is_missing(edge, tmp_path):
+    """Nor does it learn anything else then, in double."""
+    cell, optimizer = EDGES[edge]
+    model = Model(cell(), input_dim=3, seed=1, dtype="float64", backend="numpy")
+    learns = exported(model, tmp_path / "c", "float64", optimizer)
+    for compiler, level in itertools.product(compilers.HOST, ("-Os", "-O2")):
+        options = *compilers.WARNINGS, level, "-c", "net.c", "-o", tmp_path / "net.o"
+        compilers.run(compiler, *options, cwd=tmp_path / "c")
+    learner, state, (x, dt, target) = Learner(model, optimizer), learns.begin(), stream(10)
+    for t in range(10):
+        np.testing.assert_allclose(learns.step(state, x[t], dt[t]), learner.predict(x[t], dt=dt[t]), rtol=0, atol=1e-12)
+        learner.learn(target[t])
+        assert learns.learn(state, target[t]) == 0
+    np.testing.assert_allclose(learns.theta, learner.weights, rtol=0, atol=1e-11)
+    assert (learns.theta != model.theta).any()
+
+
 @needs_compiler
 @pytest.mark.few(1)
 @pytest.mark.parametrize("network", ["NCP", "LrcSSM"])
@@ -206,6 +252,24 @@ def test_what_nothing_can_be_learnt_from(network, tmp_path):
     refused([1, 2], 1)
     assert learns.learn(sound, target[3]) == 0
     assert (learns.theta != before[:P]).mean() > 0.8
+
+
+@needs_compiler
+def test_what_is_written_is_what_was_checked(tmp_path):
+    """A moment over an epsilon of 1e-30 overflows, though times the rate it would not: Python refuses that as well."""
+    model = Model(LrcSSM(2), input_dim=3, seed=0, backend="numpy")
+    optimizer = Adam(1e-3, beta2=0.0, epsilon=1e-30)
+    learns, learner = exported(model, tmp_path / "c", learn=optimizer), Learner(model, optimizer)
+    state = learns.begin()
+    learns.step(state, [1, 2, 3], 0.5)
+    learner.predict([1, 2, 3], dt=0.5)
+    learner.learn([1e12, 1e12])
+    assert learns.learn(state, [1e12, 1e12]) == 0
+    before, right = learns.theta.copy(), learns.step(state, [1, 2, 3], 0.5)
+    with pytest.raises(FloatingPointError, match="must stay finite"):
+        learner.learn(learner.predict([1, 2, 3], dt=0.5))
+    assert learns.learn(state, right) == 2
+    np.testing.assert_array_equal(learns.theta, before)
 
 
 @needs_compiler
@@ -265,6 +329,22 @@ def test_what_is_frozen_stays(way, tmp_path):
         assert learns.learn(state, target[t]) == 0
     np.testing.assert_allclose(learns.theta, learner.weights, rtol=0, atol=1e-11)
     np.testing.assert_array_equal(learns.theta == model.theta, ~model.trainable)
+
+
+@needs_compiler
+def test_what_is_frozen_stays_where_it_was_written(tmp_path):
+    """Far from where it was deployed, neither the pull moves it nor does the norm of a gradient count it."""
+    model = made("NCP")
+    model.freeze("1.sigma", "3.bias")
+    learns = exported(model, tmp_path / "c", "float64", SGD(0.01), clip_norm=0.3, pull=2.0)
+    written = np.where(model.trainable, model.theta, model.theta + 1)
+    assert learns.set(written) == 0
+    state, (x, dt, target) = learns.begin(), stream(5)
+    for t in range(5):
+        learns.step(state, x[t], dt[t])
+        assert learns.learn(state, 100 + target[t]) == 0
+        assert np.linalg.norm(learns.gradient[model.trainable]) == pytest.approx(0.3, rel=1e-12)
+    np.testing.assert_array_equal(learns.theta == written, ~model.trainable)
 
 
 @needs_compiler

@@ -18,8 +18,8 @@ class CellText(NamedTuple):
         Statements that set g, the gradient of the cell's parameters, from d_f, that of its outputs.
     sensitivities : int
         Numbers.
-    scratch : int
-        Numbers on the stack of a step.
+    scratch, gradient_scratch : int
+        Numbers on the stack of a step, and of what sets the gradient.
     terms : int
         Products that a step adds up for the sensitivities.
     """
@@ -29,6 +29,7 @@ class CellText(NamedTuple):
     gradient: str
     sensitivities: int
     scratch: int
+    gradient_scratch: int
     terms: int
 
 

@@ -149,5 +149,6 @@ def text(cell: LrcSSM, name: str, stage: int, arithmetic: Floats) -> CellText:
         filled(GRADIENT, values),
         N * (4 * I + own),
         I + own,
+        0,
         N * (4 * I + own),
     )

@@ -73,7 +73,8 @@ static void @name_@stage_ltc(const @name_network *network, @name_state *state, c
     const @real *w = network->positive@pos_w, *sensory_w = network->positive@pos_sensory_w;
     const @real *slope = network->slope; /* of positive, by theta */
     @real *v = state->values, *J = state->sensitivities;
-    @real sensed[@S_sensory], opened[@S], through[@S], P_in[@N], Q_in[@N], now[@N], gain[@N], share[@N], keep[@N];
+    @real sensed[@S_sensory]@no_sensory, opened[@S]@no_synapses, through[@S]@no_synapses;
+    @real P_in[@N], Q_in[@N], now[@N], gain[@N], share[@N], keep[@N];
     for (int i = 0, k = 0; i < @N; i++) {
         @real P = gleak[i] * theta[@at_vleak + i], Q = gleak[i] + @epsilon;
         for (; k < @sensory_end[i]; k++) {
@@ -293,7 +294,7 @@ def text(cell: LTC, name: str, stage: int, arithmetic: Floats, writer: Writer) -
         "synapse": blocks.synapse, "source": blocks.source, "columns": sizes, "used": blocks.used,
         "place": blocks.place, "parameter": np.concatenate(blocks.columns),
     }  # fmt: skip
-    if len(blocks.feature_place):
+    if cell.input_mapping is not None:
         tables |= {"feature_place": blocks.feature_place}
     values: dict[str, object] = {f"at_{entry}": start for entry, start in at.items()}
     values |= {f"slope_{entry}": at[entry] - positive.start for entry in ("gleak", "cm", "w", "sensory_w")}
@@ -318,12 +319,16 @@ def text(cell: LTC, name: str, stage: int, arithmetic: Floats, writer: Writer) -
         "sense": arithmetic.used.call("sigmoid", name, given),
         "open": arithmetic.used.call("sigmoid", name, own),
         "mapped": MAPPED[cell.input_mapping],
+        # What no loop sets, a compiler may take for read.
+        "no_synapses": "" if S else " = {0}",
+        "no_sensory": "" if S_sensory else " = {0}",
     }.items():
         values[place_of] = filled(texts, values)
-    scratch = max(S_sensory, 1) + 2 * max(S, 1) + 7 * N + int(max(terms.max(), 1) + 4 * rows.max())
+    scratch = max(S_sensory, 1) + 2 * max(S, 1) + 6 * N + int(max(terms.max(), 1) + 4 * rows.max())
     carried = cell.ode_unfolds * int((sizes * (rows + terms)).sum())
     functions, gradient = filled(CARRY + STEP, values), filled(GRADIENT, values)
-    return CellText(functions, str(values["feature"]), gradient, int(sizes @ rows), scratch, carried)
+    feature, sensitivities = str(values["feature"]), int(sizes @ rows)
+    return CellText(functions, feature, gradient, sensitivities, scratch, cell.output_size, carried)
 
 
 def _mapped(mapping: MappingKind, of: str, side: str, i: str) -> str:

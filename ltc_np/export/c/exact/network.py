@@ -287,9 +287,9 @@ class Network(NamedTuple):
             slope = call("expm1", name, f"-network->positive[{at} + p]")
             prepared += text(RUN, size=run.stop - run.start, at=at, softplus=softplus, expm1=slope)
             at += run.stop - run.start
-        then = "".join(text(FROZEN, start=start, stop=stop) for start, stop in _runs(whole.frozen))
-        if whole.pull:
-            then += text(PULL, pull=literal(whole.pull))
+        then = text(PULL, pull=literal(whole.pull)) if whole.pull else ""
+        # Behind the pull, since NAME_set may move them from where they were deployed; a norm does not count them.
+        then += "".join(text(FROZEN, start=start, stop=stop) for start, stop in _runs(whole.frozen))
         if whole.clip_norm is not None:
             then += text(CLIP, clip=literal(whole.clip_norm), root=call("sqrt", name, "squares"))
         values |= {
@@ -324,7 +324,7 @@ class Network(NamedTuple):
             state=O + 1 + cell.sensitivities,
             learnt=(2 + len(optimiser.moments)) * P + 2 * positives + optimiser.counts,
             step_scratch=cell.scratch + (0 if self.front is None else whole.cell.input_size),
-            scratch=O + (F if whole.reads else 0),
+            scratch=O + (F if whole.reads else 0) + cell.gradient_scratch,
             terms=cell.terms,
         )
 

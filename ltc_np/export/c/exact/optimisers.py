@@ -34,7 +34,7 @@ class OptimiserText(NamedTuple):
 ADAM = """\
             const @real new_m = network->m[p] + (g[p] - network->m[p]) * @take1;
             const @real new_v = network->v[p] * @keep2 + g[p] * g[p] * @take2;
-            const @real change = write ? new_m / (@root_of_v + epsilon) * rate : new_m * most;
+            const @real change = new_m / (@root_of_v + epsilon) * rate;
 """
 MOMENTUM = """\
             const @real new_b = network->b[p] * @momentum + g[p];
@@ -45,9 +45,8 @@ PLAIN = """\
 """
 # The corrections of the bias, 1 - beta**t, without cancellation.
 BEFORE_ADAM = """\
-    const @real t = network->steps + 1, root = @correction;
+    const @real @countedroot = @correction;
     const @real rate = @lr * root / @first, epsilon = @epsilon * root;
-    const @real most = rate / epsilon; /* of a change, by m: roots are taken of what is written */
 """
 
 
@@ -64,6 +63,7 @@ def text(optimizer: Adam | SGD, name: str, arithmetic: Floats) -> OptimiserText:
             """1 - beta**t."""
             return f"-{call('expm1', f't * {literal(math.log(beta))}')}" if beta > 0 else "1"
 
+        counts = optimizer.beta1 > 0 or optimizer.beta2 > 0
         values |= {
             "root_of_v": call("sqrt", "new_v"),
             "correction": call("sqrt", corrected(optimizer.beta2)),
@@ -72,8 +72,9 @@ def text(optimizer: Adam | SGD, name: str, arithmetic: Floats) -> OptimiserText:
             "take1": literal(1 - optimizer.beta1),
             "keep2": literal(optimizer.beta2),
             "take2": literal(1 - optimizer.beta2),
+            "counted": "t = network->steps + 1, " if counts else "",
         }
-        return OptimiserText(("m", "v"), True, filled(BEFORE_ADAM, values), filled(ADAM, values))
+        return OptimiserText(("m", "v"), counts, filled(BEFORE_ADAM, values), filled(ADAM, values))
     if optimizer.momentum == 0:
         return OptimiserText((), False, "", filled(PLAIN, values))
     values |= {"momentum": literal(optimizer.momentum)}
