@@ -29,7 +29,7 @@ class Whole(NamedTuple):
     model : Model
         In float64.
     optimizer : Adam or SGD
-        One that has not begun.
+        One that has taken no step.
     clip_norm : float or None
     pull : float
     front : Model or None
@@ -60,7 +60,7 @@ class Whole(NamedTuple):
         clip, pull = read_clip("clip_norm", clip_norm), checks.number("pull", pull)
         if clip is not None and clip.per_array:
             raise ValueError("`clip_norm` must be of the whole gradient in C, got per_array=True: give a number")
-        begun = _begun(optimizer)
+        rule = _new(optimizer)
         trainable, model = model.trainable, in_float64(model)
         model.trainable = trainable
         first = places(model).first
@@ -83,7 +83,7 @@ class Whole(NamedTuple):
             scale, mean = (model.buffers[prefix + name].copy() for name in ("scale", "mean"))
         front = cut(model, 0, first) if first else None
         norm = None if clip is None else clip.norm
-        return cls(model, begun, norm, pull, front, cell, model.theta, reads, scale, mean)
+        return cls(model, rule, norm, pull, front, cell, model.theta, reads, scale, mean)
 
     @property
     def said(self) -> str:
@@ -114,21 +114,29 @@ class Whole(NamedTuple):
         learner = Learner(model, self.optimizer, clip_norm=self.clip_norm, pull=self.pull)
         answers: Numbers = np.empty(target.shape)
         for k, elapsed in enumerate(np.broadcast_to(dt, len(x)).tolist()):
-            answers[k] = learner.predict(x[k], dt=elapsed)
-            learner.learn(target[k])
+            try:
+                answers[k] = learner.predict(x[k], dt=elapsed)
+                learner.learn(target[k])
+            except (FloatingPointError, ValueError) as error:
+                raise ValueError(
+                    f"`learn` must have a rate with which the network can follow the {len(x)} golden vectors, got "
+                    f"{self.optimizer!r}; at number {k}: {error}"
+                ) from None
         return answers
 
 
-def _begun(optimizer: Optimizer) -> Adam | SGD:
-    """One of the same arguments, which has taken no step."""
-    kind = type(optimizer)
-    if kind is not Adam and kind is not SGD:
+def _new(optimizer: Optimizer) -> Adam | SGD:
+    """The optimiser, if C has it and it has taken no step."""
+    if type(optimizer) is not Adam and type(optimizer) is not SGD:
         raise ValueError(f"`learn` must be an Adam or an SGD for exact gradients in C, got {optimizer!r}")
     if callable(optimizer.lr):
         raise ValueError(f"`learn` must have a learning rate that is a number in C, got {optimizer!r}")
-    found = kind(**optimizer.config())
-    assert isinstance(found, (Adam, SGD))
-    return found
+    if optimizer.t > 0:
+        raise ValueError(
+            f"`learn` must be an optimiser that has taken no step, since C begins without moments, got one of "
+            f"{optimizer.t} steps: give a new {optimizer!r}"
+        )
+    return optimizer
 
 
 def _cell(layer: Layer) -> LTC | LrcSSM:

@@ -336,9 +336,9 @@ def test_the_files_say_that_they_learn(tmp_path):
 
 
 BAD = [
-    ("nlms", TypeError, "`learn` must be an NLMS or an RLS of ltc_np.online, or None, got 'nlms'"),
-    (LMS(), TypeError, "`learn` must be an NLMS or an RLS"),
-    (NLMS, TypeError, "`learn` must be an NLMS or an RLS"),
+    ("nlms", TypeError, r"`learn` must be an NLMS, RLS, Adam or SGD, such as Adam\(1e-3\), or None, got 'nlms'"),
+    (LMS(), TypeError, "`learn` must be an NLMS, RLS"),
+    (NLMS, TypeError, "`learn` must be an NLMS, RLS"),
 ]
 
 

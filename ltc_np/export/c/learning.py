@@ -23,7 +23,7 @@ DECLARED = """
 void @name_deploy(@name_readout *readout);
 
 /* Learn from the target of the last answer of a sequence, or of an earlier one, of which state is a copy:
-   @NAME_OUTPUTS numbers, @missing where none is known.
+   @NAME_OUTPUTS numbers, @missing where none is known.  Each call learns, however many targets an answer gets.
    Returns 0, or, with nothing learnt,
 @codes */
 int @name_learn(@name_readout *readout, const @name_state *state, const @real *target);

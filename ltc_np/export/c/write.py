@@ -119,10 +119,11 @@ def write(
         Their elapsed times; default: uniform from 0 to 1, or to what an explicit solver takes, every eighth 0.
     learn : NLMS, RLS, Adam or SGD, optional
         There is NAME_learn then, which does what `Learner.learn` does.  By a rule of `ltc_np.online` the readout
-        learns, the last Dense of the model.  By an optimiser whose rate is a number all of the model learns, from the
-        mean squared error, by exact gradients: of layers without parameters, an LTC or LrcSSM by the solver
-        "semi_implicit" or "euler", and behind it a Dense without activation or nothing, and
-        ``Standardize(inverse=True)`` or nothing.
+        learns, the last Dense of the model.  By an optimiser whose rate is a number and which has taken no step all of
+        the model learns, from the mean squared error, by exact gradients: of layers without parameters, an LTC or
+        LrcSSM by the solver "semi_implicit" or "euler", and behind it a Dense without activation or nothing, and
+        ``Standardize(inverse=True)`` or nothing.  From a target that comes after others have been learnt, C learns by
+        the weights of then, `Learner` by those of its answer.
     clip_norm, pull
         As those of `Learner`, with an optimiser; clip_norm is of the whole gradient.
     measure : bool
@@ -146,6 +147,10 @@ def write(
     if isinstance(learn, Optimizer):
         made = _all_learns(Whole.of(model, learn, clip_norm, pull), arithmetic, unroll, dt, x, x_dt)
     else:
+        if learn is not None and not isinstance(learn, (NLMS, RLS)):
+            raise TypeError(
+                f"`learn` must be an NLMS, RLS, Adam or SGD, such as Adam(1e-3), or None, got {checks.brief(learn)}"
+            )
         for argument, value in (("clip_norm", clip_norm), ("pull", pull or None)):
             if value is not None:
                 raise ValueError(f"`{argument}` is for an optimiser such as Adam(1e-3), and not for {learn!r}")
@@ -206,6 +211,10 @@ def _all_learns(
     """One all of which learns."""
     if unroll:
         raise ValueError("`unroll` must be False with exact gradients, since they are loops over tables, got True")
+    settings = {"lr": whole.optimizer.learning_rate, "clip_norm": whole.clip_norm, "pull": whole.pull}
+    for argument, value in settings.items():
+        if value is not None and value > float(np.finfo(arithmetic.dtype).max):
+            raise ValueError(f"`{argument}` must be a number that {arithmetic.c_type} can hold, got {value!r}")
     frozen = _frozen(whole.model, dt, x, x_dt)
     vectors = frozen.vectors
     target, times = targets_for(vectors.y), np.asarray(dt if vectors.dt is None else vectors.dt, np.float64)

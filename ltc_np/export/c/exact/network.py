@@ -41,7 +41,8 @@ DECLARED = """
 void @name_deploy(@name_network *network);
 
 /* Learn from the target of the last answer of a sequence, or of an earlier one, of which state is a copy:
-   @NAME_OUTPUTS numbers, NaN where none is known.
+   @NAME_OUTPUTS numbers, NaN where none is known.  Each call learns, however many targets an answer gets.
+   The gradient is by the weights of now: where something was learnt since the answer, not by those that gave it.
    Returns 0, or, with nothing learnt,
    @no_answer;
    @not_finite: if that goes on, begin the sequence anew. */

@@ -31,10 +31,12 @@ class OptimiserText(NamedTuple):
     change: str
 
 
+# Roots are taken of what is written only.  What is checked is at least as large, as rounded too, so what is written is
+# finite; it refuses more than that only where epsilon / rate is below the inverse of what a moment may be, some 1e-20.
 ADAM = """\
             const @real new_m = network->m[p] + (g[p] - network->m[p]) * @take1;
             const @real new_v = network->v[p] * @keep2 + g[p] * g[p] * @take2;
-            const @real change = new_m / (@root_of_v + epsilon) * rate;
+            const @real change = new_m * (write ? rate / (@root_of_v + epsilon) : most);
 """
 MOMENTUM = """\
             const @real new_b = network->b[p] * @momentum + g[p];
@@ -46,7 +48,7 @@ PLAIN = """\
 # The corrections of the bias, 1 - beta**t, without cancellation.
 BEFORE_ADAM = """\
     const @real @countedroot = @correction;
-    const @real rate = @lr * root / @first, epsilon = @epsilon * root;
+    const @real rate = @lr * root / @first, epsilon = @epsilon * root, most = rate / epsilon;
 """
 
 
