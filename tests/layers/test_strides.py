@@ -162,7 +162,7 @@ def test_gradients(options, steps, backend):
     h0, lengths = normal(B, model.state_size, seed=3), np.minimum(LENGTHS, steps)
     for name, where in model.layer_stack.state_slices.items():
         if name.endswith("phase"):
-            h0[:, where] = [[0], [1], [1], [0]]
+            h0[:, where] = [[0], [1], [1], [1]]  # the last has ended and keeps its own
         elif name.endswith("elapsed"):
             h0[:, where] = times(B, 1)
     if backend == "numpy":
@@ -228,6 +228,30 @@ def test_chunks_have_their_own_targets():
     assert [batch.sequences.x.shape[1] for batch in found] == [8, 8, 1]
     for start, batch in zip((0, 2, 4), found, strict=True):
         np.testing.assert_array_equal(batch.target, y[:, start : start + 2])
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        pytest.param(lambda: (Patch(4), CTRNN(2)), id="patches"),
+        pytest.param(lambda: (Conv1D(2, 3, stride=2), Conv1D(2, 2, stride=2), CTRNN(2)), id="twice"),
+        pytest.param(lambda: (Conv1D(2, 5, stride=3, dilation=2), CTRNN(2)), id="thirds"),
+    ],
+)
+def test_chunks_of_unequal_sequences_have_the_loss_of_the_whole(layers):
+    """Also where a sequence ended between two outputs, in a chunk before; steps this small leave theta as it is."""
+    rng = np.random.default_rng(7)
+    for _ in range(8):
+        model = Model(*layers(), input_dim=1, seed=0, dtype="float64", backend="numpy")
+        s, T = model.layer_stack.stride, int(rng.integers(12, 26))
+        lengths = np.append(rng.integers(0, T + 1, 3), T)
+        x, y, dt = normal(4, T, 1, seed=rng), normal(4, T // s, 2, seed=rng), times(4, T, seed=rng)
+        want = model.evaluate(x, y, dt=dt, lengths=lengths)["loss"]
+        for chunks in (1, 2, 3):
+            training = model.fit(
+                x, y, dt=dt, lengths=lengths, tbptt=chunks * s, optimizer=SGD(1e-13), batch_size=4, verbose=0
+            )
+            assert training["loss"][0] == pytest.approx(want, rel=1e-10)
 
 
 def test_saliency_counts_outputs():
