@@ -28,7 +28,7 @@ from ..layers import Stack
 from ..layers.parallel import CutTime
 from .engine import Batch, Engine, Gradients, Objective, Tape
 from .host import HostEngine
-from .outputs import check_density, check_logits, output_weight, read_target, target_shape, valid_outputs
+from .outputs import check_logits, output_weight, read_target, target_shape, valid_outputs
 from .penalties import Penalty
 from .sequences import Sequences, check_dropout_seed, check_memory
 from .structure import Structure
@@ -238,8 +238,7 @@ class Network(Structure):
             raise ValueError(f"`x` must have at least the {self.layer_stack.stride} steps of an output, got {steps}")
         valid = valid_outputs(valid, lengths, self.return_sequences)
         shape = target_shape(self, B, T, y)
-        check_density(self.layers, loss, shape, y)
-        target, valid = read_target(loss, shape, y, self.dtype, valid, missing)
+        target, valid = read_target(self.layers, loss, shape, y, self.dtype, valid, missing)
         weight = output_weight(loss, sample_weight, shape[:-1], valid, self.dtype)
         return Batch(sequences, target, weight, valid if weight is None else weight)
 

@@ -92,9 +92,12 @@ def take_scales(model: Network, data: Data, ranks: Alone = ALONE) -> None:
     if places.first:
         _take(model, places.first, "x", batch.sequences.x, batch.sequences.valid, ranks)
     if places.last is not None:
-        if batch.target.dtype.kind != "f" or batch.target.shape[-1] != model.buffers[f"{places.last}mean"].size:
+        size, got = model.buffers[f"{places.last}mean"].size, batch.target.shape
+        if batch.target.dtype.kind != "f" or got[-1:] != (size,):
+            found = f"shape {got}" if batch.target.dtype.kind == "f" else "classes"
             raise ValueError(
-                "`y` must be real numbers for a model that ends with Standardize(inverse=True), got classes"
+                f"`y` must be real numbers, {size} at a time, for a model that ends with {model.layers[-1]!r} and is "
+                f"trained with `standardize`, got {found}"
             )
         _take(model, (places.last,), "y", places.wanted(model, batch), batch.mask, ranks)
 
