@@ -38,6 +38,22 @@ def d_last_outputs(d_last: Array, lengths: Ints, T: int) -> Array:
     return d_y
 
 
+def too_short(stride: int, longest: int) -> losses.NoWeightError:
+    """The error about sequences none of which has an output."""
+    got = f"{longest} in the longest sequence"
+    return losses.NoWeightError(f"`x` must have at least the {stride} steps of an output, got {got}")
+
+
+def refuse_every_step(loss: LibraryLoss, stride: int, due: Shape, steps: int, y: ArrayLike) -> None:
+    """An error if a target of a loss of the library is of every step, and outputs come once in a stride."""
+    given = np.shape(y)[:2] if isinstance(y, np.ndarray) else due
+    if losses.name_of(loss) is not None and given == (due[0], steps) != due:
+        raise ValueError(
+            f"`y` must have {due[1]} rows, one for each stride of {stride} in the {steps} steps of x, got {steps}: "
+            f"y[:, {stride - 1}::{stride}] are those of the last steps"
+        )
+
+
 def valid_outputs(valid: Bools | None, lengths: Ints, return_sequences: bool) -> Bools | None:
     """Which outputs count: (B, T) or (B,) bool, None when all do."""
     if valid is None or return_sequences:

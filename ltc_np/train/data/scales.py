@@ -282,6 +282,8 @@ def _note_scale(
     name: str, values: Array, counted: Numbers | None, found: list[str], remedies: list[str], layer: str
 ) -> None:
     """Say of the feature that is farthest from unit scale, if one is."""
+    if not values.size:  # those looked at have ended before the first output
+        return
     mean, spread = statistics(values, counted)
     least, most = SPREADS
     flat = values.reshape(-1, values.shape[-1])
