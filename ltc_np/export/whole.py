@@ -74,7 +74,7 @@ class Whole(NamedTuple):
                 f"`model` must have {KNOWN}, and Standardize(inverse=True) or nothing, for exact gradients in C, "
                 f"got {checks.brief(wrong)} behind {checks.brief(cell)}"
             )
-        if not model.layout.moves_alike:
+        if len(model.layout.clip_bounds[0]) or model.layout.lr_scale is not None:
             raise ValueError(f'`model` must have positivity="softplus" for exact gradients in C, got {cell!r}')
         scale: Numbers = np.ones(model.output_size)
         mean: Numbers = np.zeros(model.output_size)
