@@ -92,12 +92,16 @@ def is_list_of_sequences(values: object) -> TypeGuard[Sequence[Any]]:
         return False
 
 
-def check_same_lengths(name: str, values: Any, lengths: Sequence[int]) -> None:
-    """Refuse ``values`` unless it is a list of sequences of these lengths."""
+def check_same_lengths(name: str, values: Any, lengths: Sequence[int], stride: int = 1) -> None:
+    """Refuse ``values`` unless it is a list of sequences of these lengths, or of a row for each ``stride`` steps."""
     if not isinstance(values, (list, tuple)) or len(values) != len(lengths):
         got = f"{type(values).__name__} of {len(values)}" if hasattr(values, "__len__") else type(values).__name__
         raise ValueError(f"`{name}` must be a list of {len(lengths)} sequences as x is, got {got}")
     for k, (value, n) in enumerate(zip(values, lengths, strict=True)):
-        if np.ndim(value) == 0 or len(value) != n:
+        rows = n // stride
+        if np.ndim(value) == 0 or len(value) != rows:
             got = f"{value!r}" if np.ndim(value) == 0 else f"{len(value)}"
-            raise ValueError(f"`{name}[{k}]` must have the {n} steps of x[{k}], got {got}")
+            due = f"{rows} rows, one for each stride of {stride} in" if stride > 1 else "the"
+            raise ValueError(
+                f"`{name}[{k}]` must have {due} {'the ' if stride > 1 else ''}{n} steps of x[{k}], got {got}"
+            )

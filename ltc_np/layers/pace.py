@@ -36,7 +36,8 @@ class Thinning(NamedTuple):
     pace : Pace
         Of the outputs.
     groups : list of (int, rows)
-        Steps since the last output, before the first step, and which of the sequences have so many.
+        Steps since the last output, before the first step, and which of the sequences have so many; 0 for those without
+        a step.
     last : (B,) int array
         The same after the last step, of each sequence.
     """
@@ -82,6 +83,7 @@ def thinning(layer: Layer, h0: Array, lengths: Ints, T: int) -> Thinning:
     s = layer.stride
     phases = np.rint(h0[:, layer.state_slices["phase"]]).astype(np.int64).ravel() % s
     counts, last = np.divmod(phases + lengths, s)
+    phases[lengths == 0] = 0  # one that has ended keeps its state, and has no say in how many outputs there are
     most = int((phases.max() + T) // s)
     pace = Pace(most, counts, None if (counts == most).all() else checks.before_end(counts, most))
     each = np.unique(phases).tolist()

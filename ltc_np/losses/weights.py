@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class NoWeightError(ValueError):
-    """Every valid element of a batch has weight 0."""
+    """Every valid element of a batch has weight 0, or there is none."""
 
 
 def normalise(total: float, weight_sum: float) -> float:

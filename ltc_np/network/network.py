@@ -28,7 +28,7 @@ from ..layers import Stack
 from ..layers.parallel import CutTime
 from .engine import Batch, Engine, Gradients, Objective, Tape
 from .host import HostEngine
-from .outputs import check_density, check_logits, output_weight, read_target, target_shape, valid_outputs
+from .outputs import check_logits, output_weight, read_target, refuse_every_step, target_shape, too_short, valid_outputs
 from .penalties import Penalty
 from .sequences import Sequences, check_dropout_seed, check_memory
 from .structure import Structure
@@ -233,13 +233,14 @@ class Network(Structure):
     ) -> Batch:
         """`Batch` of checked sequences and a user's targets and weights for them; the loss is from `losses.get`."""
         B, (T, lengths, valid) = len(sequences.x), self.pace(sequences)
-        if not T:
-            steps = sequences.dt.shape[1]
-            raise ValueError(f"`x` must have at least the {self.layer_stack.stride} steps of an output, got {steps}")
+        stride, steps = self.layer_stack.stride, sequences.dt.shape[1]
+        if stride > 1:
+            if not lengths.any():
+                raise too_short(stride, int(sequences.lengths.max()))
+            refuse_every_step(loss, stride, (B, T), steps, y)
         valid = valid_outputs(valid, lengths, self.return_sequences)
         shape = target_shape(self, B, T, y)
-        check_density(self.layers, loss, shape, y)
-        target, valid = read_target(loss, shape, y, self.dtype, valid, missing)
+        target, valid = read_target(self.layers, loss, shape, y, self.dtype, valid, missing)
         weight = output_weight(loss, sample_weight, shape[:-1], valid, self.dtype)
         return Batch(sequences, target, weight, valid if weight is None else weight)
 

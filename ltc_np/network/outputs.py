@@ -38,6 +38,22 @@ def d_last_outputs(d_last: Array, lengths: Ints, T: int) -> Array:
     return d_y
 
 
+def too_short(stride: int, longest: int) -> losses.NoWeightError:
+    """The error about sequences none of which has an output."""
+    got = f"{longest} in the longest sequence"
+    return losses.NoWeightError(f"`x` must have at least the {stride} steps of an output, got {got}")
+
+
+def refuse_every_step(loss: LibraryLoss, stride: int, due: Shape, steps: int, y: ArrayLike) -> None:
+    """An error if a target of a loss of the library is of every step, and outputs come once in a stride."""
+    given = np.shape(y)[:2] if isinstance(y, np.ndarray) else due
+    if losses.name_of(loss) is not None and given == (due[0], steps) != due:
+        raise ValueError(
+            f"`y` must have {due[1]} rows, one for each stride of {stride} in the {steps} steps of x, got {steps}: "
+            f"y[:, {stride - 1}::{stride}] are those of the last steps"
+        )
+
+
 def valid_outputs(valid: Bools | None, lengths: Ints, return_sequences: bool) -> Bools | None:
     """Which outputs count: (B, T) or (B,) bool, None when all do."""
     if valid is None or return_sequences:
@@ -69,7 +85,7 @@ def check_logits(layers: tuple[Layer, ...], what: str) -> None:
         raise ValueError(f"{what} needs a model of logits, got {last!r} as the last layer: leave out {wrong}")
 
 
-def check_density(layers: tuple[Layer, ...], loss: LibraryLoss, shape: Shape, y: ArrayLike) -> None:
+def _check_density(layers: tuple[Layer, ...], loss: LibraryLoss, shape: Shape, y: ArrayLike) -> None:
     """Refuse a loss of the library that would take the parameters of a density for predictions of ``y``: that has not
     their ``shape``, as another model's outputs have, which may be learned by their squares."""
     last, name = layers[-1], losses.name_of(loss)
@@ -82,14 +98,34 @@ def check_density(layers: tuple[Layer, ...], loss: LibraryLoss, shape: Shape, y:
         )
 
 
+def _check_outputs(layers: tuple[Layer, ...], loss: LibraryLoss, target: Numbers) -> None:
+    """Refuse checked targets (..., O) of another number than the density is of: its parameters may happen to be as many
+    as those of one of theirs, with other components."""
+    last = layers[-1]
+    if isinstance(last, MixtureDensity) and losses.is_joint(loss) and target.shape[-1] != last.outputs:
+        raise ValueError(
+            f"`y` must have the {last.outputs} `outputs` of {last!r}, got {target.shape[-1]}: let the model end with "
+            f"MixtureDensity({target.shape[-1]}, components={last.components})"
+        )
+
+
 def read_target(
-    loss: LibraryLoss, shape: Shape, y: ArrayLike, dtype: Float, valid: Bools | None, missing: Missing
+    layers: tuple[Layer, ...],
+    loss: LibraryLoss,
+    shape: Shape,
+    y: ArrayLike,
+    dtype: Float,
+    valid: Bools | None,
+    missing: Missing,
 ) -> tuple[Numbers, Bools | None]:
-    """Checked targets ``y`` for outputs of ``shape``, and which of the ``valid`` outputs count (None: all do)."""
+    """Checked targets ``y`` for outputs of ``shape`` of these layers, and which of the ``valid`` outputs count (None:
+    all do)."""
+    _check_density(layers, loss, shape, y)
     known = None
     if checks.one_of("missing", missing, ("error", "ignore")) == "ignore":
         y, known = losses.known_target(loss, "y", losses.for_each_output(loss, shape, "y", y))
     target = losses.check_target(loss, shape, y, dtype, valid, "y")
+    _check_outputs(layers, loss, target)
     if known is None:
         return target, valid
     if not losses.takes_weight(loss):  # it must leave out itself what is missing

@@ -12,6 +12,7 @@ from .. import io, losses, optim
 from ..base import checks
 from ..base.calls import with_signature_hints
 from ..base.types import Array, ArrayLike, Backend, LibraryLoss, Loss, PathLike
+from ..layers import MixtureDensity
 from ..model import KINDS, Model, check_model
 from ..network.outputs import check_logits
 from ..network.step import check_causal
@@ -147,6 +148,11 @@ class Learner:
             raise ValueError(
                 f"`loss` must be >= 0 for every answer, got {losses.name_of(self.loss)}: take 'quantile' for what is "
                 "uncertain, or train by `Model.fit`"
+            )
+        if losses.name_of(self.loss) is not None and isinstance(model.layers[-1], MixtureDensity):
+            raise ValueError(
+                f"`model` must give numbers that are compared with answers, got {model.layers[-1]!r} at its end: take "
+                "Dense, or train by `Model.fit`"
             )
         self.pull = checks.number("pull", pull)
         self.streams = None if streams is None else checks.integer("streams", streams)

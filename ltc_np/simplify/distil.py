@@ -10,7 +10,7 @@ import numpy as np
 from ..base import checks
 from ..base.calls import with_signature_hints
 from ..base.types import Array, ArrayLike
-from ..layers import Standardize
+from ..layers import MixtureDensity, Standardize
 from ..model import Model, check_model
 from ..recipe import Recipe, enough_epochs
 from .result import Data, Row, Simplified, error_of, size_of
@@ -41,7 +41,8 @@ def distil(
     Parameters
     ----------
     teacher, student : Model
-        With as many inputs and as many outputs.  The student may be of any kind, new or trained.
+        With as many inputs and outputs, as often (the same stride), and no `MixtureDensity` at the end.  The student
+        may be of any kind, new or trained.
     x : (B, T, I) array
         What the student learns on: it needs no targets, so it may be more than the teacher was trained on.
     dt, lengths
@@ -88,6 +89,15 @@ def distil(
         if getattr(student, what) != getattr(teacher, what):
             raise ValueError(
                 f"`student` must have the teacher's {what}, {getattr(teacher, what)}, got {getattr(student, what)}"
+            )
+    strides = [model.layer_stack.stride for model in (teacher, student)]
+    if strides[0] != strides[1]:
+        raise ValueError(f"`student` must have the teacher's stride, {strides[0]}, got {strides[1]}")
+    for name, model in (("teacher", teacher), ("student", student)):
+        if isinstance(model.layers[-1], MixtureDensity):
+            raise ValueError(
+                f"`{name}` must give numbers, since outputs are compared by mse, got {model.layers[-1]!r} at its end: "
+                "train the student with fit(..., loss='mixture_density')"
             )
     if student is teacher:
         raise ValueError("`student` must be another model than the `teacher`, got the same")

@@ -151,6 +151,25 @@ def test_other_losses_metrics_and_means_of_densities_are_refused(tmp_path):
     assert load(tmp_path / "model.npz").evaluate(x, y) == model.evaluate(x, y)  # the file knows the loss, too
 
 
+def test_another_number_of_targets_is_refused():
+    """15 outputs are 5 components of one target, and 3 of two, or 1 of seven."""
+    x = np.random.default_rng(0).normal(size=(6, 3, 2))
+    for O, wrong in ((1, x), (1, np.zeros((6, 3, 7))), (2, x[..., 0]), (7, x)):
+        model = Model(MixtureDensity(O, 15 // (1 + 2 * O) or 1), input_dim=2, seed=0)
+        for ask in (model.loss_and_grad, model.evaluate, model.fit):
+            options = [{"standardize": True, "verbose": 0}, {"verbose": 0}] if ask == model.fit else [{}]
+            for each in options:
+                with pytest.raises(ValueError, match=rf"`y` must have the {O} `outputs` of MixtureDensity\({O}"):
+                    ask(x, wrong, loss="mixture_density", **each)
+    right = x[..., :1], x[..., 0]
+    found = [Model(MixtureDensity(1), input_dim=2, seed=0).evaluate(x, y, loss="mixture_density") for y in right]
+    assert found[0] == found[1]
+    model = Model(MixtureDensity(1), input_dim=2, seed=0)
+    own = lambda outputs, target: (0.0, np.zeros_like(outputs))  # noqa: E731
+    with pytest.raises(ValueError, match=r"real numbers, 1 at a time, for a model .*MixtureDensity\(1.*, got shape"):
+        model.fit(x, x, loss=own, standardize=True, verbose=0)
+
+
 def test_a_scale_that_is_not_positive_is_refused():
     for arguments, message in (
         ({"scale": [1.0, 0.0]}, "`scale` must be > 0, got 0"),

@@ -162,7 +162,7 @@ def test_gradients(options, steps, backend):
     h0, lengths = normal(B, model.state_size, seed=3), np.minimum(LENGTHS, steps)
     for name, where in model.layer_stack.state_slices.items():
         if name.endswith("phase"):
-            h0[:, where] = [[0], [1], [1], [0]]
+            h0[:, where] = [[0], [1], [1], [1]]  # the last has ended and keeps its own
         elif name.endswith("elapsed"):
             h0[:, where] = times(B, 1)
     if backend == "numpy":
@@ -230,6 +230,30 @@ def test_chunks_have_their_own_targets():
         np.testing.assert_array_equal(batch.target, y[:, start : start + 2])
 
 
+@pytest.mark.parametrize(
+    "layers",
+    [
+        pytest.param(lambda: (Patch(4), CTRNN(2)), id="patches"),
+        pytest.param(lambda: (Conv1D(2, 3, stride=2), Conv1D(2, 2, stride=2), CTRNN(2)), id="twice"),
+        pytest.param(lambda: (Conv1D(2, 5, stride=3, dilation=2), CTRNN(2)), id="thirds"),
+    ],
+)
+def test_chunks_of_unequal_sequences_have_the_loss_of_the_whole(layers):
+    """Also where a sequence ended between two outputs, in a chunk before; steps this small leave theta as it is."""
+    rng = np.random.default_rng(7)
+    for _ in range(8):
+        model = Model(*layers(), input_dim=1, seed=0, dtype="float64", backend="numpy")
+        s, T = model.layer_stack.stride, int(rng.integers(12, 26))
+        lengths = np.append(rng.integers(0, T + 1, 3), T)
+        x, y, dt = normal(4, T, 1, seed=rng), normal(4, T // s, 2, seed=rng), times(4, T, seed=rng)
+        want = model.evaluate(x, y, dt=dt, lengths=lengths)["loss"]
+        for chunks in (1, 2, 3):
+            training = model.fit(
+                x, y, dt=dt, lengths=lengths, tbptt=chunks * s, optimizer=SGD(1e-13), batch_size=4, verbose=0
+            )
+            assert training["loss"][0] == pytest.approx(want, rel=1e-10)
+
+
 def test_saliency_counts_outputs():
     model, x = network({"kernel_size": 3, "stride": 2}), normal(2, 17, I)
     found = saliency(model, x, lengths=[17, 9])  # of the fourth output, and of the second
@@ -284,6 +308,54 @@ def test_a_classifier_of_last_outputs_and_of_short_sequences():
     np.testing.assert_allclose(model(x[:1, :3]), np.zeros((1, 3)))
 
 
+def test_weights_of_lists_are_of_outputs():
+    """As those of arrays, which `output_weight` reads: in training, in evaluation and in validation."""
+    model, lengths = Model(Conv1D(2, 3, stride=4), input_dim=2, seed=0, backend="numpy"), [9, 12, 3, 4]
+    x, y, weight = normal(4, 12, 2), normal(4, 3, 2), times(4, 3)
+    lists = {name: [values[b, : n // 4] for b, n in enumerate(lengths)] for name, values in (("y", y), ("w", weight))}
+    own = {"x": [x[b, :n] for b, n in enumerate(lengths)], "y": lists["y"], "sample_weight": lists["w"]}
+    want = model.evaluate(x, y, lengths=lengths, sample_weight=weight)["loss"]
+    assert want != model.evaluate(x, y, lengths=lengths)["loss"]
+    assert model.evaluate(**own)["loss"] == pytest.approx(want, rel=1e-6)
+    training = model.fit(**own, validation=own, optimizer=SGD(1e-13), verbose=0)
+    assert training["loss"] == training["val_loss"] == pytest.approx([want], rel=1e-6)
+    steps = own | {"sample_weight": [np.ones(n) for n in lengths]}
+    with pytest.raises(
+        ValueError, match=r"`sample_weight\[0\]` must have 2 rows, one for each stride of 4 in the 9 st"
+    ):
+        model.fit(**steps, verbose=0)
+    with pytest.raises(
+        ValueError, match=r"`y\[0\]` must have 2 rows, one for each stride of 4 in the 9 steps of x\[0\]"
+    ):
+        model.fit(own["x"], [np.zeros((n, 2)) for n in lengths], verbose=0)
+
+
+def test_sequences_of_which_none_has_an_output(tmp_path):
+    model = Model(Conv1D(1, 3, stride=4), input_dim=1, seed=0, backend="numpy")
+    last = Model(Conv1D(1, 3, stride=4), input_dim=1, seed=0, backend="numpy", return_sequences=False)
+    x, y, short = normal(6, 8, 1), normal(6, 2, 1), np.full(6, 3)
+    cut, none = x[:, :3], y[:, :0]
+    np.save(tmp_path / "x.npy", x)
+    file = np.load(tmp_path / "x.npy", mmap_mode="r")
+    for ask in (
+        lambda: model.fit(x, y, lengths=short, verbose=0),
+        lambda: model.fit(file, y, lengths=short, verbose=0),
+        lambda: model.fit(x, list(none), lengths=short, verbose=0),
+        lambda: model.evaluate(x, y, lengths=short),
+        lambda: model.fit(cut, none, verbose=0),
+        lambda: model.fit(list(cut), list(none), verbose=0),
+        lambda: model.fit(x, y, validation=(cut, none), verbose=0),
+        lambda: model.fit(x, y, validation={"x": x, "y": y, "lengths": short}, verbose=0),
+        lambda: model.fit(x, y, lengths=[3, 3, 3, 8, 8, 8], validation=0.5, tbptt=4, verbose=0),
+        lambda: last.fit(x, y[:, 0], lengths=short, verbose=0),
+        lambda: last.evaluate(x, y[:, 0], lengths=short),
+    ):
+        with pytest.raises(
+            ValueError, match="`x` must have at least the 4 steps of an output, got 3 in the longest seq"
+        ):
+            ask()
+
+
 def test_refused():
     strided = Conv1D(2, 3, stride=2, input_dim=2)
     for make in (
@@ -299,7 +371,7 @@ def test_refused():
         model.loss_and_grad(normal(3, 1, 2), normal(3, 0, 2))
     with pytest.raises(ValueError, match="`tbptt` must be a multiple of the 2 steps of an output, got 3"):
         model.fit(normal(3, 6, 2), normal(3, 3, 2), tbptt=3, verbose=0)
-    with pytest.raises(ValueError, match=r"`y` of mse must have shape \(3, 3, 2\)"):
+    with pytest.raises(ValueError, match=r"`y` must have 3 rows, one for each stride of 2 in the 6 steps of x, got 6"):
         model.loss_and_grad(normal(3, 6, 2), normal(3, 6, 2))
     with pytest.raises(ValueError, match="`model` must give an output at every step to be exported"):
         program(model)

@@ -21,6 +21,7 @@ from ltc_np import (
     FullyConnected,
     LiquidS4,
     LrcSSM,
+    MixtureDensity,
     Model,
     PerEpoch,
     Pooling,
@@ -672,6 +673,10 @@ def test_what_it_takes(model):
         ValueError, match="`loss` must be >= 0 for every answer, got mixture_density: take 'quantile' for"
     ):
         Learner(readout, "adam", loss="mixture_density")
+    density = Model(LTC(AutoNCP(6, 3)), MixtureDensity(1, 2), input_dim=2, seed=0)
+    for rule in ("adam", NLMS()):
+        with pytest.raises(ValueError, match="`model` must give numbers that are compared with answers, got MixtureD"):
+            Learner(density, rule)
 
 
 def test_what_has_no_parameters_cannot_learn():

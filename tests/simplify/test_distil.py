@@ -3,7 +3,20 @@
 import numpy as np
 import pytest
 
-from ltc_np import LSTM, LTCRNN, Adam, AdamW, AutoNCP, CfC, CosineDecay, Dense, Model, Standardize
+from ltc_np import (
+    LSTM,
+    LTCRNN,
+    Adam,
+    AdamW,
+    AutoNCP,
+    CfC,
+    Conv1D,
+    CosineDecay,
+    Dense,
+    MixtureDensity,
+    Model,
+    Standardize,
+)
 from ltc_np.simplify import distil
 
 RNG = np.random.default_rng(0)
@@ -105,12 +118,22 @@ def test_the_student_s_scale_may_be_taken_from_the_lessons(teacher):
 def test_refusals_train_nothing(teacher):
     model = student()
     theta = model.theta.copy()
+    density, other_density = (Model(MixtureDensity(1, 2), input_dim=3, seed=k) for k in range(2))
+    six = Model(Dense(6), input_dim=3, seed=0)
     for arguments, options, error, text in (
         ((teacher, teacher, X), {}, ValueError, "`student` must be another model"),
         ((teacher, model.layers[0], X), {}, TypeError, "`student` must be a Model, got"),
         (("a.npz", model, X), {}, TypeError, "`teacher` must be a Model, got"),
         ((teacher, Model(Dense(3), input_dim=3, seed=0), X), {}, ValueError, "must have the teacher's output_size, 2"),
         ((teacher, Model(Dense(2), input_dim=4, seed=0), X), {}, ValueError, "must have the teacher's input_size, 3"),
+        (
+            (teacher, Model(Conv1D(2, 3, stride=2), input_dim=3, seed=0), X),
+            {},
+            ValueError,
+            "must have the teacher's stride, 1, got 2",
+        ),
+        ((density, other_density, X), {}, ValueError, r"`teacher` must give numbers, .*, got MixtureDensity\(1"),
+        ((six, density, X), {}, ValueError, r"`student` must give numbers, since outputs are compared by mse"),
         ((teacher, model, X), {"held_out": 1}, ValueError, "`held_out` must be"),
         ((teacher, model, X[:1]), {}, ValueError, "at least one of the 1 sequences .*: give more .* held_out=0"),
         (

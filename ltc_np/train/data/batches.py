@@ -13,7 +13,7 @@ from ...base.types import Array, ArrayLike, Ints, LibraryLoss, Missing, Numbers,
 from ...data.padding import check_same_lengths, is_list_of_sequences, pad
 from ...network.engine import Batch
 from ...network.network import Network
-from ...network.outputs import is_ordinary
+from ...network.outputs import is_ordinary, too_short
 from ...network.sequences import Sequences, check
 from .arguments import DataArguments
 
@@ -128,15 +128,17 @@ def prepare_data(
             raise ValueError("`lengths` must be left out for a list of sequences, got both")
         own = [len(sequence) for sequence in x]
         x, lengths = pad(x, name="x")
+        if x.shape[1] < stride:
+            raise too_short(stride, x.shape[1])
         due = len(x), x.shape[1] // stride
         if model.return_sequences and np.shape(y if isinstance(y, np.ndarray) else ())[:2] != due:
-            check_same_lengths("y", y, [n // stride for n in own])
+            check_same_lengths("y", y, own, stride)
             y = pad(y, name="y")[0]
         if isinstance(dt, (list, tuple)):
             check_same_lengths("dt", dt, own)
             dt = pad(dt, name="dt")[0]
         if isinstance(sample_weight, (list, tuple)) and len(sample_weight) and np.ndim(sample_weight[0]) == 1:
-            check_same_lengths("sample_weight", sample_weight, own)
+            check_same_lengths("sample_weight", sample_weight, own, stride)
             sample_weight = pad(sample_weight, name="sample_weight")[0]
     elif lengths is not None and model.return_sequences:
         y = _padded("y", y, lengths, checks.plain("x", x, "(B, T, I) or a list of (T_i, I)").shape, stride)
@@ -175,5 +177,7 @@ def _padded(name: str, values: Targets, lengths: ArrayLike, shape: Shape, stride
     of_steps = isinstance(values, (list, tuple)) and len(shape) == 3 and all(np.ndim(v) for v in values)
     if not of_steps or all(len(v) == shape[1] // stride for v in values):
         return values
-    check_same_lengths(name, values, [n // stride for n in lengths])
+    check_same_lengths(name, values, lengths, stride)
+    if stride > 1 and not any(map(len, values)):
+        raise too_short(stride, int(max(lengths)))
     return pad(values, name=name, steps=shape[1] // stride)[0]

@@ -92,9 +92,12 @@ def take_scales(model: Network, data: Data, ranks: Alone = ALONE) -> None:
     if places.first:
         _take(model, places.first, "x", batch.sequences.x, batch.sequences.valid, ranks)
     if places.last is not None:
-        if batch.target.dtype.kind != "f" or batch.target.shape[-1] != model.buffers[f"{places.last}mean"].size:
+        size, got = model.buffers[f"{places.last}mean"].size, batch.target.shape
+        if batch.target.dtype.kind != "f" or got[-1:] != (size,):
+            found = f"shape {got}" if batch.target.dtype.kind == "f" else "classes"
             raise ValueError(
-                "`y` must be real numbers for a model that ends with Standardize(inverse=True), got classes"
+                f"`y` must be real numbers, {size} at a time, for a model that ends with {model.layers[-1]!r} and is "
+                f"trained with `standardize`, got {found}"
             )
         _take(model, (places.last,), "y", places.wanted(model, batch), batch.mask, ranks)
 
@@ -279,6 +282,8 @@ def _note_scale(
     name: str, values: Array, counted: Numbers | None, found: list[str], remedies: list[str], layer: str
 ) -> None:
     """Say of the feature that is farthest from unit scale, if one is."""
+    if not values.size:  # those looked at have ended before the first output
+        return
     mean, spread = statistics(values, counted)
     least, most = SPREADS
     flat = values.reshape(-1, values.shape[-1])

@@ -12,6 +12,7 @@ from ...base import checks
 from ...base.types import ClassWeight, Ints, LibraryLoss, Missing
 from ...network.engine import Batch
 from ...network.network import Network
+from ...network.outputs import too_short
 from ..ranks.division import Division, Place
 from . import shuffling
 from .arguments import DataArguments
@@ -59,6 +60,9 @@ class Mapped:
 
     def sample(self) -> Batches:
         """`Batches` of the first sequences that count."""
+        stride, longest = self.model.layer_stack.stride, int(self.lengths.max())
+        if stride > 1 and longest < stride:
+            raise too_short(stride, longest)
         parts = (self.at(slice(first, first + SAMPLE)) for first in range(0, self.count, SAMPLE))
         found = next((part for part in parts if part is not None), None)
         if found is None:

@@ -299,7 +299,7 @@ def test_who_standardizes_is_not_warned():
 def test_classes_are_no_numbers_to_standardize():
     x, _ = data()
     model = Model(Standardize(), Dense(2), Standardize(inverse=True), input_dim=3, seed=0)
-    with pytest.raises(ValueError, match="`y` must be real numbers for a model that ends with Standardize"):
+    with pytest.raises(ValueError, match="`y` must be real numbers, 2 at a time, for a model that ends with Stand"):
         model.fit(x, np.zeros((40, 9), int), loss="cross_entropy", standardize=True, verbose=False)
 
 
