@@ -148,6 +148,7 @@ class Network(Structure):
         Returns
         -------
         y : (B, T, O), or (B, O) without sequences; (T, O) or (O,) for one sequence
+            Without sequences NaN for one that is shorter than the model's stride, as in `step`.
 
         Raises
         ------

@@ -137,7 +137,8 @@ def predict_proba(
     (B, T, C), or what `predict` gives for other x and for models of last outputs, with C instead of O
         Of several outputs the softmax, C = O: the classes of ``"cross_entropy"``; with ``multilabel`` the logistic
         function of each.  Of one output, which is the logit of class 1, the probabilities of class 0 and of class 1,
-        C = 2; with ``multilabel`` that of class 1 alone.  Where `predict` gives 0 because a sequence has ended, 0.
+        C = 2; with ``multilabel`` that of class 1 alone.  Where `predict` gives 0 because a sequence has ended, 0;
+        where it gives NaN, since no output of a stride has fallen due, NaN.
 
     Raises
     ------
@@ -162,11 +163,10 @@ def predict_proba(
     valid: Bools | None = None
     p = losses.probabilities(y, multilabel)
     if padding.is_list_of_sequences(x):
-        own = [len(sequence) for sequence in x]
-        valid = _due(self, max(own), own, h0).lengths > 0
+        valid = np.array([len(sequence) > 0 for sequence in x])
     elif lengths is not None:
-        _, lengths, valid = _due(self, np.shape(x)[1], lengths, h0)
-        valid = valid_outputs(valid, lengths, self.return_sequences)
+        lengths, every = np.asarray(lengths), self.return_sequences
+        valid = valid_outputs(_due(self, np.shape(x)[1], lengths, h0).valid if every else lengths > 0, lengths, every)
     if valid is not None:
         p[~valid] = 0
     return p

@@ -75,9 +75,15 @@ class CallArguments(NamedTuple):
         return self._replace(sequences=self.sequences.part(rows), pace=pace)
 
     def outputs(self, y: Array) -> Array:
-        """What the caller gets of y (B, T, O)."""
+        """What the caller gets of y (B, T, O): NaN as the last output where there are steps, and none fell due."""
         T, lengths, _ = self.pace
-        y = lengthened(y, T) if self.return_sequences else last_outputs(y, lengths)
+        if self.return_sequences:
+            y = lengthened(y, T)
+        else:
+            y = last_outputs(y, lengths)
+            early = (lengths == 0) & (self.sequences.lengths > 0)
+            if early.any():
+                y[early] = np.nan
         return y[0] if self.single else y
 
     def d_outputs(self, d_y: Array) -> Array:

@@ -85,7 +85,8 @@ def test_outputs_and_times_by_hand(options, backend):
         want = alone(model, 2, 3)(u, dt=elapsed) if len(u) else np.zeros((0, 2))
         np.testing.assert_allclose(y[b, : n // s], want, rtol=0, atol=1e-12)
         assert not y[b, n // s :].any()
-        np.testing.assert_allclose(last[b], want[-1] if len(want) else 0, rtol=0, atol=1e-12)
+        none = np.nan if n else 0.0  # steps without an output, or no step at all
+        np.testing.assert_allclose(last[b], want[-1] if len(want) else [none] * 2, rtol=0, atol=1e-12)
 
 
 @pytest.mark.few(6)
@@ -302,23 +303,31 @@ def test_a_classifier_of_last_outputs_and_of_short_sequences():
     )
     x, lengths = normal(6, 21, 2), [21, 3, 4, 8, 0, 1]
     p = model.predict_proba(x, lengths=lengths)
-    np.testing.assert_array_equal(p.sum(1).round(6), [1, 0, 1, 1, 0, 0])  # of less than four steps nothing is known
+    unknown = np.nan  # of less than four steps
+    np.testing.assert_array_equal(p.sum(1).round(6), [1, unknown, 1, 1, 0, unknown])
+    np.testing.assert_array_equal(model.predict_proba([x[b, :n] for b, n in enumerate(lengths)]).round(5), p.round(5))
     loss, _ = model.loss_and_grad(x, np.array([0, 1, 2, 0, 1, 2]), lengths=lengths, loss="cross_entropy")
     assert np.isfinite(loss)
-    np.testing.assert_allclose(model(x[:1, :3]), np.zeros((1, 3)))
+    for found in (model(x[:1, :3]), model(x[0, :3]), model.predict([x[0, :3]]), model.predict_proba(x[:1, :3])):
+        assert found.shape[-1] == 3 and np.isnan(found).all()
+    y, tape = model.forward(x, lengths=lengths)
+    gradients = model.backward(tape, np.ones_like(y))
+    assert np.isfinite(gradients.theta).all() and not gradients.x[[1, 4, 5]].any()
 
 
 def test_weights_of_lists_are_of_outputs():
     """As those of arrays, which `output_weight` reads: in training, in evaluation and in validation."""
-    model, lengths = Model(Conv1D(2, 3, stride=4), input_dim=2, seed=0, backend="numpy"), [9, 12, 3, 4]
+    model = Model(Conv1D(2, 3, stride=4), input_dim=2, seed=0, dtype="float64", backend="numpy")
+    lengths = [9, 12, 3, 4]
     x, y, weight = normal(4, 12, 2), normal(4, 3, 2), times(4, 3)
     lists = {name: [values[b, : n // 4] for b, n in enumerate(lengths)] for name, values in (("y", y), ("w", weight))}
     own = {"x": [x[b, :n] for b, n in enumerate(lengths)], "y": lists["y"], "sample_weight": lists["w"]}
     want = model.evaluate(x, y, lengths=lengths, sample_weight=weight)["loss"]
     assert want != model.evaluate(x, y, lengths=lengths)["loss"]
-    assert model.evaluate(**own)["loss"] == pytest.approx(want, rel=1e-6)
+    assert model.evaluate(**own)["loss"] == pytest.approx(want, rel=1e-12)
     training = model.fit(**own, validation=own, optimizer=SGD(1e-13), verbose=0)
-    assert training["loss"] == training["val_loss"] == pytest.approx([want], rel=1e-6)
+    for name in ("loss", "val_loss"):  # of a step this small
+        assert training[name] == pytest.approx([want], rel=1e-10)
     steps = own | {"sample_weight": [np.ones(n) for n in lengths]}
     with pytest.raises(
         ValueError, match=r"`sample_weight\[0\]` must have 2 rows, one for each stride of 4 in the 9 st"
