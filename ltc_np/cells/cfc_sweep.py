@@ -67,6 +67,8 @@ class Prepared:
         Neurons and inputs.
     activation, form, squash : int
         Their numbers in `ltc_np.kernels.codes`; ``squash``: the activation of f1 and f2 (not in pure mode).
+    slope_of_output : bool
+        Whether the value of the activation says its derivative.
     sign : +1 or -1
         Of time_a * dt.
     tau, sign_tau, a : (N,) arrays
@@ -84,6 +86,7 @@ class Prepared:
         convention = CONVENTIONS[variant]
         self.squash, self.sign = ACTIVATIONS.index(convention.squash), 1 if pure else convention.sign
         self.activation, self.kernels = ACTIVATIONS.index(activation), kernels
+        self.slope_of_output = activation in SLOPE_OF_OUTPUT
         if not pure and not convention.time_b:  # it is 0
             heads = [*heads, tuple(np.zeros_like(array) for array in heads[-1])]
         weight = np.concatenate([w for w, _ in heads], axis=1)
@@ -189,7 +192,7 @@ class _Features:
         *inner, last = prepared.widths
         shape = (len(inner), steps, b, inner[0] if inner else 0)
         self.u = workspace.array(f"{name} u", math.prod(shape), dtype).reshape(shape)
-        if not masks and ACTIVATIONS[prepared.activation] in SLOPE_OF_OUTPUT:
+        if not masks and prepared.slope_of_output:
             shape = (len(inner), 0, *shape[2:])
         self.d_u = workspace.array(f"{name} d_u", math.prod(shape), dtype).reshape(shape)
         self.q = workspace.array(f"{name} q", steps * b * last, dtype).reshape(steps, b, last)

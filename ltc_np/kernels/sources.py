@@ -18,10 +18,11 @@ def _modules(folder):
     return [folder / name for name in sorted(names) if name.removesuffix(".py").isidentifier()]
 
 
-# The last four for their coefficients and numbers.
+# The last five for their coefficients and numbers.
 SOURCES = [
     *_modules(_HERE / "cpu"),
     _HERE.parent / "base/activations.py",
+    _HERE.parent / "base/layout.py",
     _HERE.parent / "base/polynomials.py",
     _HERE / "codes.py",
     _HERE / "numpy/ssm.py",

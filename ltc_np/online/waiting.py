@@ -26,6 +26,9 @@ class Waiting:
     outputs : int
     """
 
+    delay: int
+    streams: int | None
+
     def __init__(self, delay: int, streams: int | None, outputs: int) -> None:
         self.delay, self.streams = delay, streams
         self.answers: deque[Answer] = deque(maxlen=delay + 1)

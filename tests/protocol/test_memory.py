@@ -123,7 +123,7 @@ def test_more_sequences_than_a_vector_take_whole_vectors(memory, T):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("memory", "megabytes"), [("full", 160.3), ("low", 19.5)])
+@pytest.mark.parametrize(("memory", "megabytes"), [("full", 159.9), ("low", 19.1)])
 @pytest.mark.parametrize("wiring", [AutoNCP, FullyConnected])
 def test_the_long_sequence_of_the_documentation(wiring, memory, megabytes):
     """The figures of docs/performance.md are of the resident memory, and agree with these to a megabyte."""
@@ -138,7 +138,8 @@ def test_a_state_space_keeps_a_state_every_64_steps(layer, T):
     """64 channels of 64 states, 4 sequences; the promise for 16,384 steps is 400 MB."""
     B, H, N = 4, 64, 64
     numbers = T / 64 * B * H * N  # the kept states
-    beside = 4 * B * T * H  # outputs, their adjoints, and what the loss works in
+    beside = 3 * B * T * H  # outputs, their adjoints, and what the loss works in
     found = added(lambda: layer(N, input_dim=H), "float32", "full", B, T)
-    assert 4 * (numbers + beside) < found < 4.05 * (numbers + beside) + NOISE
+    # The second: pieces of the sum of squares.
+    assert 4 * (numbers + beside) < found < 4.05 * (numbers + beside) + 2 * NOISE
     assert T < 16_384 or found < 400e6

@@ -22,7 +22,7 @@ HERE = pathlib.Path(__file__).parent
 # Also a class whose base is one of PyTorch, which need not be installed.
 INTERNAL = re.compile(
     rf"{PACKAGE}\.(interop\.torch|kernels|bench|__main__|network\.(bound|cuda|host|stream)|cells\.(cfc_sweep|gates)"
-    r"|export\.(builder|lower|run|c\.(floats|functions|lines|own|writer)|fixed\.(run|translate))"
+    r"|export\.(builder|lower|run|c\.(exact|floats|functions|lines|own)|fixed\.(run|translate))"
     r"|base\.(archive|blas|threads)|online\.(lrc_ssm|state_space|synaptic|synaptic_plan)|simplify\.wired_cfc)\b"
 )
 

@@ -46,6 +46,14 @@ class Writer:
         What NAME_step does.
     """
 
+    program: Program
+    name: str
+    arithmetic: Arithmetic
+    unroll: bool
+    tables: Tables
+    scratch: int
+    functions: str
+
     def __init__(self, program: Program, name: str, arithmetic: Arithmetic, unroll: bool, y: str = "y") -> None:
         self.program, self.name, self.arithmetic, self.unroll = program, name, arithmetic, unroll
         self._arguments = ARGUMENTS | {"y": y}

@@ -91,8 +91,8 @@ def _d_squash(activation, d_g, g, one):
     if activation == TANH:
         return d_g * fnma(g, g, one)
     if activation == LECUN_TANH:
-        y = g * number(one, 1 / LECUN_SCALE)
-        return d_g * number(one, LECUN_SCALE * LECUN_SLOPE) * fnma(y, y, one)
+        scale = number(one, LECUN_SCALE)  # which g is where tanh is 1, so that the slope is 0 there
+        return d_g * number(one, LECUN_SLOPE / LECUN_SCALE) * ((scale - g) * (scale + g))
     return d_g
 
 
