@@ -60,7 +60,8 @@ class Thinning(NamedTuple):
         return np.ascontiguousarray(sums[:, :T]), after
 
     def d_times(self, d_times: Array | None, d_after: Array) -> tuple[Array, Array]:
-        """Adjoint of `times`: d_dt (B, T) and d_elapsed (B,); None stands for zeros.  d_dt is any in padding."""
+        """Adjoint of `times`: d_dt (B, T) and d_elapsed (B,); None stands for zeros.  In padding the
+        numbers of d_dt have no meaning."""
         (T, lengths, _), B = self.pace, len(d_after)
         d_sums, d_both = np.zeros((B, T + 1), d_after.dtype), np.empty((B, 1 + self.T), d_after.dtype)
         if d_times is not None:
@@ -72,7 +73,7 @@ class Thinning(NamedTuple):
         return np.ascontiguousarray(d_both[:, 1:]), d_both[:, 0]
 
     def _starts(self, phase: int) -> Ints:
-        """Where the times of each output begin, and of the one to come, if those before the first step are first."""
+        """The place of the first time of each output, the one to come included; place 0 has the time in the state."""
         starts = np.arange(1, self.T + 1 + phase, self.stride) - phase
         starts[0] = 0
         return starts

@@ -52,7 +52,7 @@ def state_slices(past: int, stride: int) -> dict[str, slice]:
 
 
 def look_back(layer: Layer, x: Array, lengths: Ints, h0: Array, workspace: Workspace) -> Recent:
-    """What the outputs of a layer read that reads so many steps back as its ``reach`` says."""
+    """What the outputs of a layer read; its ``reach`` says how many steps back."""
     (B, T, I), more, s = x.shape, layer.reach, layer.stride
     size = more + T + s - 1  # the last outputs of some may fall due behind all steps
     every = workspace.array("every", B * size * I, x.dtype).reshape(B, size, I)

@@ -52,7 +52,7 @@ def mse(
 
 
 def elements(error: Array) -> tuple[Array, Array]:
-    """l and dl/dy of each error, in place."""
+    """l and dl/dy of each error; the array of errors becomes dl/dy."""
     squares = error * error
     error += error
     return squares, error
