@@ -222,22 +222,20 @@ def section(results, test, args, seconds):
 
 Is the number of ones in a stream of random bits odd? A stream has 2 to {args.bits} bits, every length equally often,
 and is run-length compressed: each run of equal bits is one event, (bit, length / {PAD}), with the length of the run as
-elapsed time. Sequences are padded to {PAD} events. Every model is given the length, scaled to mean 0 and variance 1, as
+elapsed time. Every model is given the length, scaled to mean 0 and variance 1, as
 its second input. Those that have a notion of elapsed time also get it as `dt`, in units of {TIME_UNIT} bits; the LSTM
-has none. The readout, `Dense(2, input_dim=units)`, sees the output after the last event; the loss is the
+has none. The readout sees the output after the last event; the loss is the
 cross-entropy.
 
 The task is that of Lechner & Hasani, "Learning Long-Term Dependencies in Irregularly-Sampled Time Series" (arXiv
 2006.04418). The published figures are those of Hasani et al., "Closed-form continuous-time neural networks" (Nature
-Machine Intelligence 4, 2022), after up to 200 epochs. Their task has another form, in which a model is told less: an
-event comes where the bit changes, and the bit is the only input beside the elapsed time. So this comparison does not
-repeat theirs.
+Machine Intelligence 4, 2022), after up to 200 epochs. Their models are told less: the bit is the only
+input beside the elapsed time. So this comparison does not repeat theirs.
 
-There are {args.train_size:,} sequences for training. Of these {VALIDATION:.0%} are kept aside and choose the weights,
-those of the epoch with the smallest loss. The test has {test.y.size:,} more sequences, which are read once, at the
-end. Whoever always gives the same answer is right in {constant:.2%} of them. Every model is trained by Adam with a
-learning rate that falls to 0 along half a cosine, in batches of {BATCH}, with gradients clipped to norm {CLIP:g}, and
-without dropout, weight decay or a curriculum. The backbone of a CfC is one layer of {BACKBONE["backbone_units"]}
+There are {args.train_size:,} sequences for training, of which {VALIDATION:.0%} choose the epoch. The test has
+{test.y.size:,} more. Whoever always gives the same answer is right in {constant:.2%} of them. Every model is trained by
+Adam with a learning rate that falls to 0 along half a cosine, in batches of {BATCH}, with gradients clipped to norm
+{CLIP:g}. The backbone of a CfC is one layer of {BACKBONE["backbone_units"]}
 ({BACKBONE["backbone_activation"]}), the LTC is fully connected and has the exponential solver
 with {MODELS["ltc"].layer.ode_unfolds} unfolds, and mixed memory has the topology `"torch"`.
 
@@ -245,7 +243,7 @@ with {MODELS["ltc"].layer.ode_unfolds} unfolds, and mixed memory has the topolog
 
 ![Accuracy over the epochs, and by the bits of the stream](images/event_xor.png)
 
-Seeds of the initial weights and of the batches' order: {seeds}; the data are the same.
+Seeds: {seeds}.
 
 {written(args, seconds)}
 """

@@ -277,16 +277,14 @@ What will the {FEATURES} observations of a running robot (MuJoCo's HalfCheetah-v
 Hasani et al., "Liquid time-constant networks" (AAAI 2021, table 3), by its protocol: windows of {WINDOW} steps, one
 every {HOP}, in raw units; {count["t"]} windows of ten runs for training, {count["v"]} of five for validation,
 {count["e"]} of ten for the test. {UNITS} units, a dense readout at every step, batches of {BATCH}, Adam,
-{EPOCHS} epochs, no clipping. The validation error chooses the epoch; the test error, a mean over all
-steps and observations, is that of this epoch's weights.
+{EPOCHS} epochs, no clipping. The validation error chooses the epoch.
 
 {table(results, data)}
 
 ![Learning curves and test errors](images/half_cheetah.png)
 
-"Test error" is the mean squared error: the mean ± the standard deviation over the seeds
-{", ".join(map(str, args.seeds))}, which decide the initial weights and the order of the data. "Published" is over
-five seeds.
+"Test error" is the mean squared error over all steps and observations: mean ± standard deviation over the seeds
+{", ".join(map(str, args.seeds))}. "Published" is over five seeds.
 
 Settings are those of the paper's code, where the code gives them:
 
@@ -294,15 +292,14 @@ Settings are those of the paper's code, where the code gives them:
 - the CT-RNN takes 6 Euler steps of 0.1 and has a fixed time constant of 1;
 - the neural ODE takes 6 Runge-Kutta steps of 0.1;
 - the CT-GRU has 8 time scales. Its memory decays by exp(-1/tau) after each step, as in the paper, but not in
-  its code. In "decay first" it decays before the step, which is this library's default: then the output
-  has not faded yet;
+  its code. In "decay first", this library's default, it decays before the step;
 - the CfC is younger than the table, and has its default values.
 
 "9 LTCs, tuned" leaves this protocol: it is the mean of {tuned.members} networks. Each has
 {tuned.layers[0].output_size} units and a readout with a hidden layer of {tuned.layers[1].output_size} units (silu),
-default initial values, and inputs scaled to mean 0 and variance 1. It trains for {tuned.tuned} epochs, in which the
+and inputs scaled to mean 0 and variance 1. It trains for {tuned.tuned} epochs, in which the
 learning rate falls to 0 along half a cosine, with gradients clipped to norm 1. The network was chosen by its validation
-error with one seed, among some twenty other LTCs, LSTMs and CfCs; parameters and seconds are those of all
+error with one seed, among some twenty; parameters and seconds are those of all
 {tuned.members}, the best epoch is that of the first. The test was read for three smaller ones too (1.854 at
 best).
 

@@ -189,18 +189,17 @@ Which of nine speakers has said /ae/? The data are utterances of 7 to 29 steps o
 Toyama and Shimbo, 1999). The split is that of the UEA archive: 270 for training, 370 for the test.
 
 The model is `Standardize()`, `Dropout(0.1)`, `Bidirectional` of a cell of {UNITS} units, `Dropout(0.5)` and
-`Dense({SPEAKERS})`; `fit(standardize=True)` takes the scale of the inputs from the training data. Every step is a
-sample of its utterance's speaker; the answer is the class with the largest mean of the log probabilities over the
+`Dense({SPEAKERS})`; `fit(standardize=True)` takes the scale of the inputs from the training data. Every step has
+its speaker as target; the answer is the class with the largest mean of the log probabilities over the
 steps. It is trained by AdamW with decay {DECAY:g} and a learning rate that falls from {RATES["cfc"]:g} (LTC:
 {RATES["ltc"]:g}) to 0 along half a cosine, for {args.epochs} epochs in batches of {BATCH}, with gradients clipped to
 norm {CLIP:g}.
 
-The cell was chosen by the cross-entropy in {FOLDS} folds of the training set; the test set took no part:
+The cell was chosen by the cross-entropy in {FOLDS} folds of the training set:
 
 {text}
 
-The test accuracy in %, as mean ± standard deviation over the seeds {", ".join(map(str, args.seeds))}, each trained on
-all of the training set, with the weights of the last epoch:
+Test accuracy in %, over the seeds {", ".join(map(str, args.seeds))}, each trained on all of the training set:
 
 | who answers | accuracy |
 |---|---|
@@ -209,8 +208,7 @@ all of the training set, with the weights of the last epoch:
 | the mean of {MEMBERS} and the ridge regression | {both} |
 | ridge regression on the mean, the spread, the first and the last step of each coefficient | {100 * linear:.2f} |
 
-One utterance is {100 / tested:.2f} %. "And" is the product of both probabilities; those of the ridge regression are the
-softmax of {SHARPNESS:g} times its scores.
+One utterance is {100 / tested:.2f} %. "And" is the product of both probabilities.
 
 {written(args, seconds)}
 """

@@ -543,8 +543,7 @@ its variance that is explained.
 "Irregular" means that the times between steps are exponentially distributed with mean 1, and that the cells that have
 a notion of elapsed time are given them. There are {SIZES[0]} sequences for training, {SIZES[1]} for validation and
 {SIZES[2]} for the test. The answer is the output after the last step. Trainings are short, with
-{SIZES[0] // TASKS[tasks[0]].batch} steps of the optimiser in an epoch; the picture shows which models still learn when
-they end."""
+{SIZES[0] // TASKS[tasks[0]].batch} steps of the optimiser in an epoch."""
     return """How much alcohol do three spectra of a bottle of whisky show (EthanolConcentration: 1,751
 wavelengths; 35, 38, 40 or 45 %)? Do the slow potentials of the cortex show whether a patient moves a cursor up or down
 (SelfRegulationSCP1: EEG at 256 Hz, 896 samples of the first channel)? Both data sets are from the UEA archive. This is
@@ -558,8 +557,8 @@ in pairs, and their three spectra change places. The EEG is averaged over 8 samp
 
 def networks(group, task, args, epochs):
     """What the section says of the networks and their training."""
-    spread = "as mean ± standard\ndeviation over the seeds" if len(args.seeds) > 1 else "of\nseed"
-    scores = f"The table has the test scores in %, {spread} {', '.join(map(str, args.seeds))}."
+    spread = "over the seeds" if len(args.seeds) > 1 else "of seed"
+    scores = f"The table has the test scores in % {spread} {', '.join(map(str, args.seeds))}."
     if group is GENERATED:
         return f"""Every model is `Dense(units, "gelu")`, one block
 `Residual(cell, GELU(), Dense(2 * units), GLU())`, `LayerNorm()` and `Dense`. Sizes, initial values, training and choice
@@ -568,13 +567,12 @@ are those of [the long recordings](#long-recordings), but with the solver `"{tas
     return f"""Every model is `Dense(units, "gelu")`, one block `Residual(LayerNorm(), cell, GELU(),
 Dropout({task.dropout:g}), Dense(2 * units), GLU())`, `LayerNorm()`, the mean over the steps by `Pooling` (with state
 spaces there is no norm in front, and the answer to a spectrum is that after its last step)
-and `Dense`, with so many units that it has about {PARAMETERS:,} parameters. State spaces have {STATES} states a channel
-and begin with memories from some steps to several sequences. The LTC begins with time constants from one step to the
-length of a sequence; the others have their default initial values. LRC and LrcSSM have the solver `"{task.solver}"`.
+and `Dense`, with so many units that it has about {PARAMETERS:,} parameters. State spaces have {STATES} states a
+channel. State spaces and the LTC begin with memories from some steps to a sequence and more; the others have their
+default initial values. LRC and LrcSSM have the solver `"{task.solver}"`.
 All are trained by AdamW with decay {task.decay:g}, in batches of {task.batch}, with gradients clipped to norm 1, for
 {epochs} epochs, in which the learning rate falls from {MODELS[args.models[0]].rate:g} to 0 along half a cosine.
-The validation set chooses the epoch, and has chosen these settings; the test set took no part.
-{scores}"""
+The validation set chooses the epoch, and has chosen these settings. {scores}"""
 
 
 def section(results, group, tasks, args, seconds, picture, beside):

@@ -189,9 +189,9 @@ def section(found, others, days, args, seconds):
 How much electricity will be used in the next three hours, if the meter fails at times? ItalyPowerDemand has
 {sum(len(own.seen) for own in days):,} days of 24 hours, in units of each day's spread. A meter that works fails in the
 next hour with a chance of {demand.FAILS:g}; one that has failed works again in the next hour with a chance of
-{demand.WORKS:g}. So {100 * lost:.0f} % of all hours are lost, as inputs and as targets, and no training sees them. The
-split is our own, at random: {len(days[0].seen)} days are for training, {len(days[1].seen)} choose the weights and the
-penalty of the ridge regression, {len(days[2].seen)} are the test. A forecast is made whenever the meter has shown a
+{demand.WORKS:g}. So {100 * lost:.0f} % of all hours are lost, as inputs and as targets, and no training sees them. At
+random {len(days[0].seen)} days are for training, {len(days[1].seen)} choose weights and penalty, {len(days[2].seen)}
+are the test. A forecast is made whenever the meter has shown a
 value. Errors are root mean squares against the true values, also in hours that the meter lost.
 
 "Filled in": a network sees the last value, whether it is new and how old it is, by `forward_fill`. "Left out": it sees
@@ -199,8 +199,7 @@ only the hours in which the meter worked, with the hours since the one before as
 day. The networks have {UNITS} units, 10 % dropout and a dense readout. AdamW has a learning rate that falls from
 {MODELS["ltc_dt"].rate:g} (LTC) or {MODELS["cfc_dt"].rate:g} to 0 and runs for {args.epochs} epochs in batches of
 {BATCH}, with gradients clipped to norm 1. There is a ridge regression for each hour of the day and each hour ahead, on
-the last value at every hour so far, and whether it was new. The table has the mean ± standard deviation
-over the seeds {", ".join(map(str, args.seeds))}:"""
+the last value at every hour so far, and whether it was new. Over the seeds {", ".join(map(str, args.seeds))}:"""
     prose = "\n\n".join(textwrap.fill(part, 120) for part in prose.split("\n\n"))
     return f"""## {TITLE}
 

@@ -185,8 +185,7 @@ The expert is a linear-quadratic regulator, which knows the place, the angle and
 since the sample before, and imitates the expert's force in {args.rounds} rounds of {args.epochs} epochs (Adam, batches
 of {BATCH}, gradients clipped to norm 1). The first round has {2 * DRIVES} drives of the expert. Each later round adds
 {DRIVES} drives of the network itself, with the expert's force as target (DAgger). A drive has {LESSON} samples, a mean
-time between {quick} and {slow} ms, and random pushes. Other starts choose the best round ({CHOOSING} at each of three
-means); the test took no part.
+time between {quick} and {slow} ms, and random pushes. Other starts choose the best round.
 
 The test has {args.tried} random starts. Place, angle and speeds are uniform within {place:g} m,
 {np.degrees(angle):.0f}°, {speed:g} m/s and {turn:g} rad/s of 0, and a drive has {SAMPLES} samples, {SAMPLES * MEAN:.0f}
@@ -203,8 +202,8 @@ seeds {", ".join(map(str, args.seeds))}. Angle and place are root mean squares i
 
 {tried}
 
-The loop in C is one program of the plant (`examples/pendulum_c/`) and the network of seed {args.seeds[0]} as
-`ltc_np.export.c` and `ltc_np.export.fixed` write it, the latter calibrated on {pendulum_c.CALIBRATED} other drives.
+The loop in C is one program of the plant (`examples/pendulum_c/`) and the exported network of seed
+{args.seeds[0]}.
 
 The starts that stay upright, in %, as the mean over the seeds, when samples come more or less often:
 

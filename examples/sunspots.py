@@ -137,11 +137,9 @@ square roots, and the forecast is squared. An LTC has {RECIPE.units} neurons, on
 {RECIPE.time_constants[1]:g} years at the beginning. It learns from windows of {WINDOW} years, one every {HOP}, of which
 the first {WARM_UP} weigh nothing, by Huber's loss. AdamW has decay {RECIPE.weight_decay:g} and a learning rate that
 falls from {RECIPE.learning_rate:g} to 0, and runs for {args.epochs} epochs in batches of {RECIPE.batch_size}. The
-answer is the mean of {RECIPE.ensemble}. All this was chosen by the errors in 1860 to 1899 and in 1900 to 1939, of
-models that were trained on the years before.
+answer is the mean of {RECIPE.ensemble}. All this was chosen by the errors in 1860 to 1939.
 
-The table has the mean absolute error; that of LTCs is the mean ± standard deviation over the seeds
-{", ".join(map(str, args.seeds))}:
+Mean absolute errors; those of LTCs over the seeds {", ".join(map(str, args.seeds))}:
 
 {table(found, test)}
 
