@@ -268,8 +268,8 @@ the first change. "Worst" is the error of the whole run as a part of the frozen 
 largest."""
     more = f"""\
 The readout learns by `RLS(0.99)`, the whole network by `Adam(3e-4)` with `Exact()` and `clip_norm=1`, each with
-`Guard()`; "trained again" is a new network that has learnt from the {COLLECTED:,} samples since the change, before
-which the frozen one answers. While nothing changes, in the first {PHASE:,} samples, the worst seed's error is {worst}
+`Guard()`; "trained again" is a new network that has learnt from the {COLLECTED:,} samples since the
+change. While nothing changes, in the first {PHASE:,} samples, the worst seed's error is {worst}
 that of the frozen network.
 
 The second stream is real: the power of electric devices, five kinds one after the other (ElectricDevices of the archive

@@ -187,8 +187,8 @@ distributed times between them. The place of the mass at each of these times is 
 
 Networks of {UNITS} units and a dense readout learn from {TRAINED} recordings with {1000 * MEAN:.0f} ms between
 samples on average, and are tested on {TESTED} others for each mean. "No times": the network is told nothing of
-the times; "as an input": the time since the sample before is one more input, "dt" that the cell's own equation
-runs for that time. Adam has a learning rate that falls from {RATE:g} to 0 and runs for {args.epochs} epochs in batches
+the times; "as an input": the time since the sample before is one more input; "dt": the cell's own equation runs for
+that time. Adam has a learning rate that falls from {RATE:g} to 0 and runs for {args.epochs} epochs in batches
 of {BATCH}, with gradients clipped to norm 1. The ridge regression sees the force of the last
 {stiff_spring.GRID * stiff_spring.LAGS:.0f} s on a grid of {1000 * stiff_spring.GRID:.0f} ms, interpolated linearly.
 

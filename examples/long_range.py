@@ -550,9 +550,9 @@ wavelengths; 35, 38, 40 or 45 %)? Do the slow potentials of the cortex show whet
 only a part of them (448 and 467 cases) with a split of our own, so that no published figure can be compared. One case
 of the test sets is 1.1 %.
 
-The spectra are normalised and averaged over 10 wavelengths (175 steps); four more features tell the place in the
-spectrum. The network gives the concentration, and the answer is the nearest of the four. In training, bottles are mixed
-in pairs, and their three spectra change places. The EEG is averaged over 8 samples (112 steps) and normalised."""
+The spectra are normalised and averaged over 10 wavelengths (175 steps). The network gives the concentration, and the
+answer is the nearest of the four. In training, bottles are mixed in pairs, and their three spectra change places. The
+EEG is averaged over 8 samples (112 steps) and normalised."""
 
 
 def networks(group, task, args, epochs):
