@@ -109,7 +109,8 @@ def pytest_collection_modifyitems(config, items):
             if params.get("backend") == "cuda" or not tiers.named(item):
                 item.add_marker("card")
         elif isinstance(params.get("layer"), Layer):
-            item.add_marker(pytest.mark.xdist_group(type(params["layer"]).__name__.lower()))
+            name = type(params["layer"]).__name__.lower()
+            item.add_marker(pytest.mark.xdist_group("ode" if name in ("ctrnn", "neuralode") else name))  # one kernel
         elif item.path.parent.name == "bench":  # it measures LTCs
             item.add_marker(pytest.mark.xdist_group("ltc"))
         elif item.path.parent.name == "online":  # whose kernels others have not
