@@ -102,32 +102,34 @@ def pytest_collection_modifyitems(config, items):
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=lambda item: item.path.parts)  # all workers have the same order
     for item in items:
-        params = item.callspec.params if hasattr(item, "callspec") else {}
+        params, marks = (
+            item.callspec.params if hasattr(item, "callspec") else {},
+            {mark.name for mark in item.iter_markers()},
+        )
         emulated = "emulator" in getattr(item, "fixturenames", ()) or params.get("backend") == "cuda"
         if emulated:
             item.add_marker(pytest.mark.xdist_group("card"))
             if params.get("backend") == "cuda" or not tiers.named(item):
                 item.add_marker("card")
         elif isinstance(params.get("layer"), Layer):
-            item.add_marker(pytest.mark.xdist_group(type(params["layer"]).__name__.lower()))
+            name = type(params["layer"]).__name__.lower()
+            item.add_marker(pytest.mark.xdist_group("ode" if name in ("ctrnn", "neuralode") else name))  # one kernel
         elif item.path.parent.name == "bench":  # it measures LTCs
             item.add_marker(pytest.mark.xdist_group("ltc"))
         elif item.path.parent.name == "online":  # whose kernels others have not
             item.add_marker(pytest.mark.xdist_group("online"))
-        elif item.path.name == "test_house.py" and not item.get_closest_marker(
-            "xdist_group"
-        ):  # which reads all sources once
+        elif item.path.name == "test_house.py" and "xdist_group" not in marks:  # which reads all sources once
             item.add_marker(pytest.mark.xdist_group("house"))
         elif item.path.parent.name == "cells":
             item.add_marker(pytest.mark.xdist_group(item.path.stem.removeprefix("test_").replace("_", "")))
         for reason, needed in (
             (NO_CARD, emulated),
-            (NO_KERNELS, params.get("backend") == "cpu" or item.get_closest_marker("compiled")),
-            (NO_NUMBA, item.get_closest_marker("numba")),
+            (NO_KERNELS, params.get("backend") == "cpu" or "compiled" in marks),
+            (NO_NUMBA, "numba" in marks),
         ):
             if reason and needed:
                 item.add_marker(pytest.mark.skip(reason=reason))
-        for tools in item.iter_markers("tools"):
+        for tools in item.iter_markers("tools") if "tools" in marks else ():
             if missing := tiers.lacking(tools):
                 item.add_marker(pytest.mark.skip(reason=missing))
     tiers.mark(items, config.getoption("--sample"), products=not _by_default(config))

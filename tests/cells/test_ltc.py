@@ -153,7 +153,7 @@ def test_gradients_of_tiles_of_any_width(wiring, n, width, monkeypatch):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-12 * np.abs(a).max())
 
 
-@pytest.mark.slow
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("backend", "wiring", "steps"),
     [("cpu", FullyConnected(8, 2), 20_000), ("cpu", AutoNCP(8, 2), 20_000), ("numpy", AutoNCP(8, 2), 1_000)],

@@ -221,7 +221,7 @@ def test_gradients_know_that_only_ratios_of_conductance_and_capacity_count(solve
     assert abs(sum(parts)) < 1e-12 * sum(map(abs, parts))
 
 
-@pytest.mark.slow
+@pytest.mark.few(1)
 @pytest.mark.compiled
 @new
 def test_gradients_of_tiles_of_any_width_and_many_synapses(solver, monkeypatch):
@@ -526,7 +526,7 @@ def test_fit_looks_at_stability_once_an_epoch(monkeypatch):
 
 @pytest.mark.parametrize("around", [lambda cell: cell, MixedMemory])
 def test_every_layer_of_a_stack_is_asked(around):
-    model = Model(Dense(4, input_dim=3), around(LTC(AutoNCP(8, 2), input_dim=4, solver="rk4")), seed=0)
+    model = Model(Dense(4, input_dim=3), around(LTC(AutoNCP(8, 2), input_dim=4, solver="rk4")), seed=0, dtype="float64")
     model(np.ones((2, 3, 3)), dt=0.1)
     with pytest.raises(ValueError, match='solver="rk4"'):
         model(np.ones((2, 3, 3)), dt=50.0)
@@ -614,7 +614,7 @@ def test_suggested_unfolds_are_those_that_the_check_allows():
 
 def test_steps_that_become_too_long_stop_a_training():
     x = np.random.default_rng(0).normal(size=(8, 6, 3))
-    model = LTCRNN(AutoNCP(12, 2), 3, solver="euler", ode_unfolds=10, seed=0)
+    model = LTCRNN(AutoNCP(12, 2), 3, solver="euler", ode_unfolds=10, seed=0, dtype="float64")
     with pytest.raises(ValueError, match=r"before epoch \d+; the model has the parameters of then"):
         model.fit(x, np.full((8, 6, 2), 5.0), epochs=200, optimizer=Adam(1.0), seed=0, verbose=False)
     assert np.isfinite(model.theta).all()

@@ -127,10 +127,10 @@ def refused(case, backend):
     """Forward and backward with a number that nobody knows."""
     # A table of the definition that has no such place says so itself.
     words = "must be|index out of range" if backend == "numpy" else "must be"
-    model = Model(case.layer(), input_dim=2, seed=0, backend=backend)
+    model = Model(case.layer(), input_dim=2, seed=0, dtype="float64", backend=backend)
     (layer,) = model.layers
-    x, dt, lengths = np.ones((1, 3, 2), np.float32), np.full((1, 3), 0.1, np.float32), np.array([3])
-    h0, d_y = np.zeros((1, layer.state_size), np.float32), np.ones((1, 3, layer.output_size), np.float32)
+    x, dt, lengths = np.ones((1, 3, 2)), np.full((1, 3), 0.1), np.array([3])
+    h0, d_y = np.zeros((1, layer.state_size)), np.ones((1, 3, layer.output_size))
     p = {name: np.ascontiguousarray(values) for name, values in model.effective.items()}
     good, bad = (layer.prepare(p, dict(model.buffers), backend) for _ in range(2))
     g = {name: np.zeros(values.shape) for name, values in p.items()}
@@ -149,7 +149,7 @@ def test_numpy_refuses_a_number_that_it_does_not_know(name):
 
 
 @pytest.mark.compiled
-@pytest.mark.slow  # kernels of nearly all cells are compiled for it
+@pytest.mark.few(3)  # kernels of nearly all cells are compiled for the others
 @pytest.mark.parametrize("name", CASES | COMPILED)
 def test_compiled_kernels_refuse_a_number_that_they_do_not_know(name):
     refused((CASES | COMPILED)[name], "cpu")

@@ -378,7 +378,7 @@ def test_training_files_and_resuming(tmp_path, backend):
     y = np.repeat((x[:, :1] + x[np.arange(96), lengths - 1][:, None]), 6, axis=1)
     model = Model(
         Bidirectional(LSTM(8, input_dim=1)), Residual(Dense(16, "tanh", input_dim=16), Dropout(0.1)), Dense(1),
-        seed=0, backend=backend,
+        seed=0, dtype="float64", backend=backend,
     )  # fmt: skip
     options = {"lengths": lengths, "seed": 0, "verbose": False}
     model.fit(x, y, epochs=30, optimizer=Adam(0.02), **options)

@@ -301,7 +301,9 @@ def trained(epochs, path=None, *, initial_epoch=0, model=None, optimizer=None, *
     y = np.cumsum(x, axis=1) / 3
     if model is None:
         inner = Residual(BatchNorm(), Dense(12), GLU())
-        model = Model(Bidirectional(LSTM(3)), inner, BatchNorm(), Dropout(0.2), Dense(2), input_dim=2, seed=0)
+        model = Model(
+            Bidirectional(LSTM(3)), inner, BatchNorm(), Dropout(0.2), Dense(2), input_dim=2, seed=0, dtype="float64"
+        )
     callbacks = () if path is None else Checkpoint(path)
     history = model.fit(
         x, y, validation=(x[:7], y[:7] + rng.normal(size=(7, 6, 2))), batch_size=6, epochs=range(initial_epoch, epochs),

@@ -307,9 +307,9 @@ def test_models_with_mixed_memory():
     assert isinstance(LTCRNN(wiring, 3).layers[0], LTC)
     for kind, topology in ((True, "torch"), ("torch", "torch"), ("keras", "keras")):
         for model in (
-            LTCRNN(wiring, 3, mixed_memory=kind, ode_unfolds=2),
-            CfCRNN(wiring, input_dim=3, mixed_memory=kind),
-            CfCRNN(8, input_dim=3, mixed_memory=kind, backbone_units=4, proj_size=2),
+            LTCRNN(wiring, 3, mixed_memory=kind, ode_unfolds=2, dtype="float64"),
+            CfCRNN(wiring, input_dim=3, mixed_memory=kind, dtype="float64"),
+            CfCRNN(8, input_dim=3, mixed_memory=kind, backbone_units=4, proj_size=2, dtype="float64"),
         ):
             assert model.layers[0].topology == topology
             assert model.layers[0].state_size == 16
@@ -320,7 +320,7 @@ def test_models_with_mixed_memory():
 
 @each_topology
 def test_files(topology, tmp_path):
-    model = LTCRNN(AutoNCP(8, 2), 3, mixed_memory=topology, seed=0)
+    model = LTCRNN(AutoNCP(8, 2), 3, mixed_memory=topology, seed=0, dtype="float64")
     x = np.random.default_rng(0).normal(size=(4, 5, 3))
     model.fit(x, np.zeros((4, 5, 2)), epochs=2, optimizer=Adam(0.01), seed=0, verbose=False)
     model.save(tmp_path / "model.npz")

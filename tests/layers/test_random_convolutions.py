@@ -134,7 +134,7 @@ def test_channels_are_drawn():
     assert first.tolist() == [[0, 0, 1, 0, 1], [1, 1, 1, 0, 0], [1, 1, 1, 1, 1], [0, 0, 1, 0, 1]]
 
 
-@pytest.mark.slow
+@pytest.mark.few(1)
 @pytest.mark.parametrize("differences", [False, True])
 def test_thresholds_are_shares_of_one_sequence(differences):
     """Threshold i is near the value that has a share of others below it: the fraction of i times the golden ratio."""

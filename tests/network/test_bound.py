@@ -34,6 +34,9 @@ if NO_KERNELS:
     pytest.skip(NO_KERNELS, allow_module_level=True)
 
 
+pytestmark = pytest.mark.xdist_group("bound")  # whose kernels others have not
+
+
 @pytest.fixture(autouse=True)
 def also_few_steps(monkeypatch):
     monkeypatch.setattr(run, "FEW_STEPS", 1)
@@ -42,7 +45,7 @@ def also_few_steps(monkeypatch):
 METRIC = {"metrics": ["mae"]}  # with which gradients are not bound, and training is the same
 
 
-def network(wiring=None, dtype="float32", inputs=2, **options):
+def network(wiring=None, dtype="float64", inputs=2, **options):
     return LTCRNN(wiring or FullyConnected(8), inputs, seed=1, dtype=dtype, backend="cpu", **options)
 
 
@@ -74,7 +77,7 @@ LENGTHS = {"lengths": np.arange(45) % 5 + 1}
 IRREGULAR = {"dt": (np.arange(45 * 5) % 7 / 2).reshape(45, 5)}
 CASES = {
     "plain": ({}, {}),
-    "float64, clipped": ({"dtype": "float64"}, {"clip_norm": 0.05}),
+    "float32, clipped": ({"dtype": "float32"}, {"clip_norm": 0.05}),
     "clipped": ({}, {"clip_norm": 0.05}),
     "each array clipped": ({}, {"clip_norm": Clip(0.02, per_array=True)}),
     "no mappings": ({"input_mapping": None, "output_mapping": None}, {}),
@@ -103,7 +106,7 @@ def test_a_training_has_the_same_numbers(name):
 
 def test_a_gradient_is_that_of_the_loss():
     """Of one batch, in float64: a step of gradient descent against finite differences."""
-    model = network(AutoNCP(6, 2), "float64", ode_unfolds=2)
+    model = network(AutoNCP(6, 2), ode_unfolds=2)
     x, y = data(model, n=17)
     before = model.theta.copy()
     assert fit(model, x, y, epochs=1, batch_size=17, optimizer=SGD(1e-3), keep_best=False).steps[:5] == "bound"
@@ -222,7 +225,7 @@ def test_a_batch_in_the_middle_that_is_not_finite(calls):
     models, optimizers, said = (network(), network()), (Adam(0.02), Adam(0.02)), []
     for model, optimizer, more in zip(models, optimizers, ({}, METRIC), strict=True):
         x, y = data(model, 100)
-        y[16 * 3] = 3e38
+        y[16 * 3] = 1e300
         with pytest.raises(FloatingPointError) as caught:
             model.fit(x, y, batch_size=16, optimizer=optimizer, shuffle=False, seed=3, verbose=0, **more)
         said.append(str(caught.value))
@@ -235,7 +238,7 @@ def test_a_batch_in_the_middle_that_is_not_finite(calls):
     np.testing.assert_array_equal(models[0].theta, two.theta)
 
 
-def test_ctrl_c_is_heard_between_two_calls(calls, monkeypatch):
+def test_ctrl_c_is_heard_between_two_calls(calls, monkeypatch, interruptible):
     from ltc_np.kernels.cpu import ltc_training
 
     run = ltc_training.Bound.run
@@ -285,7 +288,7 @@ def test_a_schedule_that_fails_fails_at_its_step(calls):
 
 @pytest.mark.parametrize("kind", [SGD, Adam])
 def test_what_has_diverged_says_the_same_and_leaves_the_same(kind):
-    models, optimizers, said = (network(), network()), (kind(1e30), kind(1e30)), []
+    models, optimizers, said = (network(), network()), (kind(1e300), kind(1e300)), []
     for model, optimizer, more in zip(models, optimizers, ({}, METRIC), strict=True):
         with pytest.raises(FloatingPointError) as caught:
             model.fit(*data(model), batch_size=16, optimizer=optimizer, seed=3, verbose=0, **more)
@@ -304,8 +307,8 @@ def test_the_optimiser_is_left_as_it_would_be():
         model.fit(*data(model), epochs=2, batch_size=16, optimizer=optimizer, clip_norm=0.1, seed=3, verbose=0, **more)
     one, other = (optimizer.state() for optimizer in optimizers)
     assert one["t"] == other["t"] == 6
-    np.testing.assert_array_equal(one["m"], other["m"])
-    np.testing.assert_array_equal(one["v"], other["v"])
+    for name in ("m", "v"):  # the norm by which they are clipped is added up in another order
+        np.testing.assert_allclose(one[name], other[name], rtol=1e-11, err_msg=name)
 
 
 def test_what_is_frozen_between_epochs_stays():
@@ -322,7 +325,7 @@ def test_what_is_frozen_between_epochs_stays():
 @pytest.mark.filterwarnings("ignore:ltc_np. `y`:RuntimeWarning")
 def test_a_norm_whose_squares_overflow_is_clipped():
     """In float64 a gradient of 1e200 has a norm; its squares have none."""
-    models = network(dtype="float64"), network(dtype="float64")
+    models = network(), network()
     for model, more in zip(models, ({}, METRIC), strict=True):
         x, y = data(model)
         fit(model, x, 1e150 * y, optimizer=SGD(1.0), clip_norm=1e-3, epochs=1, **more)

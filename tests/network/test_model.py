@@ -194,7 +194,7 @@ def test_shapes_of_calls(stack):
     np.testing.assert_allclose(stack(X, return_sequences=False), y[:, -1], rtol=1e-13)
 
 
-@pytest.mark.slow
+@pytest.mark.few(1)
 def test_gradients_of_a_stack_with_lengths_and_last_outputs(stack):
     dt = np.random.default_rng(2).uniform(0.1, 2, (3, 4))
     assert worst(stack, X, dt=dt, lengths=[4, 0, 2]) < 1e-6
@@ -255,7 +255,7 @@ def test_a_list_is_predicted_in_groups(monkeypatch):
     assert sizes == [(2, 5), (2, 7), (1, 3)]  # each padded to its own longest
 
 
-@pytest.mark.slow
+@pytest.mark.few(1)
 def test_predict_in_batches(model):
     for batch_size in (1, 2, None):
         assert np.array_equal(model.predict(X, dt=0.5, batch_size=batch_size), model(X, dt=0.5))
@@ -265,7 +265,7 @@ def test_predict_in_batches(model):
     assert np.array_equal(parts[1], model(X[1, :2]))
     with pytest.raises(ValueError, match=r"`dt\[0\]` must have the 4 steps"):
         model.predict([X[0], X[1, :2]], dt=[np.ones(2), np.ones(4)])
-    many = [X[0, :1]] * 50 + [np.tile(X[0], (500, 1)), X[0, :0], X[1]]
+    many = [X[0, :1]] * 50 + [np.tile(X[0], (50, 1)), X[0, :0], X[1]]
     assert [len(y) for y in model.predict([X[0, :0], X[1]], batch_size=1)] == [0, 4]
     got = model.predict(many, batch_size=7)
     assert [len(y) for y in got] == [len(x) for x in many]

@@ -12,6 +12,8 @@ from ltc_np.kernels import codes
 from ltc_np.kernels.numpy import streams as plain
 from ltc_np.network.streams import step_size
 
+pytestmark = pytest.mark.xdist_group("streams")  # whose kernels others have not
+
 
 @pytest.fixture
 def model(backend):

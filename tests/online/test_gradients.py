@@ -42,7 +42,7 @@ LEARNERS = [
 @pytest.fixture
 def model(backend):
     layers = Standardize(mean=0.1, scale=2.0), LTC(AutoNCP(6, 3)), Dense(2), Standardize(inverse=True, scale=3.0)
-    return Model(*layers, input_dim=2, seed=0, backend=backend)
+    return Model(*layers, input_dim=2, seed=0, dtype="float64", backend=backend)
 
 
 def stream(steps, streams=None, seed=0, missing=0.0):
@@ -193,7 +193,7 @@ def test_pull_clip_and_the_optimiser(model):
         gradient = seen(alone)[-1]
         gradient = gradient + 0.5 * (other.theta - model.theta)
         gradient *= min(1, 0.3 / np.linalg.norm(gradient))
-        optimizer.step(other, gradient.astype(np.float32))
+        optimizer.step(other, gradient)
         # The sensitivities are those of the weights as they were, so a second network has others after the first step.
         if k == 0:
             np.testing.assert_allclose(learner.weights, other.theta, rtol=1e-5, atol=1e-7)
@@ -380,11 +380,11 @@ def test_a_distance_is_kept(model):
 
 
 def test_a_batch_is_learnt_whole_or_not_at_all(model):
-    learner = Learner(model, SGD(1e15), streams=2, shared=False)
+    learner = Learner(model, SGD(1e160), streams=2, shared=False)
     learner.predict(np.zeros((2, 2)))
     before = learner.weights
     with pytest.raises(FloatingPointError, match="nothing was learnt"):
-        learner.learn([[1.0, 1.0], [1e18, 1.0]])
+        learner.learn([[1.0, 1.0], [1e150, 1.0]])
     np.testing.assert_array_equal(learner.weights, before)
     for k in range(2):
         np.testing.assert_array_equal(learner.network(k).theta, model.theta)
@@ -394,7 +394,7 @@ def test_a_batch_is_learnt_whole_or_not_at_all(model):
 @pytest.mark.parametrize("guard", [None, Guard(horizon=5)], ids=["alone", "guarded"])
 def test_weights_that_let_a_state_overflow(guard):
     """With a guard the last good ones answer; without one it is an error that loses nothing."""
-    model = Model(LSTM(2), Dense(1), input_dim=1, seed=0)
+    model = Model(LSTM(2), Dense(1), input_dim=1, seed=0, dtype="float32", backend="numpy")
     learner = Learner(model, SGD(0.01), guard=guard)
     learner.predict([1.0])
     learner._part._learnings[0].model.theta[-3:] = 1e38
@@ -414,7 +414,7 @@ def test_weights_that_let_a_state_overflow(guard):
 @pytest.mark.parametrize("guard", [None, Guard(horizon=5)], ids=["alone", "guarded"])
 def test_weights_for_which_steps_are_too_long(guard):
     """Of an explicit solver: as where a state overflows."""
-    model = Model(LTC(FullyConnected(3, 1), solver="euler"), input_dim=1, seed=0)
+    model = Model(LTC(FullyConnected(3, 1), solver="euler"), input_dim=1, seed=0, dtype="float64")
     learner = Learner(model, SGD(0.01), guard=guard)
     learner.predict([1.0])
     own, before = learner._part._learnings[0], learner.state
@@ -502,7 +502,7 @@ def test_the_rate_can_change(model, shared, tmp_path):
 @pytest.mark.parametrize("last", [Dense(2), Dense(2, "tanh")], ids=["linear", "any"])
 def test_derivatives_for_late_targets_take_each_stream_once(last):
     """So their work grows with the streams, and not with the square of their number."""
-    learner = Learner(Model(LrcSSM(3), last, input_dim=2, seed=0), SGD(0.01), streams=5, delay=1)
+    learner = Learner(Model(LrcSSM(3), last, input_dim=2, seed=0, dtype="float64"), SGD(0.01), streams=5, delay=1)
     head, taken = learner._part._learnings[0]._head, []
     backward = head.backward
     head.backward = lambda f, d_y: taken.append(len(f)) or backward(f, d_y)
@@ -512,25 +512,26 @@ def test_derivatives_for_late_targets_take_each_stream_once(last):
 
 def test_derivatives_for_late_targets_have_room(monkeypatch):
     """(1 + delay) times the outputs times the parameters, of each stream; the learner says so before it starts."""
-    model, options = Model(LrcSSM(3), Dense(2), input_dim=2, seed=0), {"streams": 5, "delay": 9}
+    model, options = Model(LrcSSM(3), Dense(2), input_dim=2, seed=0, dtype="float64"), {"streams": 5, "delay": 9}
     carried = 5 * sum(array.size for array in Learner(model, SGD(0.01))._part._learnings[0].traces[0].arrays.values())
     late = 5 * 10 * 2 * model.theta.size
     learner = Learner(model, SGD(0.01), **options)
     for _ in range(12):
         learner.predict(np.ones((5, 2)))
     assert sum(answer.kept.rows.size for answer in learner._waiting.answers) == late
-    monkeypatch.setattr(generic, "memory", lambda: 4 * (carried + late))
+    monkeypatch.setattr(generic, "memory", lambda: 8 * (carried + late))
     Learner(model, SGD(0.01), **options)
-    monkeypatch.setattr(generic, "memory", lambda: 4 * (carried + late) - 1)
+    monkeypatch.setattr(generic, "memory", lambda: 8 * (carried + late) - 1)
     with pytest.raises(MemoryError, match=f"wait for their targets keep {late:,} numbers more.*smaller `delay`"):
         Learner(model, SGD(0.01), **options)
     Learner(model, SGD(0.01), streams=5)
 
 
+@pytest.mark.single
 @pytest.mark.parametrize("guard", [None, Guard()], ids=["alone", "guarded"])
-def test_gradients_whose_squares_overflow_are_learnt_from(guard):
+def test_gradients_whose_squares_overflow_are_learnt_from(guard, backend):
     """They are finite, and so are the weights that come of them."""
-    model = Model(LrcSSM(3), Dense(1), input_dim=2, seed=0, dtype="float32")
+    model = Model(LrcSSM(3), Dense(1), input_dim=2, seed=0, dtype="float32", backend=backend)
     learner = Learner(model, SGD(1e-22), guard=guard)
     y = learner.predict([1.0, 2.0])
     _, gradient = model.loss_and_grad(np.array([[[1.0, 2.0]]]), np.array([[[1e15]]]), dt=1.0)
@@ -625,7 +626,7 @@ def test_a_weight_that_overflows_costs_nothing_under_a_guard(model):
             if k == 8 and each is learner:
                 before = each.weights
                 with pytest.raises(FloatingPointError, match="overflow for such a `weight`: nothing was learnt"):
-                    each.learn(1e3 * target, weight=1e18)
+                    each.learn(1e5 * target, weight=1e152)
                 np.testing.assert_array_equal(each.weights, before)
             each.learn(target)
     assert learner.log.events == other.log.events
@@ -640,7 +641,7 @@ def test_of_other_models(backend):
         (LTC(AutoNCP(6, 2)), Pooling("mean"), Dense(1)),
         (Dense(4, "tanh"), Dense(1)),  # without a state
     ):
-        model = Model(*layers, input_dim=2, seed=0, backend=backend)
+        model = Model(*layers, input_dim=2, seed=0, dtype="float64", backend=backend)
         learner = Learner(model, Adam(0.01))
         for x, _, target in stream(5):
             learner.predict(x)

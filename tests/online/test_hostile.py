@@ -50,12 +50,12 @@ def hostile(seed, steps):
         yield x, dt, target, weight
 
 
-def run(seed, steps):
+def run(seed, steps, backend):
     """The learner after one stream."""
     rng = np.random.default_rng(seed)
     options = dict(LEARNERS[seed % len(LEARNERS)])
     layer = LAYERS[rng.integers(len(LAYERS))]
-    learner = Learner(Model(layer, Dense(2), input_dim=2, seed=seed), **options)
+    learner = Learner(Model(layer, Dense(2), input_dim=2, seed=seed, backend=backend), **options)
     delay, guarded, norm = options.get("delay", 0), "guard" in options, np.linalg.norm(learner.deployed)
     for x, dt, target, weight in hostile(seed, steps):
         weights, state = learner.weights, learner.state.copy()
@@ -82,9 +82,10 @@ def run(seed, steps):
     return learner
 
 
+@pytest.mark.single
 @pytest.mark.parametrize("seed", range(7))
-def test_hostile_streams_lose_nothing(seed):
-    run(seed, 20)
+def test_hostile_streams_lose_nothing(seed, backend):
+    run(seed, 20, backend)
 
 
 @pytest.mark.slow
@@ -92,7 +93,7 @@ def test_hostile_streams_lose_nothing(seed):
 def test_a_thousand_hostile_streams(first, tmp_path):
     learnt = 0
     for seed in range(first, first + 50):
-        learner = run(seed, 40)
+        learner = run(seed, 40, "auto")
         learnt += learner.log.steps
         learner.save(tmp_path / "learner.npz")  # only finite numbers can be written
         np.testing.assert_array_equal(Learner.load(tmp_path / "learner.npz").weights, learner.weights)

@@ -102,7 +102,7 @@ def test_models_of_last_outputs_learn_from_every_step(teacher):
 
 
 def test_times_are_told_to_models_that_take_them(teacher):
-    model = Model(LSTM(4), Dense(2), input_dim=3, seed=1)
+    model = Model(LSTM(4), Dense(2), input_dim=3, seed=1, backend="numpy")
     result = distil(teacher, model, X, dt=DT, **OPTIONS)
     assert result.error.relative > 0
     with pytest.raises(ValueError, match="`dt` must be left out"):

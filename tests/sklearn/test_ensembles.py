@@ -36,7 +36,7 @@ def alone(kind, X, y, model_seed, seed):
     return model
 
 
-@pytest.mark.slow
+@pytest.mark.few(1)
 @pytest.mark.parametrize("kind", [LTCRegressor, CfCRegressor, LTCClassifier, CfCClassifier])
 def test_it_is_the_mean_of_the_recipe_s_networks(kind, data):
     X, y, labels = data

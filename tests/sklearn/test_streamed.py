@@ -106,12 +106,12 @@ def test_labels_are_learnt_by_an_optimiser(data, every_step):
     """Of the whole network, by the loss of `fit`; each class has its weight."""
     X = data[0][:6, :3]
     labels = np.where((X[:, :, 0] if every_step else X[:, 0, 0]) > 0, "up", "down")
-    classifier = LTCClassifier(**SMALL, online=SGD(0.1), class_weight={"up": 2.0}, clip_norm=10.0).partial_fit(
-        X[:2], labels[:2], classes=["down", "up"]
-    )
+    classifier = LTCClassifier(
+        **SMALL, backend="numpy", online=SGD(0.1), class_weight={"up": 2.0}, clip_norm=10.0
+    ).partial_fit(X[:2], labels[:2], classes=["down", "up"])
     before, model_seed = classifier.model_, np.random.RandomState(0).randint(np.iinfo(np.int32).max, size=2)[0]
     recipe = Recipe(units=6, epochs=3)
-    model = recipe.model(2, 2, steps=3.0, every_step=every_step, numbers=False, seed=int(model_seed))
+    model = recipe.model(2, 2, steps=3.0, every_step=every_step, numbers=False, seed=int(model_seed), backend="numpy")
     model.adapt(X[:2])
     learner, weight = Learner(model, SGD(0.1), loss="cross_entropy", clip_norm=10.0), np.linspace(0.5, 2, 6)
     for rows in (slice(2), slice(2, 6)):

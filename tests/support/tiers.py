@@ -69,15 +69,16 @@ def _folder(path):
 def _compiles_twice(item):
     """Whether a test runs compiled kernels in float32, which float64 has compiled already."""
     params = item.callspec.params if hasattr(item, "callspec") else {}
-    single = params.get("dtype") == "float32" or item.get_closest_marker("single") is not None
-    return single and params.get("backend") != "numpy"
+    if params.get("backend") == "numpy":
+        return False
+    return params.get("dtype") == "float32" or item.get_closest_marker("single") is not None
 
 
 def _left_out(items, seed):
     """The cases of one test without which every value of its parameters still occurs."""
-    few, taken, left = items[0].get_closest_marker("few"), set(), []
+    few, taken, left, tables = items[0].get_closest_marker("few"), set(), [], _tables(items[0])
     for k, item in enumerate(sorted(items, key=lambda item: _order(item, seed))):
-        values = _values(item)
+        values = _values(item, tables)
         enough = k >= few.args[0] if few else values <= taken
         if enough and not named(item):
             left.append(item)
@@ -88,9 +89,10 @@ def _left_out(items, seed):
 def _products(items, seed):
     """The cases of one test without which every two values of its parameters still occur together."""
     few, taken, left = items[0].get_closest_marker("few"), set(), []
+    tables = _tables(items[0], together=False)
     later = {id(item): item.get_closest_marker("thorough") is not None for item in items}
     for k, item in enumerate(sorted(items, key=lambda item: (later[id(item)], *_order(item, seed)))):
-        values = _values(item, together=False)
+        values = _values(item, tables)
         pairs = {frozenset(pair) for pair in itertools.combinations(values, min(2, len(values)))}
         enough = k >= FURTHER * few.args[0] if few else pairs <= taken
         if enough and later[id(item)] and not named(item):
@@ -99,12 +101,16 @@ def _products(items, seed):
     return left
 
 
-def _values(item, together=True):
-    """What a case is made of; the parameters of one table of rows, or of a mark ``together``, are one value."""
-    params = item.callspec.params
+def _tables(item, together=True):
+    """The names of the parameters of each table of rows, and of each mark ``together``, of all cases of a test."""
     tables = [mark.args[0] for mark in item.iter_markers("parametrize")]
     tables += [",".join(mark.args) for mark in item.iter_markers("together") if together]
-    tables = [[n.strip() for n in table.split(",")] if isinstance(table, str) else [*table] for table in tables]
+    return [[n.strip() for n in table.split(",")] if isinstance(table, str) else [*table] for table in tables]
+
+
+def _values(item, tables):
+    """What a case is made of; the parameters of one of the `_tables` are one value."""
+    params = item.callspec.params
     alone = [[n] for n in params if not any(n in table for table in tables)]
     return {(*table, *(id(params[n]) for n in table)) for table in tables + alone if params.keys() >= {*table}}
 
@@ -121,4 +127,5 @@ def named(item):
 
 def name(item):
     """The name of a test without the group of pytest-xdist."""
-    return item.nodeid.partition("@")[0] if item.get_closest_marker("xdist_group") else item.nodeid
+    group = "@" in item.nodeid and item.get_closest_marker("xdist_group")
+    return item.nodeid.partition("@")[0] if group else item.nodeid

@@ -144,7 +144,7 @@ def test_a_rate_that_is_a_number_is_halved_too():
     assert history["loss"][-1] < 0.7 * alone[-1]
 
 
-@pytest.mark.slow
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("rate", "more"), [(JUMP, ()), (0.03, (Jumps(),))])
 def test_a_training_that_is_cut_off_goes_on_with_the_same_bits(rate, more, tmp_path):
     """In the middle of an epoch before the collapse, while it is waited for, and behind it."""
@@ -169,7 +169,7 @@ def test_the_file_of_a_model_holds_no_copies(tmp_path):
     assert not any(isinstance(value, (dict, np.ndarray)) for value in state.values())
     model.save(tmp_path / "m.npz")
     for rates in (optimizer, Adam(JUMP)):
-        other, guard = load(tmp_path / "m.npz"), CollapseGuard()
+        other, guard = load(tmp_path / "m.npz", backend="numpy"), CollapseGuard()
         trained(guard, model=other, optimizer=rates, epochs=range(12, 13))
         assert guard.restored == 1 and guard.best == state["best"]
         assert rates.learning_rate == 1.5

@@ -106,6 +106,6 @@ def test_what_lies_in_reused_arrays_does_not_matter():
     ],
 )
 def test_other_cells_and_few_sequences_go_step_by_step(layer, B):
-    model = Model(layer, input_dim=3, seed=0, backend="cpu")
+    model = Model(layer, input_dim=3, seed=0, dtype="float64", backend="cpu")
     _, tape = model.forward(np.zeros((B, 2, 3)))
     assert len(tape.saved[0].steps) == 2

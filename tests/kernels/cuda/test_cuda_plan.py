@@ -15,8 +15,6 @@ from ltc_np.kernels.cuda import device, ltc, ltc_sweeps, plan
 from ltc_np.kernels.cuda.memory import Memory
 from ltc_np.network.engine import Objective
 
-pytestmark = pytest.mark.card
-
 STACKS = {
     "one": lambda: [LTC(FullyConnected(6, 3), input_dim=2, ode_unfolds=2)],
     "wide input": lambda: [LTC(FullyConnected(3), input_dim=200, ode_unfolds=1, input_mapping=None)],

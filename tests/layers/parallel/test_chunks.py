@@ -263,10 +263,11 @@ def test_one_output_that_counts_reaches_every_step_before_it(constants, count):
         np.testing.assert_allclose(found, want, rtol=1e-9)
 
 
+@pytest.mark.single
 @pytest.mark.parametrize("layer", [CfC(16), LTC(FullyConnected(16, 2)), LSTM(8)], ids=["CfC", "LTC", "LSTM"])
-def test_rounding_alone_makes_nothing_run_again(layer):
+def test_rounding_alone_makes_nothing_run_again(layer, backend):
     """Where many products are summed, last bits never come to agree, and those of a number near 0 are not its last."""
-    model = Model(layer, input_dim=2, seed=0, dtype="float32")
+    model = Model(layer, input_dim=2, seed=0, dtype="float32", backend=backend)
     x, dt, _ = sequence(900)
     y, tape = model.forward(x, **({"dt": dt} if model.takes_dt else {}), parallel_time=ParallelTime(6, 1e-6))
     model.backward(tape, np.random.default_rng(1).normal(size=y.shape))

@@ -24,7 +24,7 @@ from ltc_np.network.sequences import Sequences
 from ltc_np.optim import OPTIMIZERS
 from ltc_np.optim.clip import Clip
 
-pytestmark = [pytest.mark.card, pytest.mark.usefixtures("emulator")]
+pytestmark = pytest.mark.usefixtures("emulator")
 B, T, LENGTHS = 4, 5, [5, 3, 0, 5]
 
 

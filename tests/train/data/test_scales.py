@@ -249,7 +249,7 @@ def test_data_far_from_unit_scale_is_warned_of_once():
     x, y = rng.normal(size=(30, 5, 2)), rng.normal(size=(30, 5, 1))
 
     def plain():
-        return Model(LSTM(4), Dense(1), input_dim=2, seed=0)
+        return Model(LSTM(4), Dense(1), input_dim=2, seed=0, backend="numpy")
 
     assert warned(plain(), x, y)[0] == []
     (one,), caught = warned(plain(), 200 * x + 400, y)

@@ -63,7 +63,7 @@ def test_padding_is_spared(monkeypatch):
     shares = {}
     for by_length in (False, True):
         seen.clear()
-        model().fit(
+        model("numpy").fit(
             x, y, lengths=lengths, batch_size=Batching(8, group_by_length=by_length), epochs=5, seed=0, verbose=False
         )
         steps = seen[:-1]  # without the look at the loss after the last step
