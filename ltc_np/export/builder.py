@@ -28,9 +28,10 @@ from .program import (
 
 @dataclass
 class Builder:
-    """Collects the statements of a program while layers are lowered."""
+    """Collects the statements of a program while layers are lowered; ``stage`` names the layer that is."""
 
     stages: list[Stage] = field(default_factory=list)
+    stage: str = ""
     _statements: list[list[Statement]] = field(default_factory=lambda: [[]])
     _variables: dict[str, int] = field(default_factory=dict)
     _count: int = 0
@@ -140,5 +141,12 @@ class Builder:
 
     def end_stage(self, name: str) -> None:
         """All that was added since the last stage is one."""
-        self.stages.append(Stage(name, tuple(self._statements[-1]), self._variables))
+        self._end(name, None)
+
+    def wait_for(self, phase: Vector) -> None:
+        """What is added from now on runs only where ``phase``, an element of the state, is 0."""
+        self._end(f"{self.stage} inputs", phase)
+
+    def _end(self, name: str, phase: Vector | None) -> None:
+        self.stages.append(Stage(name, tuple(self._statements[-1]), self._variables, phase))
         self._statements, self._variables = [[]], {}

@@ -10,6 +10,7 @@ from ...cells import Layer
 from ...layers import RandomConvolutions, Stack
 from ..builder import Builder
 from ..program import Expr, Vector
+from .recent import pace
 
 # Functions with the parameters of `lower`, by the class of the layer.
 LOWERINGS: dict[type, Callable[..., Expr]] = {}
@@ -52,7 +53,11 @@ def lower_stack(
 ) -> Expr:
     """One step of layers in a row, as `lower`; with ``stages`` each of them is a stage of the program."""
     for layer, prefix, where in zip(stack.layers, stack.prefixes, stack.states, strict=True):
-        x = b.store(lower(layer, part(p, prefix), part(buffers, prefix), b, x, dt, state[where]))
         if stages:
-            b.end_stage(f"{prefix}{type(layer).__name__}")
+            b.stage = f"{prefix}{type(layer).__name__}"
+        behind = pace(layer, b, dt, state[where]) if layer.stride > 1 else dt
+        x = b.store(lower(layer, part(p, prefix), part(buffers, prefix), b, x, dt, state[where]))
+        dt = behind
+        if stages:
+            b.end_stage(b.stage)
     return x
