@@ -214,9 +214,10 @@ def _conditions(program: Program, points: Numbers, K: int) -> Bools:
             found.append(np.broadcast_to(values > 0, (len(values), len(points))))
 
     machine = Machine(program, len(points), observe=observe)
-    x, dt, machine.values["state"][:] = (part.T for part in _parts(points, K))
+    x, dt, state = _parts(points, K)
+    machine.values["state"][:] = program.from_model(state).T
     with np.errstate(all="ignore"):
-        machine.step(x.T, dt)
+        machine.step(x, dt)
     return np.concatenate(found)
 
 
@@ -258,9 +259,10 @@ def _run(program: Program, steps: Steps, dtype: type) -> tuple[Numbers, Bools]:
     them (T, B) there are outputs."""
     T, B, _ = steps.x.shape
     machine = Machine(program, T * B, dtype)
-    machine.values["state"][:, T * B - len(steps.before) :] = steps.before.T
+    machine.values["state"][:, T * B - len(steps.before) :] = program.from_model(steps.before).T
     y = machine.step(steps.x.reshape(T * B, -1), steps.dt.ravel())
-    found = np.concatenate([y, machine.values["state"].T], axis=1).astype(np.float64)
+    after = program.to_model(machine.values["state"].T)
+    found = np.concatenate([y, after], axis=1).astype(np.float64)
     return found.reshape(T, B, -1), machine.due.reshape(T, B)
 
 

@@ -305,6 +305,8 @@ class Program(NamedTuple):
         In order.  Temporary variables have names of their own and are seen by all stages behind, too.
     stride : int
         Steps for each output; where none falls due, ``y`` is not set.
+    scale, offset : (K,) arrays, or numbers
+        A number of the model's state is scale * number of this state + offset.
     """
 
     input_size: int
@@ -314,6 +316,16 @@ class Program(NamedTuple):
     start: np.ndarray
     stages: tuple[Stage, ...]
     stride: int = 1
+    scale: np.ndarray | float = 1.0
+    offset: np.ndarray | float = 0.0
+
+    def from_model(self, states: np.ndarray) -> np.ndarray:
+        """States (..., K) of the model as those of the program."""
+        return (states - self.offset) / self.scale
+
+    def to_model(self, states: np.ndarray) -> np.ndarray:
+        """States (..., K) of the program as those of the model."""
+        return states * self.scale + self.offset
 
     @property
     def variables(self) -> dict[str, int]:

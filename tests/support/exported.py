@@ -138,6 +138,9 @@ LAYERS |= {
     "Conv1D every fourth, SpikingLIF": [Conv1D(2, 1, stride=4), SpikingLIF(3, tau=2.0, init={"b": (1.0, 3.0)})],
     "Patch, CfC": [Patch(3), CfC(4, backbone_units=5)],
     "GRU, Patch": [GRU(2), Patch(2)],
+    "Conv1D, BatchNorm": [Conv1D(3, 3), BatchNorm(), GRU(2)],
+    "BatchNorm, Conv1D": [BatchNorm(), Conv1D(3, 3, stride=2, activation="relu"), Dense(2)],
+    "BatchNorm, Conv1D separable": [BatchNorm(), Conv1D(3, 2, dilation=2, separable=True), BatchNorm()],
 }
 LAYERS |= {
     f"{name} {k}": [layer]

@@ -70,6 +70,10 @@ def program(model: Model, dt: float | None = None) -> Program:
     b.assign(Vector("y", 0, model.output_size), y)
     b.end_stage("outputs")
     start = stack.initial_state(1, np.dtype(np.float32))[0].astype(np.float64)  # numbers that every target can hold
+    scale, offset = np.ones(model.state_size), np.zeros(model.state_size)
+    for kept, a, c in b.kept:
+        here = slice(kept.start, kept.start + kept.size)
+        scale[here], offset[here] = a, c
     takes_dt = model.takes_dt and dt is None
     sizes = model.input_size, model.output_size, model.state_size
-    return Program(*sizes, takes_dt, start, tuple(b.stages), stack.stride)
+    return Program(*sizes, takes_dt, (start - offset) / scale, tuple(b.stages), stack.stride, scale, offset)
