@@ -60,8 +60,8 @@ TESTED_THROUGH = {
         "tests/data goes through it by `windows`, `pad` and the others": """
             data.arrays
         """,
-        "tests/export/test_lower.py lowers every layer, and pairs of numbers with the state spaces": """
-            export.lower.pair
+        "tests/export/test_lower.py lowers every layer: pairs with the state spaces, the past with convolutions": """
+            export.lower.pair export.lower.recent
         """,
         "tests/export/fixed/test_write.py writes folders and runs the command": """
             export.fixed.write

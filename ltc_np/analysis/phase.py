@@ -92,6 +92,8 @@ def nullclines(
     >>> plane.slopes.shape, plane.first_still.shape[1]
     ((2, 41, 41), 2)
     """
+    if model.layer_stack.stride > 1:
+        raise ValueError(f"`model` must be without strides, take the layers behind them, got {model!r}")
     place, width = layer_of(model, layer, "slope")
     if not (own := model.layers[place]).dt0_identity:  # an LSTM beside it goes on in no time
         raise ValueError(f"`layer` must be a differential equation, whose steps of dt = 0 change nothing, got {own!r}")

@@ -172,6 +172,8 @@ def _by_state(
         raise ValueError(
             f'`of` must be "input" for a model without a state that goes from step to step, got "state" for {model!r}'
         )
+    if model.layer_stack.stride > 1:
+        raise ValueError(f'`of` must be "input" for a model of which some layers have fewer steps, got {model!r}')
     trace = model.trace(x, dt, lengths=lengths, h0=h0)
     states = np.concatenate([layer.state for layer in trace.layers], axis=-1)
     starts = np.concatenate([layer.h0 for layer in trace.layers], axis=-1)

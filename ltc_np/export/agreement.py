@@ -31,6 +31,12 @@ OWN_SIZE = 2.0**-32
 # 2**-29 of it, and the series of a program, which are right to 8e-13 of their sums, less than 2**-16.
 OF_ROUNDING = 2.0**-14
 
+WRONG = "`model` must be computed by its export as by itself, but"
+REPORT = (
+    "nothing was written, since this is an error in how ltc_np.export.lower writes a layer; please report it with the "
+    "model"
+)
+
 STEPS = 8  # of each drawn sequence, and as many more as fill the state with inputs
 # There is one for each size of inputs and each longest elapsed time.
 SIZES, LONGEST = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0), (0.01, 0.1, 1.0, 10.0)
@@ -50,6 +56,7 @@ class Steps(NamedTuple):
     before : (S, K) array
         The states of the last S of the T B steps; those in front of them begin as a sequence does.
     y : (T, B, O) array
+        NaN where none falls due.
     after : (T, B, K) array
         States.
     """
@@ -109,7 +116,7 @@ def prove(model: Model, program: Program, dt: float | None = None) -> None:
 def drawn_steps(model: Model, takes_dt: bool, dt: float | None = None) -> Steps:
     """`Steps` of all magnitudes; what the model refuses, or what makes it overflow, is drawn smaller and shorter."""
     exact, rng = in_float64(model), np.random.default_rng(1)
-    steps = STEPS + model.layer_stack.reach
+    steps = (STEPS + model.layer_stack.reach) * model.layer_stack.stride
     longest, sizes = (grid.ravel() for grid in np.meshgrid(LONGEST if takes_dt else 1.0, SIZES))
     x = sizes[:, None] * rng.standard_normal((steps, sizes.size, model.input_size))
     drawn = longest * drawn_times(rng, steps)[:, None]
@@ -161,7 +168,9 @@ def edges(model: Model, program: Program, steps: Steps) -> Iterator[Steps]:
     A limit that is off by little has no other effect than there: each is found by halving the way between two steps.
     """
     S, K = steps.before.shape
-    points = np.concatenate([steps.x.reshape(-1, steps.x.shape[2])[-S:], steps.dt.reshape(-1, 1)[-S:], steps.before], 1)
+    times = steps.dt.reshape(-1, 1)[-S:]
+    before = _all_due(model, program, steps.before, times)
+    points = np.concatenate([steps.x.reshape(-1, steps.x.shape[2])[-S:], times, before], 1)
     above = _conditions(program, points, K)
     both = np.flatnonzero(above.any(1) & ~above.all(1))
     if not both.size:
@@ -174,6 +183,19 @@ def edges(model: Model, program: Program, steps: Steps) -> Iterator[Steps]:
     x, dt, state = _parts(np.concatenate([low, high]), K)
     y, after = in_float64(model).step(x, dt=dt if model.takes_dt else None, state=state)
     yield Steps(x[:, None], dt[:, None], state, y[:, None], after[:, None])
+
+
+def _all_due(model: Model, program: Program, states: Numbers, times: Numbers) -> Numbers:
+    """The states (S, K), but for how long ago the last outputs of strides were: so long that the next ones fall due."""
+    found, stack = states.copy(), model.layer_stack
+    for layer, where in zip(stack.layers, stack.states, strict=True):
+        if layer.stride > 1:
+            own = found[:, where]
+            own[:, layer.state_slices["phase"]] = layer.stride - 1
+            if not program.takes_dt:  # all are the same, and so are their sums
+                own[:, layer.state_slices["elapsed"]] = (layer.stride - 1) * times
+                times = layer.stride * times
+    return found
 
 
 def _parts(points: Numbers, K: int) -> tuple[Numbers, Numbers, Numbers]:
@@ -192,9 +214,10 @@ def _conditions(program: Program, points: Numbers, K: int) -> Bools:
             found.append(np.broadcast_to(values > 0, (len(values), len(points))))
 
     machine = Machine(program, len(points), observe=observe)
-    x, dt, machine.values["state"][:] = (part.T for part in _parts(points, K))
+    x, dt, state = _parts(points, K)
+    machine.values["state"][:] = program.from_model(state).T
     with np.errstate(all="ignore"):
-        machine.step(x.T, dt)
+        machine.step(x, dt)
     return np.concatenate(found)
 
 
@@ -210,8 +233,9 @@ def _selections(program: Program) -> Iterator[Apply]:
 def compare(model: Model, program: Program, steps: Steps) -> None:
     """Refuse a program that computes something else in these steps, as `prove`."""
     wanted = np.concatenate([steps.y, steps.after], axis=2)
+    due = ~np.isnan(steps.y).all(2)  # a model of no stride refuses NaN
     with np.errstate(all="ignore"):  # float32 may hold less, and what is not finite is looked at below
-        found, rough = (_run(program, steps, dtype) for dtype in (np.float64, np.float32))
+        (found, found_due), (rough, _) = (_run(program, steps, dtype) for dtype in (np.float64, np.float32))
         error, rounding = np.abs(found - wanted), np.abs(rough - found)
     size, known = np.isfinite(wanted), np.isfinite(rounding)
     # Of each number of each sequence.
@@ -219,6 +243,8 @@ def compare(model: Model, program: Program, steps: Steps) -> None:
     allowed += OF_ROUNDING * np.where(known, rounding, 0).max(0)
     # What is not finite has no error; it is refused where it is written.
     wrong = size & ~(error <= allowed)
+    if (found_due != due).any():
+        raise ValueError(f"{WRONG} outputs would fall due in other steps: {REPORT}")
     if wrong.any():
         # A state, if one is wrong: what is wrong in a layer is seen in its outputs too, and in all layers behind it.
         O = program.output_size
@@ -228,13 +254,16 @@ def compare(model: Model, program: Program, steps: Steps) -> None:
         _refuse(model, column, *(float(each[sequence, column]) for each in numbers))
 
 
-def _run(program: Program, steps: Steps, dtype: type) -> Numbers:
-    """Outputs and states (T, B, O + K) of all steps at once, each from the model's state before it."""
+def _run(program: Program, steps: Steps, dtype: type) -> tuple[Numbers, Bools]:
+    """Outputs and states (T, B, O + K) of all steps at once, each from the model's state before it; and in which of
+    them (T, B) there are outputs."""
     T, B, _ = steps.x.shape
     machine = Machine(program, T * B, dtype)
-    machine.values["state"][:, T * B - len(steps.before) :] = steps.before.T
+    machine.values["state"][:, T * B - len(steps.before) :] = program.from_model(steps.before).T
     y = machine.step(steps.x.reshape(T * B, -1), steps.dt.ravel())
-    return np.concatenate([y, machine.values["state"].T], axis=1).astype(np.float64).reshape(T, B, -1)
+    after = program.to_model(machine.values["state"].T)
+    found = np.concatenate([y, after], axis=1).astype(np.float64)
+    return found.reshape(T, B, -1), machine.due.reshape(T, B)
 
 
 def _refuse(model: Model, column: int, error: float, size: float, allowed: float) -> None:
@@ -245,7 +274,6 @@ def _refuse(model: Model, column: int, error: float, size: float, allowed: float
         if where.start <= at < where.stop:
             what = f"the state of layers[{k}], {checks.brief(layer)},"
     raise ValueError(
-        f"`model` must be computed by its export as by itself, but {what} would be off by {error:.1e} in a step, of "
-        f"numbers up to {size:.1e}, where roundings allow {allowed:.1e}: nothing was written, since this is an error "
-        "in how ltc_np.export.lower writes a layer; please report it with the model"
+        f"{WRONG} {what} would be off by {error:.1e} in a step, of numbers up to {size:.1e}, where roundings allow "
+        f"{allowed:.1e}: {REPORT}"
     )

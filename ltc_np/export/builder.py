@@ -28,9 +28,11 @@ from .program import (
 
 @dataclass
 class Builder:
-    """Collects the statements of a program while layers are lowered."""
+    """Collects the statements of a program while layers are lowered; ``stage`` names the layer that is."""
 
     stages: list[Stage] = field(default_factory=list)
+    stage: str = ""
+    kept: list[tuple[Vector, np.ndarray, np.ndarray]] = field(default_factory=list)
     _statements: list[list[Statement]] = field(default_factory=lambda: [[]])
     _variables: dict[str, int] = field(default_factory=dict)
     _count: int = 0
@@ -140,5 +142,16 @@ class Builder:
 
     def end_stage(self, name: str) -> None:
         """All that was added since the last stage is one."""
-        self.stages.append(Stage(name, tuple(self._statements[-1]), self._variables))
+        self._end(name, None)
+
+    def wait_for(self, phase: Vector) -> None:
+        """What is added from now on runs only where ``phase``, an element of the state, is 0."""
+        self._end(f"{self.stage} inputs", phase)
+
+    def keeps(self, part: Vector, scale: np.ndarray, offset: np.ndarray) -> None:
+        """A part of the state holds other numbers than the model's, which are scale * number + offset."""
+        self.kept.append((part, scale, offset))
+
+    def _end(self, name: str, phase: Vector | None) -> None:
+        self.stages.append(Stage(name, tuple(self._statements[-1]), self._variables, phase))
         self._statements, self._variables = [[]], {}

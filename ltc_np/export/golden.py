@@ -7,12 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from ..base import checks
-from ..base.types import ArrayLike
+from ..base.types import ArrayLike, Numbers
 from ..model import Model
 from .agreement import compare, drawn_times, in_float64, shortened, steps_of
 from .program import Program
 
-STEPS = 32  # of the golden vectors that nobody gives
+STEPS, OUTPUTS = 32, 8  # at least so many are of the golden vectors that nobody gives
 
 
 class Golden(NamedTuple):
@@ -24,16 +24,19 @@ class Golden(NamedTuple):
         Numbers that a float can hold.
     dt : (T,) array or None
         Elapsed times, likewise; None for a model without time or of one elapsed time.
-    y : (T, O) array
+    y : (n, O) array
         The outputs of the model, computed in float64.
-    target : (T, O) array, optional
+    target : (n, O) array, optional
         Of an export that learns: the targets from which it does after each step, NaN where there is none.
+    stride : int
+        Steps for each output.
     """
 
     x: np.ndarray
     dt: np.ndarray | None
     y: np.ndarray
     target: np.ndarray | None = None
+    stride: int = 1
 
     @property
     def scale(self) -> float:
@@ -52,9 +55,10 @@ def golden(model: Model, program: Program, dt: float | None, x: ArrayLike | None
         As those of `ltc_np.export.c.write`; default: `STEPS` steps that are drawn.
     """
     rng = np.random.default_rng(0)
-    x = rng.standard_normal((STEPS, program.input_size)) if x is None else checks.real("x", x)
-    if x.ndim != 2 or x.shape[1] != program.input_size or not len(x):
-        raise ValueError(f"`x` must have shape (T, {program.input_size}) with T >= 1, got {x.shape}")
+    fewest = program.stride
+    x = rng.standard_normal((steps_for(fewest), program.input_size)) if x is None else checks.real("x", x)
+    if x.ndim != 2 or x.shape[1] != program.input_size or len(x) < fewest:
+        raise ValueError(f"`x` must have shape (T, {program.input_size}) with T >= {fewest}, got {x.shape}")
     checks.finite("x", x := x.astype(np.float32))
     if x_dt is not None and not program.takes_dt:
         raise ValueError("`x_dt` must be None: the exported step takes no elapsed time")
@@ -69,4 +73,14 @@ def golden(model: Model, program: Program, dt: float | None, x: ArrayLike | None
     every = [dt] * len(x) if times is None else times.astype(np.float64)
     steps = steps_of(exact, x.astype(np.float64)[:, None], every)
     compare(model, program, steps)
-    return Golden(x, times, steps.y[:, 0])
+    return Golden(x, times, due(steps.y[:, 0], fewest), stride=fewest)
+
+
+def steps_for(stride: int) -> int:
+    """How many steps are enough to see what a model with a stride gives."""
+    return max(STEPS, OUTPUTS * stride)
+
+
+def due(y: Numbers, stride: int) -> Numbers:
+    """Of what T steps of a sequence from its start give, (T, O), the rows of outputs."""
+    return y[stride - 1 :: stride]

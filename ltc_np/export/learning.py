@@ -37,6 +37,7 @@ class Readout(NamedTuple):
         """Of a model whose last layer is a Dense; ``rule`` is checked."""
         if type(rule) is not NLMS and type(rule) is not RLS:
             raise TypeError(f"`learn` must be an NLMS or an RLS of ltc_np.online, or None, got {checks.brief(rule)}")
+        check_learns(model)
         both = take_apart(in_float64(model))
         return cls(rule, both.body, both.W)
 
@@ -59,6 +60,12 @@ class Readout(NamedTuple):
             if not np.isnan(target[k]).any():
                 W, kept = self.rule.update(W, kept, row, target[k].astype(dtype) - answer, None, 1.0)
         return answers
+
+
+def check_learns(model: Model) -> None:
+    """Refuse a model that has no answer at most steps, as `Learner` does."""
+    if model.layer_stack.stride > 1:
+        raise ValueError(f"`model` must give an output at every step to learn where it is exported, got {model!r}")
 
 
 def targets_for(y: Numbers) -> Numbers:

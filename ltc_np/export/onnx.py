@@ -27,6 +27,7 @@ from .program import (
     Number,
     Program,
     Repeat,
+    Stage,
     Statement,
     Synapses,
     Total,
@@ -56,7 +57,7 @@ def to_onnx(model: Model, *, kind: Literal["sequence", "step"] = "sequence") -> 
     kind : "sequence" or "step"
         The inputs of a sequence are ``x`` (B, T, I), ``dt`` (B, T), where the model takes elapsed times, and ``state``
         (B, K), where it has one; its outputs are ``y`` (B, T, O) and ``last_state`` (B, K).  A step's have no T.
-        Batch and time may be of any size.
+        Batch and time may be of any size.  With a stride ``y`` has the rows of a call, and NaN in a step of none.
 
     Returns
     -------
@@ -80,7 +81,7 @@ def to_onnx(model: Model, *, kind: Literal["sequence", "step"] = "sequence") -> 
     onnx = need("onnx", "onnx", "to_onnx")
     checks.one_of("kind", kind, ("sequence", "step"))
     step = proved(model)
-    graph = _sequence(onnx, step) if kind == "sequence" else _step(onnx, step)
+    graph = _sequence(onnx, step, _strides(model)) if kind == "sequence" else _step(onnx, step)
     proto = onnx.helper.make_model(
         graph, opset_imports=[onnx.helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="ltc_np"
     )
@@ -96,6 +97,16 @@ def write(model: Model, path: PathLike, *, kind: Literal["sequence", "step"] = "
     files.check_path(path)
     content = to_onnx(model, kind=kind).SerializeToString()
     files.write(path, lambda file: file.write(content))
+
+
+def _strides(model: Model) -> list[tuple[int, int]]:
+    """Where in the state the phase of each layer with a stride is, and of how many of the model's steps."""
+    stack, found, steps = model.layer_stack, list[tuple[int, int]](), 1
+    for layer, where in zip(stack.layers, stack.states, strict=True):
+        if layer.stride > 1:
+            found.append((where.start + layer.state_slices["phase"].start, steps))
+            steps *= layer.stride
+    return found
 
 
 class _Side(NamedTuple):
@@ -138,18 +149,20 @@ def _step(onnx: Any, step: Program) -> Any:
     return onnx.helper.make_graph(nodes, "step", *sides, writer.initializers)
 
 
-def _sequence(onnx: Any, step: Program) -> Any:
-    """The graph of a sequence: a Scan over the second axis, whose body is a step."""
+def _sequence(onnx: Any, step: Program, strides: Sequence[tuple[int, int]]) -> Any:
+    """The graph of a sequence: a Scan over the second axis, whose body is a step; of a stride, what falls due of it."""
     inputs, before, outputs, after = _sides(step)
     writer = _Writer(onnx, step)
     now = [side._replace(name=f"{side.name}_now") for side in (*before, *inputs)]
     then = [side._replace(name=f"{side.name}_then") for side in (*after, *outputs)]
     nodes = writer.step(now, then)
     body = onnx.helper.make_graph(nodes, "step", _tensors(onnx, now, "batch"), _tensors(onnx, then, "batch"))
+    writer.nodes = []
+    every = [f"{side.name}_every" if strides else side.name for side in outputs]
     scan = onnx.helper.make_node(
         "Scan",
         [side.name for side in (*before, *inputs)],
-        [side.name for side in (*after, *outputs)],
+        [*(side.name for side in after), *every],
         body=body,
         num_scan_inputs=len(inputs),
         scan_input_axes=[1] * len(inputs),
@@ -157,9 +170,11 @@ def _sequence(onnx: Any, step: Program) -> Any:
     )
     sides = (
         _tensors(onnx, inputs, "batch", "time") + _tensors(onnx, before, "batch"),
-        _tensors(onnx, outputs, "batch", "time") + _tensors(onnx, after, "batch"),
+        _tensors(onnx, outputs, "batch", "outputs" if strides else "time") + _tensors(onnx, after, "batch"),
     )
-    return onnx.helper.make_graph([scan], "sequence", *sides, writer.initializers)
+    if strides:
+        writer.due_rows("x", "state", every[0], outputs[0].name, strides)
+    return onnx.helper.make_graph([scan, *writer.nodes], "sequence", *sides, writer.initializers)
 
 
 class _Writer:
@@ -197,11 +212,68 @@ class _Writer:
         for side in inputs:
             column = [] if side.shape else [self.constant([1], np.int64)]
             self.values[side.variable] = self.node("Unsqueeze", side.name, *column) if column else side.name
-        for stage in self.program.stages:
-            self.run(stage.statements)
+        if self.program.stride > 1:
+            none = self.constant(np.full((1, self.program.output_size), np.nan))
+            self.values["y"] = self.node("Add", self.zeros(self.program.output_size), none)
+        self.stages(self.program.stages)
         for side in outputs:
             self.nodes.append(self.onnx.helper.make_node("Identity", [self.values[side.variable]], [side.name]))
         return self.nodes
+
+    def stages(self, stages: Sequence[Stage]) -> None:
+        """All of them; behind one with a phase a branch of the graph, whose results count for sequences in phase 0."""
+        for k, stage in enumerate(stages):
+            self.run(stage.statements)
+            if stage.phase is None:
+                continue
+            behind = stages[k + 1 :]
+            due = self.node("Equal", self.read(stage.phase), self.constant([[0.0]]))
+            axes = self.constant([0, 1], np.int64)
+            some = self.node("ReduceSum", self.node("Cast", due, to=self.onnx.TensorProto.FLOAT), axes, keepdims=0)
+            changed = [
+                name for name in written([s for own in behind for s in own.statements]) if name in ("state", "y")
+            ]
+            outer_nodes, outer_values = self.nodes, dict(self.values)
+            self.nodes = []
+            self.stages(behind)
+            new = [self.node("Where", due, self.values[name], outer_values[name]) for name in changed]
+            then = self.branch(new, changed)
+            self.nodes, self.values = [], dict(outer_values)
+            otherwise = self.branch([self.node("Identity", outer_values[name]) for name in changed], changed)
+            self.nodes = outer_nodes
+            going = self.node("Greater", some, self.constant(0.0))
+            found = self.node("If", going, outputs=len(changed), then_branch=then, else_branch=otherwise)
+            self.values.update(zip(changed, [found] if len(changed) == 1 else found, strict=True))
+            return
+
+    def branch(self, names: Sequence[str], variables: Sequence[str]) -> Any:
+        """The nodes so far as a graph that gives these values of variables."""
+        sizes = [["batch", self.program.variables[variable]] for variable in variables]
+        given = [
+            self.onnx.helper.make_tensor_value_info(name, self.onnx.TensorProto.FLOAT, size)
+            for name, size in zip(names, sizes, strict=True)
+        ]
+        return self.onnx.helper.make_graph(self.nodes, "branch", [], given)
+
+    def due_rows(self, x: str, state: str, every: str, y: str, strides: Sequence[tuple[int, int]]) -> None:
+        """y (B, n, O): of ``every`` (B, T, O), what each step gives, the rows with outputs, 0 behind the last of each
+        sequence; from the inputs ``x`` (B, T, I) and the state before them, (B, K)."""
+        stride, INT = self.program.stride, self.onnx.TensorProto.INT64
+        passed = self.node("Gather", state, self.constant([k for k, _ in strides], np.int64), axis=1)
+        passed = self.node("Mul", self.node("Cast", passed, to=INT), self.constant([[n for _, n in strides]], np.int64))
+        passed = self.node("ReduceSum", passed, self.constant([1], np.int64), keepdims=1)  # (B, 1), since an output
+        T = self.node("Gather", self.node("Shape", x), self.constant(1, np.int64))
+        counts = self.node("Div", self.node("Add", passed, T), self.constant(stride, np.int64))
+        most = self.node("ReduceMax", counts, keepdims=0)
+        numbers = self.node("Range", self.constant(0, np.int64), most, self.constant(1, np.int64))
+        first = self.node("Sub", self.constant(stride - 1, np.int64), passed)
+        steps = self.node("Add", self.node("Mul", numbers, self.constant(stride, np.int64)), first)  # (B, n)
+        last = self.node("Sub", T, self.constant(1, np.int64))
+        inside, column = self.node("LessOrEqual", steps, last), self.constant([2], np.int64)
+        places = self.node("Unsqueeze", self.node("Min", steps, last), column)
+        rows = self.node("GatherND", every, places, batch_dims=1)
+        there = self.node("Unsqueeze", inside, column)
+        self.nodes.append(self.onnx.helper.make_node("Where", [there, rows, self.constant([[[0.0]]])], [y]))
 
     # ------------------------------------------------------------------------------------------------- statements
 

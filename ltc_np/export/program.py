@@ -11,7 +11,8 @@ step changes, the outputs ``y``, and temporary ones.  Its statements run in orde
 
 An expression (`Expr`) is a tree of `Number`, `Constant` (a vector of the model's), `Vector` (a variable or a part of
 one) and `Apply` (an operation of `ltc_np.export.operations`); vectors of one element stand beside longer ones, as in
-NumPy.  Nothing allocates and nothing branches, so that the list can be written in any language, in fixed point too.
+NumPy.  Nothing allocates, and nothing branches but where a `Stage` says so, so that the list can be written in any
+language, in fixed point too.
 `ltc_np.export.run` computes a program, and is its definition.
 """
 
@@ -271,11 +272,22 @@ Statement = Map | Linear | Synapses | Total | Repeat
 
 
 class Stage(NamedTuple):
-    """What one layer does: its name, its statements, and its temporary variables with their sizes."""
+    """What one layer does, or the part of it that takes each input of a layer with a stride.
+
+    Attributes
+    ----------
+    name : str
+    statements : tuple
+    variables : dict
+        Sizes of its temporary variables, by name.
+    phase : Vector, optional
+        An element of the state.  The stages behind this one run only where it is 0: there an output falls due.
+    """
 
     name: str
     statements: tuple[Statement, ...]
     variables: dict[str, int]
+    phase: Vector | None = None
 
 
 class Program(NamedTuple):
@@ -291,6 +303,10 @@ class Program(NamedTuple):
         The state at the start of a sequence.
     stages : tuple of Stage
         In order.  Temporary variables have names of their own and are seen by all stages behind, too.
+    stride : int
+        Steps for each output; where none falls due, ``y`` is not set.
+    scale, offset : (K,) arrays, or numbers
+        A number of the model's state is scale * number of this state + offset.
     """
 
     input_size: int
@@ -299,6 +315,17 @@ class Program(NamedTuple):
     takes_dt: bool
     start: np.ndarray
     stages: tuple[Stage, ...]
+    stride: int = 1
+    scale: np.ndarray | float = 1.0
+    offset: np.ndarray | float = 0.0
+
+    def from_model(self, states: np.ndarray) -> np.ndarray:
+        """States (..., K) of the model as those of the program."""
+        return (states - self.offset) / self.scale
+
+    def to_model(self, states: np.ndarray) -> np.ndarray:
+        """States (..., K) of the program as those of the model."""
+        return states * self.scale + self.offset
 
     @property
     def variables(self) -> dict[str, int]:

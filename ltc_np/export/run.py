@@ -18,6 +18,7 @@ from .program import (
     Number,
     Program,
     Repeat,
+    Stage,
     Statement,
     Synapses,
     Total,
@@ -28,8 +29,59 @@ from .program import (
 Observer = Callable[[object, np.ndarray], None]
 
 
-class Machine:
-    """The variables of a program for B sequences at once, and what runs its statements.
+class Sequences:
+    """The variables of a program for B sequences at once, and the order of its stages.
+
+    Attributes
+    ----------
+    program : Program
+    values : dict
+        name -> (size, n) array, of the n sequences that run.
+    running : (n,) int array
+        Which these are: all B, but behind a stage with a phase those in which an output falls due.
+    due : (B,) bool array
+        Which had an output in the last step.
+    """
+
+    def __init__(self, program: Program, B: int, dtype: type) -> None:
+        self.program = program
+        self.values: dict[str, np.ndarray] = {
+            name: np.zeros((size, B), dtype) for name, size in program.variables.items()
+        }
+        self.values["state"][:] = program.start[:, None]
+        self.running: np.ndarray = np.arange(B)
+        self.due: np.ndarray = np.zeros(B, bool)
+
+    def advance(self, x: np.ndarray, dt: np.ndarray | float) -> np.ndarray:
+        """One step, as the variables hold numbers: x (B, I), dt a number or (B,); y (B, O)."""
+        self.values["x"][:] = np.transpose(x)
+        self.values["dt"][:] = dt
+        self.due[:] = False
+        self._advance(self.program.stages)
+        return self.values["y"].T.copy()
+
+    def _advance(self, stages: Sequence[Stage]) -> None:
+        for k, stage in enumerate(stages):
+            self.run(stage)
+            if stage.phase is not None:
+                place, values, running = stage.phase.start, self.values, self.running
+                there = np.flatnonzero(values["state"][place] == 0)
+                self.values = {name: own[:, there] for name, own in values.items()}
+                self.running = running[there]
+                self._advance(stages[k + 1 :])
+                for name, own in values.items():
+                    own[:, there] = self.values[name]
+                self.values, self.running = values, running
+                return
+        self.due[self.running] = True
+
+    def run(self, stage: Stage) -> None:
+        """The statements of a stage, for the sequences that run."""
+        raise NotImplementedError
+
+
+class Machine(Sequences):
+    """`Sequences` in real numbers.
 
     Parameters
     ----------
@@ -37,28 +89,21 @@ class Machine:
     B : int
     dtype : NumPy dtype
     observe : callable, optional
-        ``observe(node, values)`` is told of all values (size, B) of every expression and every statement.
-
-    Attributes
-    ----------
-    values : dict
-        name -> (size, B) array.
+        ``observe(node, values)`` is told of all values (size, n) of every expression and every statement.
     """
 
     def __init__(self, program: Program, B: int, dtype: type = np.float64, observe: Observer | None = None) -> None:
-        self.program, self.dtype, self.observe = program, dtype, observe
-        self.values: dict[str, np.ndarray] = {
-            name: np.zeros((size, B), dtype) for name, size in program.variables.items()
-        }
-        self.values["state"][:] = program.start[:, None]
+        super().__init__(program, B, dtype)
+        self.dtype, self.observe = dtype, observe
 
     def step(self, x: np.ndarray, dt: np.ndarray | float = 1.0) -> np.ndarray:
-        """One step: x (B, I), dt a number or (B,); the outputs (B, O)."""
-        self.values["x"][:] = np.transpose(x)
-        self.values["dt"][:] = dt
-        for stage in self.program.stages:
-            self._run(stage.statements)
-        return self.values["y"].T.copy()
+        """One step: x (B, I), dt a number or (B,); the outputs (B, O), NaN where none falls due."""
+        y = self.advance(x, dt)
+        y[~self.due] = np.nan
+        return y
+
+    def run(self, stage: Stage) -> None:
+        self._run(stage.statements)
 
     def _run(self, statements: Sequence[Statement]) -> None:
         for statement in statements:

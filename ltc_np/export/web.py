@@ -50,11 +50,12 @@ void begin(void)
     @name_reset(&state);
 }
 
-void step(float dt)
+@returns step(float dt)
 {
     @step
 }
 """
+DUE = ",\n                         or null where none falls due"
 FUNCTIONS = "states", "inputs", "outputs", "begin", "step"
 
 SCRIPT = """\
@@ -64,7 +65,7 @@ SCRIPT = """\
 
    @name.create() gives a promise of a network with a state of its own:
      reset()             begin a sequence
-     step(x, dt)         @inputs numbers x, the time dt since the step before: a Float32Array of @outputs numbers
+     step(x, dt)         @inputs numbers x, the time dt since the step before: a Float32Array of @outputs numbers@due
      state               a Float32Array of @states numbers, which may be changed */
 "use strict";
 globalThis.@name = {
@@ -89,8 +90,7 @@ globalThis.@name = {
           throw new RangeError(`dt must be at least 0, got ${dt}`);
         }
         x.set(values);
-        step(dt);
-        return y.slice();
+        @answer
       },
     };
   },
@@ -149,15 +149,25 @@ def write(model: Model, path: PathLike, name: str = "model") -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = c.write(model, pathlib.Path(temporary) / "exported", name, libm=False, measure=False).folder
         takes_dt = f"#define {name.upper()}_TAKES_DT 1" in (folder / f"{name}.h").read_text(encoding="utf-8")
-        step = f"{name}_step(&state, x, {'dt, ' if takes_dt else ''}y);"
+        strided = model.layer_stack.stride > 1
+        step = f"{'return ' * strided}{name}_step(&state, x, {'dt, ' if takes_dt else ''}y);"
         calls = pathlib.Path(temporary) / "calls.c"
-        calls.write_text(filled(CALLS, {"name": name, "step": step, **sizes}), encoding="utf-8")
+        calls.write_text(
+            filled(CALLS, {"name": name, "step": step, "returns": "int" if strided else "void", **sizes}),
+            encoding="utf-8",
+        )
         code = compiled([calls, folder / f"{name}.c"], FUNCTIONS, [folder])
     about = "\n".join(
         textwrap.fill(f"{key}: {value}", 116, initial_indent="   ", subsequent_indent="     ")
         for key, value in identity(model).items()
     )
-    script = filled(SCRIPT, {"name": name, "about": about.replace("*/", "* /"), "code": quoted(code), **sizes})
+    texts = {
+        "about": about.replace("*/", "* /"),
+        "code": quoted(code),
+        "due": DUE if strided else "",
+        "answer": "return step(dt) ? y.slice() : null;" if strided else "step(dt);\n        return y.slice();",
+    }
+    script = filled(SCRIPT, {"name": name, **texts, **sizes})
     files.write(path, lambda file: file.write(script.encode("utf-8")))
 
 

@@ -16,6 +16,7 @@ from ..online.split import cut, places
 from ..optim import SGD, Adam, Clip, Optimizer
 from ..optim.clip import read_clip
 from .agreement import in_float64
+from .learning import check_learns
 
 SOLVERS = ("semi_implicit", "euler")
 KNOWN = "layers without parameters, one LTC or LrcSSM, and behind it a Dense without activation or nothing"
@@ -61,6 +62,7 @@ class Whole(NamedTuple):
         if clip is not None and clip.per_array:
             raise ValueError("`clip_norm` must be of the whole gradient in C, got per_array=True: give a number")
         rule = _new(optimizer)
+        check_learns(model)
         trainable, model = model.trainable, in_float64(model)
         model.trainable = trainable
         first = places(model).first

@@ -14,7 +14,9 @@ import numpy as np
 
 from ..base import checks
 from ..base.types import Array, Bools, Ints
+from ..base.workspace import Fresh
 from ..cells import Layer
+from ..cells.base import Traced
 
 
 class Pace(NamedTuple):
@@ -90,6 +92,40 @@ def thinning(layer: Layer, h0: Array, lengths: Ints, T: int) -> Thinning:
     each = np.unique(phases).tolist()
     groups = [(p, np.flatnonzero(phases == p)) for p in each] if len(each) > 1 else [(each[0], slice(None))]
     return Thinning(s, T, pace, groups, last)
+
+
+def thinned(layer: Layer, h0: Array, h: Array, dt: Array, lengths: Ints) -> tuple[Thinning, Array]:
+    """The outputs of a layer after a call, and their times (B, T'); ``h`` (B, K) gets phase and elapsed time."""
+    thin, elapsed = thinning(layer, h0, lengths, dt.shape[1]), layer.state_slices["elapsed"]
+    times, after = thin.times(dt, h0[:, elapsed].ravel())
+    h[:, layer.state_slices["phase"]], h[:, elapsed] = thin.last[:, None], after[:, None]
+    return thin, times
+
+
+def trace(layer: Layer, prepared: Any, x: Array, dt: Array, lengths: Ints, h0: Array) -> tuple[Traced, Thinning, Array]:
+    """`Layer.trace` of a layer with a stride, its outputs, and their elapsed times.
+
+    States are of each step; outputs, and what `Layer.observe` sees, of each output.
+    """
+    (B, T, _), s, phase = x.shape, layer.stride, layer.state_slices["phase"]
+    y, h, _ = layer.forward(prepared, x, dt, lengths, h0, None, Fresh())
+    thin, times = thinned(layer, h0, h.copy(), dt, lengths)
+    if thin.pace.valid is not None:
+        y[~thin.pace.valid] = 0
+    states = np.zeros((B, T + 1, layer.state_size), x.dtype)
+    states[:, 0] = state = h0
+    for t in range(T):
+        now, alive = slice(t, t + 1), (lengths > t).astype(np.int64)
+        _, h, _ = layer.forward(prepared, np.ascontiguousarray(x[:, now]), dt[:, now], alive, state, None, Fresh())
+        thinned(layer, state, h, dt[:, now], alive)
+        states[lengths > t, t + 1] = h[lengths > t]
+        state = h
+    b, t = np.nonzero((np.rint(states[:, :T, phase][..., 0]) == s - 1) & (np.arange(T) < lengths[:, None]))
+    arrays = {}
+    for name, seen in layer.observe(prepared, x[b, t], dt[b, t], states[b, t]).items():
+        arrays[name] = np.zeros((B, thin.pace.T, *seen.shape[1:]), seen.dtype)
+        arrays[name][np.arange(thin.pace.T) < thin.pace.lengths[:, None]] = seen
+    return Traced(y, states[:, 1:], arrays), thin, times
 
 
 def refuse_strides(owner: Layer, layers: Sequence[Layer]) -> None:

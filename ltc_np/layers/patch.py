@@ -40,6 +40,7 @@ class Patch(Layer):
     steps: int
 
     causal = smooth = bitwise_batch = True
+    lowering = "conv1d.patch"
 
     def __init__(self, steps: int, *, input_dim: int | None = None) -> None:
         self.steps = self.stride = checks.integer("steps", steps)

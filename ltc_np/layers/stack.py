@@ -14,8 +14,8 @@ from ..base.workspace import Workspace
 from ..cells import Layer
 from ..cells.base import Declared, Traced, check_results, combine, input_features
 from ..wirings import Wiring
-from . import parallel
-from .pace import Pace, Thinning, thinning
+from . import pace, parallel
+from .pace import Pace, Thinning
 from .parallel import Parallel
 
 
@@ -46,9 +46,12 @@ def connected(layers: Sequence[Layer], input_dim: int | None = None) -> tuple[La
 
 
 class Passed(NamedTuple):
-    """Of one layer of a stack: its inputs (B, T, I), its part of the state at the start (B, K), and what it made."""
+    """Of one layer of a stack: its inputs (B, T, I) with their elapsed times (B, T) and lengths (B,), its part of the
+    state at the start (B, K), and what it made."""
 
     inputs: Array
+    dt: Array
+    lengths: Ints
     h0: Array
     traced: Traced
 
@@ -157,11 +160,8 @@ class Stack(Declared):
             else:
                 x, h, layer_saved = run(*arguments, **options)
                 if layer.stride > 1:
-                    thin = thinning(layer, start, lengths, dt.shape[1])
+                    thin, dt = pace.thinned(layer, start, h, dt, lengths)
                     layer_saved = Thinned(layer_saved, thin)
-                    elapsed = layer.state_slices["elapsed"]
-                    dt, after = thin.times(dt, start[:, elapsed].ravel())
-                    h[:, layer.state_slices["phase"]], h[:, elapsed] = thin.last[:, None], after[:, None]
                     _, lengths, valid = thin.pace
                 check_results(layer, x, h, dt)
             if valid is not None:
@@ -251,15 +251,23 @@ class Stack(Declared):
         """Which outputs sequences of these steps have, from a state h0 (B, K)."""
         for layer, columns in zip(self.layers, self.states, strict=True):
             if layer.stride > 1:
-                steps = thinning(layer, h0[:, columns], steps.lengths, steps.T).pace
+                steps = pace.thinning(layer, h0[:, columns], steps.lengths, steps.T).pace
         return steps
 
     def trace(self, prepared: list[Any], x: Array, dt: Array, lengths: Ints, h0: Array) -> list[Passed]:
-        """What goes through each layer, with its states and what happens inside it; see `Layer.trace`."""
+        """What goes through each layer, with its states and what happens inside it; see `Layer.trace`.
+
+        There must be at least one output.
+        """
         found: list[Passed] = []
         for layer, own, columns in zip(self.layers, prepared, self.states, strict=True):
             start = np.ascontiguousarray(h0[:, columns])
-            found.append(Passed(x, start, layer.trace(own, x, dt, lengths, start)))
+            if layer.stride > 1:
+                traced, thin, times = pace.trace(layer, own, x, dt, lengths, start)
+                found.append(Passed(x, dt, lengths, start, traced))
+                dt, lengths = times, thin.pace.lengths
+            else:
+                found.append(Passed(x, dt, lengths, start, layer.trace(own, x, dt, lengths, start)))
             x = found[-1].traced.y
         return found
 

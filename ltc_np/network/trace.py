@@ -21,6 +21,7 @@ from ..base.workspace import Fresh
 from ..cells.base import Layer
 from ..layers.stack import Passed
 from .network import Network
+from .outputs import too_short
 from .sequences import read
 
 
@@ -34,13 +35,18 @@ class LayerTrace:
     name : str
         Its place in ``model.layers``, ``"0"`` and so on.
     inputs : (B, T, I) array
-    outputs : (B, T, O) array
+        T is the layer's own number of steps: behind a stride one for each of its outputs.
+    dt : (B, T) array
+        The elapsed times of these steps; 1 where the model takes none.
+    lengths : (B,) integers
+    outputs : (B, n, O) array
+        Of each step, or with a stride of each output.
     state : (B, T, K) array
         After each step; ``layer.state_slices`` names its columns.  Of a `Bidirectional` the backward half is what the
         reversed sweep has become when it has read x[t].
     h0 : (B, K) array
         Before the first step.
-    arrays : mapping name -> (B, T, ...) array
+    arrays : mapping name -> (B, n, ...) array
         What is special to the layer: docs/trace.md has the table.  Layers inside this one stand here too, with a
         prefix: ``"1.tau"`` of the second one in a `Residual`, ``"backward_tau"`` in a `Bidirectional`.
     """
@@ -48,6 +54,8 @@ class LayerTrace:
     layer: Layer
     name: str
     inputs: Array
+    dt: Array
+    lengths: Ints
     outputs: Array
     state: Array
     h0: Array
@@ -70,8 +78,8 @@ class Trace:
     x : (B, T, I) array
     dt : (B, T) array, or None where no layer knows elapsed time
     lengths : (B,) integers
-    y : (B, T, O) array
-        Outputs of every step.
+    y : (B, n, O) array
+        All outputs: of each step, or of each stride.
     layers : tuple of LayerTrace
         In the order of ``model.layers``.
     """
@@ -157,10 +165,10 @@ def trace(
     """
     if hasattr(x, "__cuda_array_interface__"):
         raise TypeError("`x` must lie on the host for a trace, got an array on a GPU: copy it first")
-    if self.layer_stack.stride > 1:
-        raise ValueError(f"a trace needs a model with an output at every step, got {self!r}: trace its layers apart")
     given = read(self, x, dt, lengths, h0, True)
     sequences = given.sequences
+    if not self.pace(sequences).T:
+        raise too_short(self.layer_stack.stride, int(sequences.lengths.max()))
     # The same parameters, with the definition's engine.
     twin = self.restored(self.layer_stack, self.theta, self.buffer_vector, "numpy", True)
     prepared = twin.engine.prepare(Fresh())
@@ -168,8 +176,9 @@ def trace(
     x, dt, lengths, _, h0 = sequences
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is looked for below, and said once
         passed = self.layer_stack.trace(prepared.layers, x.copy(), dt, lengths, h0.copy())
-    states = np.concatenate([one.traced.states for one in passed], axis=-1)
-    twin.engine.check_outputs(passed[-1].traced.y, states, dt)
+    # Of layers with fewer steps the others are zeros.
+    every = [np.pad(one.traced.states, ((0, 0), (0, dt.shape[1] - one.dt.shape[1]), (0, 0))) for one in passed]
+    twin.engine.check_outputs(passed[-1].traced.y, np.concatenate(every, axis=-1), dt)
     own = given.state if given.single else lambda array: array
     return Trace(
         own(passed[0].inputs),
@@ -184,6 +193,7 @@ def trace(
 
 def _of_layer(name: str, layer: Layer, passed: Passed, own: Callable[[Any], Any]) -> LayerTrace:
     """What the user gets of a layer; ``own`` takes the axis of the batch away where there is none."""
-    inputs, h0, (y, states, arrays) = passed
+    inputs, dt, lengths, h0, (y, states, arrays) = passed
     seen = MappingProxyType({key: own(array) for key, array in arrays.items()})
-    return LayerTrace(layer, name, own(inputs), own(y), own(states), own(h0), seen)
+    steps = own(inputs), own(dt.copy()), own(lengths.copy())
+    return LayerTrace(layer, name, *steps, own(y), own(states), own(h0), seen)

@@ -221,6 +221,7 @@ def phase_portrait(
     if trace is not None:
         when = moments(trace, sequence)
         traced = layer_of(trace, layer, lambda each: each.state.shape[-1] > 0, "a state")
+        when = when.at(traced)
         width = traced.state.shape[-1]
         columns = [checks.integer("neurons", i, 0, width - 1) for i in neurons]
         start = traced.h0 if when.sequence is None else traced.h0[when.sequence]

@@ -24,8 +24,9 @@ STRIP = 2.2  # height of the inputs' and outputs' strip, in cm
 
 def scene(trace: Trace, layer: int | None, sequence: int) -> tuple[Figure, int, Callable[[int], list[Any]]]:
     """The figure, how many frames it has, and what draws one of them: a frame is a step."""
-    when = moments(trace, sequence)
+    inputs = moments(trace, sequence)
     traced = layer_of(trace, layer, lambda each: each.layer.reads_wiring and hasattr(each.layer, "wiring"), "a wiring")
+    when, last = inputs.at(traced), trace.layers[-1]
     built: Any = traced.layer.wiring  # type: ignore[attr-defined]
     state = when.of(traced.state)[:, : built.units]
     where = positions(built)
@@ -51,9 +52,9 @@ def scene(trace: Trace, layer: int | None, sequence: int) -> tuple[Figure, int, 
     frame(ax, low, high)
     write_titles(ax, where, WIDTH / float((high - low)[0]))
     for k in range(trace.x.shape[-1]):
-        strip.plot(when.edges[1:], when.of(trace.x)[:, k], color=GREY, linewidth=0.6)
-    for k, column in enumerate(when.of(trace.y).T):
-        strip.plot(when.edges[1:], column, color=LINES[(k + 2) % len(LINES)], linewidth=1.0)
+        strip.plot(inputs.edges[1:], inputs.of(trace.x)[:, k], color=GREY, linewidth=0.6)
+    for k, column in enumerate(inputs.at(last).of(trace.y).T if last.layer.stride == 1 else ()):
+        strip.plot(inputs.at(last).edges[1:], column, color=LINES[(k + 2) % len(LINES)], linewidth=1.0)
     now = strip.axvline(when.edges[1], color=BLACK, linewidth=0.8)
     strip.set(xlabel=when.word, xlim=(when.edges[0], when.edges[-1]))
     colors, largest, most = diverging(), np.abs(state).max() or 1.0, np.abs(flows).max() or 1.0

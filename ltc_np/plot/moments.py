@@ -32,6 +32,12 @@ class Moments(NamedTuple):
         """The steps of this sequence: (T, ...) of (B, T, ...)."""
         return array[: self.steps] if self.sequence is None else array[self.sequence, : self.steps]
 
+    def at(self, layer: LayerTrace) -> Moments:
+        """Those of a layer, which has fewer behind a stride."""
+        steps = int(layer.lengths if self.sequence is None else layer.lengths[self.sequence])
+        own = self._replace(steps=steps)
+        return own._replace(edges=np.concatenate([[0.0], np.cumsum(own.of(layer.dt), dtype=float)]))
+
 
 def moments(trace: Any, sequence: int) -> Moments:
     """The steps of one sequence of a trace."""

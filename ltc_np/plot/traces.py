@@ -67,6 +67,7 @@ def states(
     """
     when = moments(trace, sequence)
     traced = layer_of(trace, layer, lambda each: each.state.shape[-1] > 0, "a state")
+    when = when.at(traced)
     columns = chosen("neurons", neurons, traced.state.shape[-1])
     values = when.of(traced.state)[:, columns]
     names = [str(i) for i in columns]
@@ -123,6 +124,7 @@ def spike_raster(
     """
     when = moments(trace, sequence)
     traced = layer_of(trace, layer, lambda each: "spikes" in each.arrays, "spikes")
+    when = when.at(traced)
     fired = when.of(traced.arrays["spikes"]) > 0
     rows = chosen("neurons", neurons, fired.shape[1])
     step, row = np.nonzero(fired[:, rows])
@@ -174,6 +176,7 @@ def currents(trace: Trace, neuron: int, *, layer: int | None = None, sequence: i
     traced = layer_of(
         trace, layer, lambda each: all(kind in each.arrays for kind in CURRENTS), "synaptic currents (LTC)"
     )
+    when = when.at(traced)
     wiring: Any = traced.layer.wiring  # type: ignore[attr-defined]
     neuron = checks.integer("neuron", neuron, 0, wiring.units - 1)
     sensory, recurrent, leak = (when.of(traced.arrays[kind]) for kind in CURRENTS)
@@ -236,6 +239,7 @@ def time_constants(
     when = moments(trace, sequence)
     checks.text("name", name)
     traced = layer_of(trace, layer, lambda each: name in each.arrays, f"time constants {name!r}")
+    when = when.at(traced)
     values = np.asarray(when.of(traced.arrays[name]), float)
     if values.ndim != 2:
         raise ValueError(f"`name` must be of an array with one number a neuron, got {name!r} with {values.shape[1:]}")

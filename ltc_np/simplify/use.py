@@ -38,14 +38,15 @@ def uses(model: Model, layers: list[int], data: Data, compensate: bool) -> dict[
     With ``compensate`` the mean current of a synapse of an LTC is not lost.
     """
     trace = model.trace(**data.told(model))
-    valid = None if data.lengths is None else np.arange(trace.y.shape[1]) < np.asarray(data.lengths)[:, None]
     found = {}
     for k in layers:
+        own = trace.layers[k]
+        valid = None if data.lengths is None else np.arange(own.dt.shape[1]) < own.lengths[:, None]
         prefix = model.layer_stack.prefixes[k]
         p = part(dict(model.effective), prefix) | part(dict(model.buffers), prefix)
-        own = _of_layer(model.layers[k], p, trace.layers[k], valid, compensate)
-        mean = np.concatenate(own.loss).mean() if own.loss[0].size + own.loss[1].size else 0.0
-        found[k] = own._replace(loss=(own.loss[0] / mean, own.loss[1] / mean)) if mean > 0 else own
+        use = _of_layer(model.layers[k], p, own, valid, compensate)
+        mean = np.concatenate(use.loss).mean() if use.loss[0].size + use.loss[1].size else 0.0
+        found[k] = use._replace(loss=(use.loss[0] / mean, use.loss[1] / mean)) if mean > 0 else use
     return found
 
 

@@ -33,13 +33,14 @@ STEPS, B = 12, 4
 
 def compare(model, rng, dt=None, error=1e-12):
     """Outputs and states of both by other orders of the same operations in float64, so within some roundings."""
-    machine, state = Machine(program(model, dt), B), None
+    found, state = program(model, dt), None
+    machine = Machine(found, B)
     for t in range(STEPS):
         x, own = rng.standard_normal((B, model.input_size)), 0.3 * rng.exponential(size=B) * (t % 3 > 0)
         own = np.full(B, dt) if dt is not None else own
         y, state = model.step(x, dt=own if model.takes_dt else None, state=state)
         np.testing.assert_allclose(machine.step(x, own), y, rtol=error, atol=error)
-        np.testing.assert_allclose(machine.values["state"].T, state, rtol=error, atol=error)
+        np.testing.assert_allclose(found.to_model(machine.values["state"].T), state, rtol=error, atol=error)
 
 
 STACKS = {name: Model(*layers, input_dim=features(layers)).layer_stack for name, layers in LAYERS.items()}

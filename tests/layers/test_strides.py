@@ -22,8 +22,7 @@ from ltc_np import (
     load,
     losses,
 )
-from ltc_np.analysis import saliency
-from ltc_np.export.lower import program
+from ltc_np.analysis import gradient_by_lag, nullclines, saliency
 from ltc_np.layers.pace import thinning
 from ltc_np.online import Learner
 from ltc_np.train.data.batches import prepare_data
@@ -255,6 +254,36 @@ def test_chunks_of_unequal_sequences_have_the_loss_of_the_whole(layers):
             assert training["loss"][0] == pytest.approx(want, rel=1e-10)
 
 
+@each
+def test_a_trace_is_the_call(options):
+    """Each layer has its own steps, from a state in the midst of a window, and of sequences that end early."""
+    model, x, dt = network(options), normal(B, T, I), times(B, T)
+    _, h0 = model(x[:, :3], dt=dt[:, :3], lengths=[3, 1, 0, 2], return_state=True)
+    y, last = model(x, dt=dt, lengths=LENGTHS, h0=h0, return_state=True)
+    found = model.trace(x, dt=dt, lengths=LENGTHS, h0=h0)
+    np.testing.assert_allclose(found.y, y, rtol=0, atol=1e-12)
+    ends = []
+    for k, layer in enumerate(found.layers):
+        assert layer.dt.shape == layer.state.shape[:2] == layer.inputs.shape[:2]
+        ends.append(np.where(layer.lengths[:, None] > 0, layer.state[np.arange(B), layer.lengths - 1], layer.h0))
+        assert not layer.state[np.arange(layer.dt.shape[1]) >= layer.lengths[:, None]].any()
+        for array in layer.arrays.values():
+            assert array.shape[:2] == layer.outputs.shape[:2]
+        behind = found.layers[k + 1].inputs if k + 1 < len(found.layers) else found.y
+        np.testing.assert_array_equal(layer.outputs, behind)
+    np.testing.assert_allclose(np.concatenate(ends, axis=1), last, rtol=0, atol=1e-12)
+    first, second = found.layers[:2]
+    there = np.arange(second.dt.shape[1]) < second.lengths[:, None]
+    np.testing.assert_allclose(np.tanh(found["0.argument"])[there], first.outputs[there], rtol=0, atol=1e-12)
+    elapsed = model.layer_stack.state_slices["0.elapsed"]
+    total = h0[:, elapsed].ravel() + first.dt.sum(1) - last[:, elapsed].ravel()
+    np.testing.assert_allclose(second.dt.sum(1), total, rtol=0, atol=1e-12)
+    state = h0
+    for t in range(5):  # the last sequence has no step, and the one before five
+        _, state = model.step(x[:, t], dt=dt[:, t], state=state)
+        np.testing.assert_allclose(first.state[:3, t], state[:3, model.layer_stack.states[0]], rtol=0, atol=1e-12)
+
+
 def test_saliency_counts_outputs():
     model, x = network({"kernel_size": 3, "stride": 2}), normal(2, 17, I)
     found = saliency(model, x, lengths=[17, 9])  # of the fourth output, and of the second
@@ -382,9 +411,11 @@ def test_refused():
         model.fit(normal(3, 6, 2), normal(3, 3, 2), tbptt=3, verbose=0)
     with pytest.raises(ValueError, match=r"`y` must have 3 rows, one for each stride of 2 in the 6 steps of x, got 6"):
         model.loss_and_grad(normal(3, 6, 2), normal(3, 6, 2))
-    with pytest.raises(ValueError, match="`model` must give an output at every step to be exported"):
-        program(model)
-    with pytest.raises(ValueError, match="a trace needs a model with an output at every step"):
-        model.trace(normal(3, 6, 2))
+    with pytest.raises(ValueError, match="`x` must have at least the 2 steps of an output, got 1"):
+        model.trace(normal(3, 1, 2))
+    with pytest.raises(ValueError, match='`of` must be "input" for a model of which some layers have fewer steps'):
+        gradient_by_lag(model, normal(6, 2), of="state")
+    with pytest.raises(ValueError, match="`model` must be without strides"):
+        nullclines(model, (0, 1), np.zeros(2))
     with pytest.raises(ValueError, match="`model` must give an output at every step, since an answer is learnt"):
         Learner(model, SGD(0.1))

@@ -52,10 +52,12 @@ class Compiled:
         self.reset_function(self._pointer(self.state))
 
     def step(self, x, dt=1.0):
-        """The outputs of one step."""
+        """The outputs of one step; NaN where it says that none fell due, and has written none."""
         x, y = np.ascontiguousarray(x, self.dtype), np.full(self.program.output_size, np.nan, self.dtype)
         time = (self.number(dt),) if self.program.takes_dt else ()
-        self.step_function(self._pointer(self.state), self._pointer(x), *time, self._pointer(y))
+        said = self.step_function(self._pointer(self.state), self._pointer(x), *time, self._pointer(y))
+        if self.program.stride > 1:
+            assert said == (not np.isnan(y).all())
         return y
 
     def _pointer(self, array):

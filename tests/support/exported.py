@@ -30,6 +30,7 @@ from ltc_np import (
     MixedMemory,
     Model,
     NeuralODE,
+    Patch,
     Pooling,
     Random,
     RandomWiring,
@@ -49,7 +50,6 @@ from ltc_np.kernels.codes import DISCRETIZATIONS, ELASTANCES, SOLVERS
 WITHOUT = {
     "Bidirectional": "reads a sequence from its end",
     "Ensemble": "its members are exported one by one: no target has a logarithm",
-    "Patch": "it has no output at most steps",
     "RandomConvolutions": "a step would be thousands of comparisons, of which rounding decides some",
 }
 I = 3  # inputs of layers that do not say how many they take
@@ -131,6 +131,17 @@ LAYERS |= {
     for k, options in enumerate(several)
 }
 LAYERS |= {"LSTM twice": [LSTM(4), LSTM(3)], "GRU twice": [GRU(4), GRU(3)]}
+# Layers with a stride stand here and not in `MAKERS`, since they have no output at most steps.
+LAYERS |= {
+    "Conv1D strided, LTC": [Conv1D(4, 5, stride=2, activation="tanh"), LTC(AutoNCP(6, 2)), Dense(2)],
+    "Conv1D strided twice, GRU": [Conv1D(3, 3, stride=2, separable=True), Conv1D(2, 2, stride=3, dilation=2), GRU(3)],
+    "Conv1D every fourth, SpikingLIF": [Conv1D(2, 1, stride=4), SpikingLIF(3, tau=2.0, init={"b": (1.0, 3.0)})],
+    "Patch, CfC": [Patch(3), CfC(4, backbone_units=5)],
+    "GRU, Patch": [GRU(2), Patch(2)],
+    "Conv1D, BatchNorm": [Conv1D(3, 3), BatchNorm(), GRU(2)],
+    "BatchNorm, Conv1D": [BatchNorm(), Conv1D(3, 3, stride=2, activation="relu"), Dense(2)],
+    "BatchNorm, Conv1D separable": [BatchNorm(), Conv1D(3, 2, dilation=2, separable=True), BatchNorm()],
+}
 LAYERS |= {
     f"{name} {k}": [layer]
     for name, row in ROWS.items()

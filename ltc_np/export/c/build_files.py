@@ -57,9 +57,12 @@ void loop() {
 """
 WITH_TIME = """\
   const unsigned long now = micros();
-  @name_step(&state@by, x, @elapsed, y);  // seconds, if the network was trained with seconds
+  @result@name_step(&state@by, x, @elapsed, y);  // seconds, if the network was trained with seconds
   before = now;"""
-
+WAIT = """
+  if (!is_new) {
+    return;
+  }"""
 
 LEARNS = {
     "readout": "\nstatic @name_@word @word;",
@@ -70,10 +73,10 @@ LEARNS = {
 
 
 def build_files(
-    name: str, arithmetic: Arithmetic, takes_dt: bool, files: Mapping[str, str], word: str | None
+    name: str, arithmetic: Arithmetic, takes_dt: bool, strided: bool, files: Mapping[str, str], word: str | None
 ) -> dict[str, str]:
     """Files by name; ``files`` are the two of the export, which an Arduino sketch wants in its own folder; ``word`` is
-    what learns, or None."""
+    what learns, or None.  Of a ``strided`` program NAME_step says whether its outputs are new."""
     is_real = arithmetic.c_type in ("float", "double")
     seconds = f"(now - before) * ({arithmetic.c_type if is_real else 'double'})1e-6"
     values = {
@@ -88,7 +91,8 @@ def build_files(
         "begin": "\n  before = micros();" if takes_dt else "",
         **{place: filled(text, {"name": name, "word": word}) if word else "" for place, text in LEARNS.items()},
     }
-    step = filled(WITH_TIME if takes_dt else "  @name_step(&state@by, x, y);", values)
+    values["result"] = "const int is_new = " if strided else ""
+    step = filled(WITH_TIME if takes_dt else "  @result@name_step(&state@by, x, y);", values) + WAIT * strided
     sketch = filled(SKETCH, values | {"step": step})
     folder = f"arduino/{name}"
     return {

@@ -51,7 +51,7 @@ def _prepared(number: int, stage: Stage) -> Stage:
         return tuple(found)
 
     statements = rewritten(stage.statements)
-    return Stage(stage.name, statements, variables)
+    return stage._replace(statements=statements, variables=variables)
 
 
 def _needed(program: Program) -> Program:

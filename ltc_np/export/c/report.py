@@ -38,6 +38,7 @@ def report(
             flags = TARGETS[target][1]
             lines.append(f"| {target} | `{flags}` | {size.flash} | {source.state_bytes} | {size.stack} |")
         lines.append("")
-    lines += ["## Operations of one step", "", "| operation | number |", "|---|---|"]
+    which = f"a step with an output, one of {program.stride}" if program.stride > 1 else "one step"
+    lines += [f"## Operations of {which}", "", "| operation | number |", "|---|---|"]
     lines += [f"| {operation} | {number} |" for operation, number in found.items()]
     return "\n".join(lines) + "\n"

@@ -27,9 +27,9 @@ int main(void)
     @real y[@NAME_OUTPUTS];@deploy
     @name_reset(&state);
     for (int t = 0; t < STEPS; t++) {
-        @name_step(&state@by, inputs[t]@dt, y);
+        @stepped
         for (int i = 0; i < @NAME_OUTPUTS; i++) {
-            const double difference = (double)y[i] - (double)outputs[t][i];
+            const double difference = (double)y[i] - (double)outputs[@row][i];
             const double error = difference < 0 ? -difference : difference;
             if (!(error <= largest)) { /* not a number, too */
                 largest = error;
@@ -40,6 +40,16 @@ int main(void)
     return largest <= bound ? 0 : 1;
 }
 """
+STEP = "@name_step(&state@by, inputs[t]@dt, y);"
+DUE_STEP = """\
+const int is_new = @name_step(&state, inputs[t]@dt, y);
+        if (is_new != ((t + 1) % @NAME_STRIDE == 0)) {
+            printf("@name: step %d must return %d\\n", t, !is_new);
+            return 1;
+        }
+        if (!is_new) {
+            continue;
+        }"""
 DEPLOY = """
     static @name_@word @word;
     @name_deploy(&@word);"""
@@ -53,9 +63,11 @@ LEARN = """
 def self_test(name: str, arithmetic: Arithmetic, golden: Golden, bound: float, word: str | None) -> str:
     """The text of NAME_test.c; ``bound`` is the largest error that is allowed, in units of the outputs' numbers, and
     ``word`` what learns, or None."""
+    strided = golden.stride > 1
+    rows = f"STEPS / {name.upper()}_STRIDE" if strided else "STEPS"
     tables = [
         _table(arithmetic, "inputs", "x", golden.x, f"[STEPS][{name.upper()}_INPUTS]"),
-        _table(arithmetic, "outputs", "y", golden.y, f"[STEPS][{name.upper()}_OUTPUTS]"),
+        _table(arithmetic, "outputs", "y", golden.y, f"[{rows}][{name.upper()}_OUTPUTS]"),
     ]
     if golden.target is not None:
         tables.append(_table(arithmetic, "targets", "target", golden.target, f"[STEPS][{name.upper()}_OUTPUTS]"))
@@ -71,8 +83,10 @@ def self_test(name: str, arithmetic: Arithmetic, golden: Golden, bound: float, w
         "tables": "\n".join(tables),
         "by": f", &{word}" if word else "",
         "word": word,
+        "row": f"t / {name.upper()}_STRIDE" if strided else "t",
     }
     values |= {
+        "stepped": filled(DUE_STEP if strided else STEP, values),
         "deploy": "" if golden.target is None else filled(DEPLOY, values),
         "math": "" if golden.target is None or not np.isnan(golden.target).any() else "\n#include <math.h>",
         "learn": "" if golden.target is None else filled(LEARN, values),

@@ -28,6 +28,7 @@ HEADER = """\
 #define @NAME_OUTPUTS @outputs
 #define @NAME_STATES @states
 #define @NAME_TAKES_DT @takes_dt
+#define @NAME_STRIDE @stride
 @features@interface
 #ifdef __cplusplus
 extern "C" {
@@ -41,8 +42,8 @@ typedef struct {
 /* Begin a sequence. */
 void @name_reset(@name_state *state);
 
-/* One step: reads @NAME_INPUTS numbers at x, writes @NAME_OUTPUTS numbers at y; x and y are different arrays.@time
-void @name_step(@name_state *state@by, const @real *x@dt, @real *y);
+/* One step: reads @NAME_INPUTS numbers at x, writes @NAME_OUTPUTS numbers at y; x and y are different arrays.@more */
+@returns @name_step(@name_state *state@by, const @real *x@dt, @real *y);
 @learn
 #ifdef __cplusplus
 }
@@ -51,7 +52,9 @@ void @name_step(@name_state *state@by, const @real *x@dt, @real *y);
 #endif
 """
 TIME = """
-   dt is the time since the step before, at least 0, in the unit that the network was trained with. */"""
+   dt is the time since the step before, at least 0, in the unit that the network was trained with."""
+DUE = """
+   Returns 1 where y is new, once in @NAME_STRIDE steps; else 0, and y is as it was."""
 SOURCE = """\
 /* @name: one time step of a recurrent network; @name.h says more. */
 #include "@name.h"
@@ -65,7 +68,7 @@ void @name_reset(@name_state *state)
 @reset
 }
 
-void @name_step(@name_state *state@by, const @real *x@dt, @real *y)
+@returns @name_step(@name_state *state@by, const @real *x@dt, @real *y)
 {
 @step
 }
@@ -132,7 +135,9 @@ def source(
         "room": room,
         "takes_dt": int(program.takes_dt),
         "dt": f", {arithmetic.c_type} dt" if program.takes_dt else "",
-        "time": TIME if program.takes_dt else " */",
+        "more": TIME * program.takes_dt + filled(DUE, {"NAME": name.upper()}) * (program.stride > 1),
+        "returns": "int" if program.stride > 1 else "void",
+        "stride": program.stride,
         "tables": writer.tables.text,
         "functions": arithmetic.functions(name),
         "stages": writer.functions,
@@ -190,4 +195,6 @@ def _step(program: Program, writer: Writer, learns: Parts) -> str:
         if not re.search(rf"\b{parameter}\b", calls) and (parameter != "dt" or program.takes_dt):
             lines.add(f"(void){parameter};")
     lines.add(*statements)
+    if program.stride > 1:
+        lines.add("return 1;")
     return lines.text.rstrip()

@@ -14,7 +14,7 @@ from ...model import Model, check_model
 from ...online import NLMS, RLS, Rule
 from ...optim import Clip, Optimizer
 from ..agreement import proved
-from ..golden import Golden, golden
+from ..golden import Golden, due, golden
 from ..identity import identity
 from ..learning import Readout, targets_for
 from ..program import Program
@@ -256,19 +256,19 @@ def write_files(
     others = {
         f"{name}_test.c": self_test(name, arithmetic, vectors, allowed, word),
         "report.md": report(name, program, text, about, sizes, learning),
-        **build_files(name, arithmetic, program.takes_dt, files, word),
+        **build_files(name, arithmetic, program.takes_dt, program.stride > 1, files, word),
     }
     folder.write(target, files | others)
     return text
 
 
 def _outputs(program: Program, vectors: Golden, dtype: type) -> Numbers:
-    """Those of the golden vectors' inputs (T, O) by arithmetic in ``dtype``."""
+    """Those of the golden vectors' inputs (n, O) by arithmetic in ``dtype``."""
     machine = Machine(program, 1, dtype)
     times = np.ones(len(vectors.x)) if vectors.dt is None else vectors.dt
     with np.errstate(over="ignore", invalid="ignore"):  # numbers that are too large are refused where they are written
         outputs = [machine.step(x[None], dt)[0] for x, dt in zip(vectors.x, times, strict=True)]
-    return np.array(outputs, np.float64)
+    return due(np.array(outputs, np.float64), program.stride)
 
 
 def _largest(some: Numbers, others: Numbers) -> float:

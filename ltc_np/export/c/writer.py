@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from ..program import Linear, Map, Program, Synapses, Total, Vector, of_kind, reads, targets
+from ..program import Linear, Map, Program, Stage, Synapses, Total, Vector, of_kind, reads, targets
 from .arithmetic import Arithmetic, Sum
 from .groups import Group, Loop, grouped, local_variables, walk
 from .lines import Lines
@@ -68,8 +68,7 @@ class Writer:
         self._lines = Lines()
         self.calls: list[str] = []
         self.functions = "\n".join(
-            self._function(k, stage.name, loops)
-            for k, (stage, loops) in enumerate(zip(program.stages, stages, strict=True))
+            self._function(k, stage, loops) for k, (stage, loops) in enumerate(zip(program.stages, stages, strict=True))
         )
 
     # ------------------------------------------------------------------------------------- what an arithmetic asks for
@@ -93,8 +92,8 @@ class Writer:
 
     # -------------------------------------------------------------------------------------------------------- functions
 
-    def _function(self, number: int, stage: str, parts: Sequence[Group | Loop]) -> str:
-        """The static function of a stage; its call is added to `calls`."""
+    def _function(self, number: int, stage: Stage, parts: Sequence[Group | Loop]) -> str:
+        """The static function of a stage; its call is added to `calls`, and the end of a step that has no output."""
         self._lines = Lines()
         self._parts(parts)
         used = _used(parts)
@@ -104,14 +103,15 @@ class Writer:
         parameters = [PARAMETERS[name].replace("@real", c_type) for name in names]
         if own:
             names, parameters = [*names, "t"], [*parameters, f"{c_type} *t"]
-        function = f"{self.name}_{number}_{part_of_name(stage.rpartition('.')[2])}"
+        function = f"{self.name}_{number}_{part_of_name(stage.name.rpartition('.')[2])}"
         self.calls.append(f"{function}({', '.join(self._arguments[name] for name in names)});")
+        if stage.phase is not None:
+            self.calls += [f"if (state->values[{stage.phase.start}] > 0) {{", "    return 0;", "}"]
         pointers = Lines()
         for name in own:
             pointers.add(f"{c_type} *const {name} = {_sum('t', self._offsets[name])}; /* {self._sizes[name]} */")
-        return (
-            f"/* {stage} */\nstatic void {function}({', '.join(parameters)})\n{{\n{pointers.text}{self._lines.text}}}\n"
-        )
+        head = f"/* {stage.name} */\nstatic void {function}({', '.join(parameters)})"
+        return f"{head}\n{{\n{pointers.text}{self._lines.text}}}\n"
 
     # ------------------------------------------------------------------------------------------------------- statements
 

@@ -10,11 +10,12 @@ from ...base import checks
 from ...base.types import ArrayLike, Numbers
 from ...model import Model, check_model
 from ...network import sequences
+from ...network.outputs import too_short
 from ...online import NLMS
 from ..agreement import compare, in_float64, proved, steps_of
 from ..c.prepare import prepared
 from ..c.source import source
-from ..golden import STEPS, Golden
+from ..golden import Golden, steps_for
 from ..learning import Readout, targets_for
 from ..program import Program, Vector
 from .arithmetic import integers
@@ -83,6 +84,9 @@ def quantise(
     body = model if readout is None else readout.body
     program = proved(body, every_dt, prepared)
     data, _ = sequences.check(model, x, dt if every_dt is None else every_dt, lengths, None)
+    stride, due = program.stride, data.lengths // program.stride
+    if not due.any():
+        raise too_short(stride, int(data.lengths.max()))
     headroom = checks.number("headroom", headroom, 1)
     bits = WEIGHT_BITS[checks.one_of("weights", weights, WEIGHT_BITS)]
     with np.errstate(over="ignore", invalid="ignore"):
@@ -90,10 +94,10 @@ def quantise(
     outputs = ranges.outputs if readout is None else readout.deployed(ranges.outputs)
     if not np.isfinite(outputs).all():
         raise ValueError("`x` must be sequences on which the outputs of `model` are finite")
-    steps = _first_steps(data)
+    steps = _first_steps(data, stride)
     _compare(body, program, data.x[steps], data.dt[steps])
     formats = Formats(program, ranges, headroom)
-    valid = np.arange(outputs.shape[1]) < data.lengths[:, None]
+    valid = np.arange(outputs.shape[1]) < due[:, None]
     whole, listed = None, tuple(formats.listed())
     if readout is not None:
         sizes = float(np.abs(ranges.outputs[valid]).max()), float(np.abs(outputs[valid]).max())
@@ -104,7 +108,8 @@ def quantise(
         )
     found = Quantised(model, Translator(program, ranges, formats, headroom, bits).program, formats, whole)
     run = found.run_checked(data)
-    found.golden = _golden(found, data.x[steps], data.dt[steps], run.y[steps])
+    longest, first = steps
+    found.golden = _golden(found, data.x[steps], data.dt[steps], run.y[longest, : first.stop // stride])
     error = np.abs(run.y - outputs)[valid]
     arithmetic = Fixed("model", found.places)
     text = source(
@@ -122,10 +127,10 @@ def quantise(
     return found
 
 
-def _first_steps(data: sequences.Sequences) -> tuple[int, slice]:
+def _first_steps(data: sequences.Sequences, stride: int) -> tuple[int, slice]:
     """Of the longest sequence: its number, and its first steps."""
     longest = int(np.argmax(data.lengths))
-    return longest, slice(min(STEPS, int(data.lengths[longest])))
+    return longest, slice(min(steps_for(stride), int(data.lengths[longest])))
 
 
 def _compare(model: Model, program: Program, x: Numbers, dt: Numbers) -> None:
@@ -135,7 +140,7 @@ def _compare(model: Model, program: Program, x: Numbers, dt: Numbers) -> None:
 
 
 def _golden(found: Quantised, x: Numbers, dt: Numbers, y: Numbers) -> Golden:
-    """Some steps of one sequence; where the model learns, it does so from targets."""
+    """Some steps of one sequence, of which y are the outputs; where the model learns, it does so from targets."""
     target = None
     if found.readout is not None:
         wanted = targets_for(y)
@@ -143,7 +148,7 @@ def _golden(found: Quantised, x: Numbers, dt: Numbers, y: Numbers) -> Golden:
         target = found.readout.targets(wanted)
     numbers = {"x": x, "dt": dt, "y": y}
     whole = {name: integers(numbers[name], places) for name, places in found.places.items()}
-    return Golden(whole["x"], whole.get("dt"), whole["y"], target)
+    return Golden(whole["x"], whole.get("dt"), whole["y"], target, found.program.stride)
 
 
 def _errors(error: Numbers, outputs: Numbers, bounds: Numbers) -> tuple[OutputError, ...]:

@@ -24,8 +24,8 @@ class Run(NamedTuple):
 
     Attributes
     ----------
-    y : (B, T, O) float64 array
-        0 behind the end of a sequence.
+    y : (B, n, O) float64 array
+        A row for each output; 0 behind the end of a sequence.
     state : (B, K) int64 array
         At the end of each.
     saturated : (B,) bool array
@@ -86,6 +86,7 @@ class Quantised:
         Returns
         -------
         y_t : (O,) or (B, O) float64 array
+            NaN where no output of a stride falls due.
         state : (K,) or (B, K) int64 array
         """
         self._check_takes_dt(dt)
@@ -98,6 +99,7 @@ class Quantised:
             machine.values["state"][:] = np.atleast_2d(state).T
         time = np.broadcast_to(1.0 if dt is None else np.asarray(dt, dtype), len(x))
         y = self._step(machine, x, time)
+        y[~machine.due] = np.nan
         after = machine.values["state"].T
         return (y[0], after[0]) if single else (y, after)
 
@@ -111,19 +113,21 @@ class Quantised:
         """Whole sequences that were checked."""
         x, dt = np.asarray(data.x, np.float64), np.asarray(data.dt, np.float64)
         B, T, _ = x.shape
-        machine = FixedMachine(self.program, B)
-        y, state = np.zeros((B, T, self.model.output_size)), machine.values["state"]
+        machine, stride = FixedMachine(self.program, B), self.program.stride
+        y, state = np.zeros((B, T // stride, self.model.output_size)), machine.values["state"]
         beyond = np.zeros(B, bool)
         for t in range(T):
             machine.counted = valid = t < data.lengths
             before = state.copy()
-            y[valid, t] = self._step(machine, x[:, t], dt[:, t])[valid]
+            answers, new = self._step(machine, x[:, t], dt[:, t]), valid & machine.due
+            if new.any():
+                y[new, t // stride] = answers[new]
             state[:, ~valid] = before[:, ~valid]
             beyond |= valid & self._beyond(x[:, t], dt[:, t])
         return Run(y, state.T.copy(), machine.touched | beyond, machine.saturated)
 
     def __call__(self, x: ArrayLike, *, dt: ArrayLike | None = None, lengths: ArrayLike | None = None) -> Numbers:
-        """Outputs of whole sequences, (B, T, O), or (T, O) of one; arguments as those of a call of the model."""
+        """Outputs of whole sequences, (B, n, O), or (n, O) of one; arguments as those of a call of the model."""
         self._check_takes_dt(dt)
         data, single = sequences.check(self.model, x, dt, lengths, None)
         y = self.run_checked(data).y

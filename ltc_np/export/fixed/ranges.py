@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...base.types import Numbers
+from ...base.types import Bools, Numbers
 from ...network.sequences import Sequences
 from ..program import Number, Program, Vector
 from ..run import Machine
@@ -24,7 +24,7 @@ class Ranges:
     ----------
     elements : dict
         name of a variable -> (size,) array, the largest magnitude of each element.
-    outputs : (B, T, O) array
+    outputs : (B, n, O) array
         What the program gives, in float64; 0 behind the end of a sequence.
     """
 
@@ -34,13 +34,16 @@ class Ranges:
         self.elements["state"] = np.where(start < HUGE, start, 0)
         self._largest: dict[object, float] = {}
         self._kept: list[object] = []  # so that no other object gets the id of one of them
-        machine = Machine(program, len(data.x), observe=self._observe)
-        self.outputs: np.ndarray = np.zeros((*data.x.shape[:2], program.output_size))
-        for t in range(data.x.shape[1]):
-            self._valid = t < data.lengths
+        machine = self._machine = Machine(program, len(data.x), observe=self._observe)
+        B, T, _ = data.x.shape
+        self.outputs: np.ndarray = np.zeros((B, T // program.stride, program.output_size))
+        for t in range(T):
+            self._there = t < data.lengths
             x, dt = data.x[:, t], data.dt[:, t]
             y = machine.step(x, dt)
-            self.outputs[self._valid, t] = y[self._valid]
+            new = self._there & machine.due
+            if new.any():
+                self.outputs[new, t // program.stride] = y[new]
             self._widen("x", slice(None), x.T)
             self._widen("dt", slice(None), dt[None])
 
@@ -48,8 +51,13 @@ class Ranges:
         """Of an expression, or of what else `ltc_np.export.run` names; 0 of what never was computed."""
         return self._largest.get(_key(key), 0.0)
 
+    @property
+    def _valid(self) -> Bools:
+        """Which of the sequences that run now have not ended."""
+        return self._there[self._machine.running]
+
     def _widen(self, name: str, where: slice, values: Numbers) -> None:
-        largest = np.abs(values[:, self._valid]).max(1, initial=0) if values.shape[1] > 1 else np.abs(values[:, 0])
+        largest = np.abs(values[:, self._valid]).max(1, initial=0)
         self.elements[name][where] = np.maximum(self.elements[name][where], largest)
 
     def _observe(self, made_by: object, values: Numbers) -> None:

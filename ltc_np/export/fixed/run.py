@@ -8,7 +8,8 @@ import numpy as np
 
 from ...base import checks
 from ...base.types import Numbers
-from ..program import Constant, Expr, Map, Number, Program, Repeat, Statement, Vector, of_kind
+from ..program import Constant, Expr, Map, Number, Program, Repeat, Stage, Statement, Vector, of_kind
+from ..run import Sequences
 from .arithmetic import HIGHEST, LOWEST, rescaled, saturated
 from .functions import sigmoid
 from .primitives import PRIMITIVES, Integer
@@ -17,8 +18,8 @@ from .translate import FixedLinear, FixedSynapses, FixedTotal
 CHOSEN = {"minimum", "maximum", "select"}
 
 
-class FixedMachine:
-    """The variables of an integer program for B sequences at once, and what runs its statements.
+class FixedMachine(Sequences):
+    """`Sequences` in integers.
 
     Parameters
     ----------
@@ -28,8 +29,6 @@ class FixedMachine:
 
     Attributes
     ----------
-    values : dict
-        name -> (size, B) int64 array.
     saturated : dict
         "layer, what was computed" -> how many of its numbers did not fit into 32 bits so far.
     counted : (B,) bool array
@@ -39,23 +38,19 @@ class FixedMachine:
     """
 
     def __init__(self, program: Program, B: int) -> None:
-        self.program = program
-        self.values: dict[str, Numbers] = {
-            name: np.zeros((size, B), np.int64) for name, size in program.variables.items()
-        }
-        self.values["state"][:] = program.start[:, None]
+        super().__init__(program, B, np.int64)
         self.saturated: dict[str, int] = {}
         self.counted = np.ones(B, bool)
         self.touched = np.zeros(B, bool)
 
     def step(self, x: Numbers, dt: Numbers) -> Numbers:
-        """One step: x (B, I), dt (B,), int64 in the program's formats; the outputs (B, O)."""
-        self.values["x"][:] = np.transpose(x)
-        self.values["dt"][:] = dt
-        for stage in self.program.stages:
-            self._stage = stage.name
-            self._run(stage.statements)
-        return self.values["y"].T.copy()
+        """One step: x (B, I), dt (B,), int64 in the program's formats; the outputs (B, O), or those before where none
+        falls due."""
+        return self.advance(x, dt)
+
+    def run(self, stage: Stage) -> None:
+        self._stage = stage.name
+        self._run(stage.statements)
 
     def _run(self, statements: Sequence[Statement]) -> None:
         for statement in statements:
@@ -97,8 +92,8 @@ class FixedMachine:
         over = (wide < LOWEST + within) | (wide > HIGHEST - within)
         if not over.any():
             return wide
-        over = over & self.counted
-        self.touched |= over.any(axis=0)
+        over = over & self.counted[self.running]
+        self.touched[self.running] |= over.any(axis=0)
         key = f"{self._stage}, {what}"
         self.saturated[key] = self.saturated.get(key, 0) + int(over.sum())
         return saturated(wide)

@@ -19,7 +19,6 @@ from ..program import (
     Number,
     Program,
     Repeat,
-    Stage,
     Statement,
     Synapses,
     Total,
@@ -98,8 +97,7 @@ class Translator:
     ) -> None:
         self._ranges, self._formats, self._headroom, self._weight_bits = ranges, formats, headroom, weight_bits
         stages = tuple(
-            Stage(stage.name, tuple(map(self._statement, stage.statements)), stage.variables)
-            for stage in program.stages
+            stage._replace(statements=tuple(map(self._statement, stage.statements))) for stage in program.stages
         )
         self.program = program._replace(stages=stages, start=integers(program.start, formats.elements("state")))
 

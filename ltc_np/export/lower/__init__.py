@@ -56,22 +56,24 @@ def program(model: Model, dt: float | None = None) -> Program:
     """
     if not model.layer_stack.causal:
         raise ValueError(f"`model` must be causal, since an export takes one step at a time, got {model!r}")
-    if model.layer_stack.stride > 1:
-        raise ValueError(
-            f"`model` must give an output at every step to be exported, got {model!r}: export the layers behind the "
-            "stride, and give them what the others make"
-        )
     if dt is not None and not model.takes_dt:
         raise ValueError(f"`dt` must be None, since no layer of the model takes elapsed times, got {dt!r}")
     b, stack = Builder(), model.layer_stack
     # Made positive in float64, whatever the model's own dtype: rounded once, where they are written.
     p: Arrays = dict(model.layout.views(model.layout.effective(model.theta.astype(np.float64))))
     buffers: Arrays = {name: values.astype(np.float64) for name, values in model.buffers.items()}
-    time: Expr = Vector("dt", 0, 1) if dt is None else Number(checks.number("dt", dt))
+    time: Expr = Vector("dt", 0, 1)
+    if dt is not None or not model.takes_dt:  # layers with a stride add up times, which are 1 where nobody gives any
+        time = Number(1.0 if dt is None else checks.number("dt", dt))
     x, state = Vector("x", 0, model.input_size), Vector("state", 0, model.state_size)
     y = lower_stack(stack, p, buffers, b, x, time, state, stages=True)
     b.assign(Vector("y", 0, model.output_size), y)
     b.end_stage("outputs")
     start = stack.initial_state(1, np.dtype(np.float32))[0].astype(np.float64)  # numbers that every target can hold
+    scale, offset = np.ones(model.state_size), np.zeros(model.state_size)
+    for kept, a, c in b.kept:
+        here = slice(kept.start, kept.start + kept.size)
+        scale[here], offset[here] = a, c
     takes_dt = model.takes_dt and dt is None
-    return Program(model.input_size, model.output_size, model.state_size, takes_dt, start, tuple(b.stages))
+    sizes = model.input_size, model.output_size, model.state_size
+    return Program(*sizes, takes_dt, (start - offset) / scale, tuple(b.stages), stack.stride, scale, offset)

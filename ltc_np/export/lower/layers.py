@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ...base.layout import part
 from ...base.types import Arrays
 from ...cells import Layer
 from ...layers import RandomConvolutions, Stack
 from ..builder import Builder
 from ..program import Expr, Vector
+from .folded import items
+from .recent import pace
 
 # Functions with the parameters of `lower`, by the class of the layer.
 LOWERINGS: dict[type, Callable[..., Expr]] = {}
@@ -51,8 +52,12 @@ def lower_stack(
     stack: Stack, p: Arrays, buffers: Arrays, b: Builder, x: Expr, dt: Expr, state: Vector, stages: bool = False
 ) -> Expr:
     """One step of layers in a row, as `lower`; with ``stages`` each of them is a stage of the program."""
-    for layer, prefix, where in zip(stack.layers, stack.prefixes, stack.states, strict=True):
-        x = b.store(lower(layer, part(p, prefix), part(buffers, prefix), b, x, dt, state[where]))
+    for layer, name, own, kept, where in items(stack, p, buffers, b, state):
         if stages:
-            b.end_stage(f"{prefix}{type(layer).__name__}")
+            b.stage = name
+        behind = pace(layer, b, dt, where) if layer.stride > 1 else dt
+        x = b.store(lower(layer, own, kept, b, x, dt, where))
+        dt = behind
+        if stages:
+            b.end_stage(b.stage)
     return x
