@@ -15,8 +15,6 @@ from .distributions import Categorical, Distribution, Gaussian, MixtureOfGaussia
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from gymnasium.vector import VectorEnv
-
 # Elapsed times: a number for all, "info" for what the environments say under "dt", or a function of their infos.
 Elapsed: TypeAlias = float | Literal["info"] | Callable[[dict[str, Any]], Array] | None
 DistributionName: TypeAlias = Literal["auto", "categorical", "gaussian", "squashed", "mixture"]
@@ -102,13 +100,11 @@ class Environments:
 
     count: int
     size: int
-    vector: VectorEnv[Any, Any, Any]
+    vector: Any
     observed: tuple[int, ...] | None
     dt: Elapsed
 
-    def __init__(
-        self, vector: VectorEnv[Any, Any, Any], *, observed: Sequence[int] | None = None, dt: Elapsed = None
-    ) -> None:
+    def __init__(self, vector: Any, *, observed: Sequence[int] | None = None, dt: Elapsed = None) -> None:
         gymnasium = need("gymnasium", "control", "`ltc_np.control.Environments`")
         if not isinstance(vector, gymnasium.vector.VectorEnv):
             raise TypeError(
@@ -231,7 +227,7 @@ class Environments:
         return times
 
 
-def _mode(vector: VectorEnv[Any, Any, Any], gymnasium: ModuleType) -> str:
+def _mode(vector: Any, gymnasium: ModuleType) -> str:
     """How episodes begin anew."""
     found = (vector.metadata or {}).get("autoreset_mode", gymnasium.vector.AutoresetMode.NEXT_STEP)
     name = getattr(found, "name", found)

@@ -25,9 +25,6 @@ class Stepper:
     """
 
     def __init__(self, model: Network, n: int) -> None:
-        check_causal(model)
-        if model.layer_stack.stride != 1:
-            raise ValueError(f"`policy` must have an output at every step, got one in {model.layer_stack.stride}")
         self.model, self.n = model, n
         self.refresh()
 
@@ -157,6 +154,14 @@ def check_fits(policy: Network, environments: Environments, distribution: Distri
             f"`policy` must have input_dim={environments.size}, the numbers of an observation, got {policy.input_size}"
         )
     check_outputs(distribution, policy.output_size)
+    check_steps("policy", policy)
+
+
+def check_steps(name: str, network: Network) -> None:
+    """Refuse a network that cannot go step by step, with an output for each."""
+    check_causal(network, f"`{name}` needs", "take layers that read no later inputs")
+    if network.layer_stack.stride != 1:
+        raise ValueError(f"`{name}` must have an output at every step, got one in {network.layer_stack.stride}")
 
 
 def student_quantile(level: float, freedom: int) -> float:

@@ -48,17 +48,14 @@ class Echo(gymnasium.Env):
 
     def reset(self, *, seed=None, options=None):
         super().reset(seed=seed)
-        self.seen = [np.zeros(1, np.float32)] * self.delay
+        self.seen, self.steps = [np.zeros(1, np.float32)] * self.delay, 0
         return self._see(), {}
 
     def step(self, action):
         error = float(action[0] - self.seen[-1 - self.delay][0])
         self.seen = self.seen[-self.delay :] if self.delay else []
-        return self._see(), 1 - error**2, False, self._over(), {}
-
-    def _over(self):
-        self.steps = getattr(self, "steps", 0) + 1
-        return self.steps % self.length == 0
+        self.steps += 1
+        return self._see(), 1 - error**2, False, self.steps == self.length, {}
 
 
 def counting(mode, count=3):
