@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-sb3_contrib = pytest.importorskip("sb3_contrib", reason="sb3-contrib is not installed: pip install sb3-contrib")
+pytest.importorskip("sb3_contrib", reason="sb3-contrib is not installed: pip install sb3-contrib")
 
 from types import SimpleNamespace
 
 import gymnasium
+import sb3_contrib
 import torch
 from support import toys
 
