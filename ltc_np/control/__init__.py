@@ -1,0 +1,21 @@
+"""Policies that learn by rewards or by examples, in environments of Gymnasium (extra ``control``): docs/control.md."""
+
+from .advantages import gae
+from .distributions import Categorical, Distribution, Gaussian, MixtureOfGaussians, SquashedGaussian
+from .environments import Environments, Step
+from .evaluate import Evaluation, evaluate
+from .ppo import PPO
+
+__all__ = [
+    "PPO",
+    "Categorical",
+    "Distribution",
+    "Environments",
+    "Evaluation",
+    "Gaussian",
+    "MixtureOfGaussians",
+    "SquashedGaussian",
+    "Step",
+    "evaluate",
+    "gae",
+]

@@ -1,0 +1,142 @@
+"""How much better an action was than expected: generalised advantages, and the scale of rewards."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..base.types import Array, Bools, Ints
+
+SMALLEST = 1e-8  # a variance below it counts as this
+
+
+def gae(
+    rewards: Array,
+    values: Array,
+    next_values: Array,
+    terminated: Bools,
+    ended: Bools,
+    gamma: float = 0.99,
+    lam: float = 0.95,
+) -> Array:
+    """Generalised advantages (n, T) of n environments for T steps, from the last step to the first::
+
+        delta[t] = rewards[t] + gamma next_values[t] (1 - terminated[t]) - values[t]
+        A[t] = delta[t] + gamma lam (1 - ended[t]) A[t + 1]                      A[T] = 0
+
+    Where an episode ended because time was up, what would have followed keeps its value, and the sum ends.
+
+    Parameters
+    ----------
+    rewards, values : (n, T) arrays
+        Of a step, and of the observation and state in which its action was taken.
+    next_values : (n, T) array
+        Of what the action led to, before anything began anew; of steps that are ``terminated`` it is not read.
+    terminated, ended : (n, T) bools
+        Whether the episode ended with the step by the rules of the task; or at all.
+    gamma, lam : floats in [0, 1]
+        Discount of a step, and of further errors of the values.
+
+    References
+    ----------
+    Schulman, Moritz, Levine, Jordan and Abbeel, "High-dimensional continuous control using generalized advantage
+    estimation", ICLR 2016, arXiv:1506.02438, equation 16.
+
+    Examples
+    --------
+    Three steps, of which the second ends an episode:
+
+    >>> import numpy as np
+    >>> ends = np.array([[False, True, False]])
+    >>> values, following = np.array([[0.5, 0.6, 0.7]]), np.array([[0.6, 0.7, 0.8]])
+    >>> gae(np.ones((1, 3)), values, following, ends, ends).round(4).tolist()
+    [[1.4702, 0.4, 1.092]]
+    """
+    # Not 0 times a value: that of a state after the end may be infinite.
+    delta = rewards + gamma * np.where(terminated, 0.0, next_values) - values
+    found, after = np.empty_like(delta), np.zeros(len(delta))
+    for t in range(delta.shape[1])[::-1]:
+        after = delta[:, t] + gamma * lam * np.where(ended[:, t], 0.0, after)
+        found[:, t] = after
+    return found
+
+
+class Moments:
+    """Mean and variance of all rows so far, each of D numbers; exact however the rows are divided.
+
+    Attributes
+    ----------
+    count : int
+    mean, variance : (D,) float64 arrays
+        The variance is divided by ``count``.
+    """
+
+    count: int
+    mean: Array
+    squares: Array
+
+    def __init__(self, size: int) -> None:
+        self.count, self.mean, self.squares = 0, np.zeros(size), np.zeros(size)
+
+    @property
+    def variance(self) -> Array:
+        return self.squares / max(self.count, 1)
+
+    def add(self, rows: Array) -> None:
+        """Take rows (N, D) in: Chan, Golub and LeVeque (1983), of two parts."""
+        n = len(rows)
+        if not n:
+            return
+        mean, total = rows.mean(axis=0), self.count + n
+        apart = mean - self.mean
+        self.squares = self.squares + ((rows - mean) ** 2).sum(axis=0) + apart**2 * (self.count * n / total)
+        self.mean = self.mean + apart * (n / total)
+        self.count = total
+
+    def state(self) -> dict[str, object]:
+        """As plain data and arrays."""
+        return {"count": self.count, "mean": self.mean, "squares": self.squares}
+
+    def restore(self, state: dict[str, object]) -> None:
+        """Inverse of `state`."""
+        mean, squares = (np.array(state[name], np.float64) for name in ("mean", "squares"))
+        if mean.shape != self.mean.shape or squares.shape != self.mean.shape:
+            raise ValueError(f"moments must have shape {self.mean.shape}, got {mean.shape} and {squares.shape}")
+        self.count, self.mean, self.squares = int(state["count"]), mean, squares  # type: ignore[call-overload]
+
+
+class RewardScale:
+    """Rewards divided by the deviation of discounted sums G of them, G <- gamma G + r, begun anew with each episode.
+
+    The mean is left alone: without it, a policy would be told that longer episodes are worse, or better.
+    """
+
+    def __init__(self, count: int, gamma: float) -> None:
+        self.gamma, self.sums, self.moments = gamma, np.zeros(count), Moments(1)
+
+    def scale(self) -> float:
+        """What rewards are divided by."""
+        return float(np.sqrt(self.moments.variance[0] + SMALLEST))
+
+    def add(self, rewards: Array, ended: Bools, counts: Bools) -> None:
+        """Take rewards (n, T) in, those that count."""
+        sums = np.empty_like(rewards)
+        for t in range(rewards.shape[1]):
+            self.sums = np.where(counts[:, t], self.gamma * self.sums + rewards[:, t], self.sums)
+            sums[:, t] = self.sums
+            self.sums[ended[:, t]] = 0.0
+        self.moments.add(sums[counts][:, None])
+
+
+def explained_variance(returns: Array, values: Array) -> float:
+    """1 - var(returns - values) / var(returns): 1 for perfect values, 0 for their mean; NaN if returns never differ."""
+    spread = float(np.var(returns))
+    return float("nan") if spread == 0 else 1 - float(np.var(returns - values)) / spread
+
+
+def divided(sizes: Ints, target: int) -> list[Ints]:
+    """Numbers of pieces of these sizes, in their order, in groups of about ``target`` steps."""
+    groups = max(1, round(int(sizes.sum()) / target))
+    # A piece belongs where its middle lies.
+    middles = np.cumsum(sizes) - sizes / 2
+    group = np.minimum((middles * groups / sizes.sum()).astype(int), groups - 1)
+    return [np.flatnonzero(group == k) for k in range(groups) if (group == k).any()]

@@ -1,0 +1,129 @@
+"""Distributions of actions: normal, right by quadrature, and their derivatives by finite differences."""
+
+import numpy as np
+import pytest
+
+from ltc_np import Dense, MixtureDensity, Model
+from ltc_np.control import Categorical, Gaussian, MixtureOfGaussians, SquashedGaussian
+from ltc_np.control.distributions import check_outputs
+
+LOW, HIGH = np.array([-2.0, 0.0]), np.array([2.0, 3.0])
+KINDS = {
+    "categorical": Categorical(4, start=1),
+    "gaussian": Gaussian(LOW, HIGH, log_deviation=-0.4),
+    "squashed": SquashedGaussian(LOW, HIGH, log_deviation=-0.2),
+    "mixture": MixtureOfGaussians(LOW, HIGH, components=3),
+}
+
+
+def case(kind, N=5):
+    rng = np.random.default_rng(3)
+    y = rng.normal(0, 0.8, (N, kind.outputs))
+    own = kind.initial() + rng.normal(0, 0.3, kind.own)
+    return y, own, kind.sample(y, own, rng), rng.normal(0, 1, N)
+
+
+def difference(f, at, step=1e-6):
+    """d(sum f) / d(at) by central differences."""
+    found = np.zeros(at.size)
+    for k in range(at.size):
+        ahead, back = (at.copy() for _ in range(2))
+        ahead.flat[k] += step
+        back.flat[k] -= step
+        found[k] = (f(ahead) - f(back)) / (2 * step)
+    return found.reshape(at.shape)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_derivatives(name):
+    kind = KINDS[name]
+    y, own, draws, d = case(kind)
+    for what, adjoint in (
+        (lambda y, own: kind.log_probability(y, own, draws), kind.d_log_probability(y, own, draws, d)),
+        (kind.entropy, kind.d_entropy(y, own, d)),
+    ):
+        assert np.abs(adjoint.y - difference(lambda v, f=what: f(v, own) @ d, y)).max() < 1e-8
+        assert np.abs(adjoint.own - difference(lambda v, f=what: f(y, v) @ d, own)).max(initial=0) < 1e-8
+
+
+@pytest.mark.parametrize("name", ["gaussian", "squashed", "mixture"])
+def test_densities_have_mass_1_and_the_entropy_that_is_said(name):
+    """By a grid of 20,001 points of one action.  A squashed density is one of tanh(u), of slope 1 - tanh(u)**2."""
+    kind = type(KINDS[name])(LOW[:1], HIGH[:1])
+    y = np.random.default_rng(1).normal(0, 0.7, (1, kind.outputs))
+    own, u = kind.initial() - 0.3 * np.ones(kind.own), np.linspace(-12, 12, 20_001)
+    log_p = kind.log_probability(np.repeat(y, len(u), axis=0), own, u[:, None])
+    mass = np.exp(log_p) * (u[1] - u[0]) * ((1 / np.cosh(u) ** 2) if name == "squashed" else 1)
+    assert abs(mass.sum() - 1) < 1e-9
+    entropy, said = -(mass * log_p).sum(), kind.entropy(y, own)[0]
+    if name == "mixture":  # that of component and action together
+        assert entropy < said < entropy + np.log(kind.components)
+    else:
+        assert abs(entropy - said) < 1e-6
+
+
+def test_draws_come_as_often_as_they_are_likely():
+    """20,000 draws: the share of a choice is right to 4 standard errors."""
+    kind, rng = KINDS["categorical"], np.random.default_rng(0)
+    y = np.array([[0.3, -1.0, 0.8, 0.0]])
+    p = np.exp(kind.log_probability(np.repeat(y, 4, axis=0), kind.initial(), np.arange(4)))
+    drawn = np.bincount(kind.sample(np.repeat(y, 20_000, axis=0), kind.initial(), rng), minlength=4) / 20_000
+    assert (np.abs(drawn - p) < 4 * np.sqrt(p * (1 - p) / 20_000)).all()
+
+
+@pytest.mark.parametrize("name", ["gaussian", "squashed", "mixture"])
+def test_draws_have_the_mean_and_deviation_of_the_density(name):
+    kind, rng = KINDS[name], np.random.default_rng(0)
+    y, own, _, _ = case(kind, 1)
+    draws = kind.sample(np.repeat(y, 20_000, axis=0), own, rng)
+    wanted, deviation = (y[0], np.exp(own)) if name != "mixture" else mixture_moments(kind, y)
+    assert (np.abs(draws.mean(axis=0) - wanted) < 4 * deviation / np.sqrt(20_000)).all()
+    assert np.allclose(draws.std(axis=0), deviation, rtol=0.03)
+
+
+def mixture_moments(kind, y):
+    from ltc_np.losses import Mixture
+
+    found = Mixture.of(y, 2)
+    return found.mean()[0], found.std()[0]
+
+
+def test_actions_keep_to_the_bounds_and_come_back():
+    far = np.array([[-50.0, 0.25], [0.5, 40.0]])
+    for name in ("gaussian", "squashed", "mixture"):
+        kind = KINDS[name]
+        found = kind.actions(far)
+        assert (found >= LOW).all() and (found <= HIGH).all() and found[0, 0] == -2 and found[1, 1] == 3
+        inside = np.array([[0.3, -0.6]])
+        assert np.allclose(kind.draws(kind.actions(inside)), inside, atol=1e-12)
+    assert KINDS["categorical"].actions(np.array([0, 3])).tolist() == [1, 4]
+    assert KINDS["categorical"].draws([1, 4]).tolist() == [0, 3]
+    unbounded = Gaussian([-np.inf], [np.inf])
+    assert unbounded.actions(np.array([[7.5]])).tolist() == [[7.5]]
+
+
+def test_extremes_are_finite():
+    """A squashed draw of 400 has a slope below the smallest number, and a logarithm of it."""
+    kind = SquashedGaussian(LOW, HIGH)
+    y, draws = np.zeros((1, 2)), np.array([[400.0, -400.0]])
+    wanted = -(400.0**2) - np.log(2 * np.pi) - 2 * 2 * (np.log(2) - 400)
+    assert kind.log_probability(y, kind.initial(), draws) == pytest.approx(wanted, rel=1e-12)
+    assert np.isfinite(kind.draws(np.array([[-2.0, 3.0]]))).all()
+    sure = np.array([[900.0, -900.0]])
+    assert Categorical(2).entropy(sure, np.zeros(0)) == 0
+    assert Categorical(2).log_probability(sure, np.zeros(0), np.array([1])) == -1800
+
+
+def test_what_does_not_fit():
+    with pytest.raises(ValueError, match="low < high"):
+        Gaussian([0.0], [0.0])
+    with pytest.raises(ValueError, match="finite for a squashed"):
+        SquashedGaussian([-np.inf], [1.0])
+    with pytest.raises(ValueError, match=r"integers in 1\.\.4"):
+        KINDS["categorical"].draws([0])
+    with pytest.raises(ValueError, match=r"end with Dense\(4\)"):
+        check_outputs(KINDS["categorical"], 3)
+    with pytest.raises(ValueError, match=r"MixtureDensity\(2, components=3\)"):
+        check_outputs(KINDS["mixture"], 3)
+    check_outputs(KINDS["mixture"], Model(MixtureDensity(2, components=3), input_dim=1).output_size)
+    check_outputs(KINDS["gaussian"], Model(Dense(2), input_dim=1).output_size)

@@ -1,0 +1,116 @@
+"""Environments: what comes back is the same whatever way they begin anew."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("gymnasium", reason='gymnasium is not installed: pip install "ltc-np[control]"')
+
+import gymnasium
+from support import toys
+
+from ltc_np.control import Categorical, Environments, Gaussian, MixtureOfGaussians, SquashedGaussian
+
+
+def played(mode, calls=24, **options):
+    """Of each environment the transitions that count: (seen, dt, action, reward, terminated, truncated, led to, dt)."""
+    environments = Environments(toys.counting(mode), **options)
+    found, began = [[] for _ in range(3)], []
+    now = environments.reset(seed=0)
+    assert now.began.all() and not now.rewards.any()
+    for call in range(calls):
+        actions = np.array([call, call + 1, call + 2]) % 3
+        after = environments.step(actions)
+        began.append(after.began)
+        for k in np.flatnonzero(after.counts):
+            # Which action it was depends on the calls, of which NEXT_STEP needs more.
+            seen, led = now.observations[k, :2].tolist(), after.final[k, :2].tolist()
+            assert after.final[k, -1] == actions[k] or environments.observed
+            ends = bool(after.terminated[k]), bool(after.truncated[k])
+            found[k].append((seen, now.dt[k], after.rewards[k], *ends, led, after.final_dt[k]))
+        now = after
+    return found, began
+
+
+@pytest.mark.parametrize("mode", toys.MODES)
+def test_all_ways_to_begin_anew_give_the_same_transitions(mode):
+    found, _ = played(mode, dt="info")
+    # Environment 1: episode 1 ends by its rules after 4 steps, episode 2 by the clock after 5, episode 3 after 3.
+    wanted = [
+        ([e, float(t)], 0.5 if t == 0 else 1 + t / 10, 10.0 * e + t + 1, rules and t + 1 == T, not rules and t + 1 == T,
+         [e, t + 1.0], 1 + (t + 1) / 10)
+        for e, T, rules in ((1.0, 4, True), (2.0, 5, False), (3.0, 3, True))
+        for t in range(T)
+    ]  # fmt: skip
+    assert found[1][: len(wanted)] == wanted
+
+
+def test_with_next_step_the_call_after_an_end_is_ignored():
+    environments = Environments(toys.counting("NEXT_STEP"))
+    environments.reset(seed=0)
+    steps = [environments.step(np.zeros(3, int)) for _ in range(6)]
+    assert [bool(s.ended[1]) for s in steps] == [False, False, False, True, False, False]
+    assert [bool(s.counts[1]) for s in steps] == [True, True, True, True, False, True]
+    assert [bool(s.began[1]) for s in steps] == [False, False, False, False, True, False]
+    assert steps[4].observations[1].tolist() == [2, 0, -1] and steps[4].rewards[1] == 0
+    assert steps[3].final[1].tolist() == [1, 4, 0] == steps[3].observations[1].tolist()
+
+
+def test_elapsed_times():
+    fixed = Environments(toys.counting("NEXT_STEP"), dt=0.02)
+    assert fixed.reset().dt.tolist() == [0.02] * 3
+    own = Environments(toys.counting("NEXT_STEP"), dt=lambda infos: infos["dt"] * 2)
+    assert own.reset().dt.tolist() == [1.0] * 3
+    silent = Environments(toys.echo(2), dt="info")
+    with pytest.raises(ValueError, match='needs the key "dt" in infos'):
+        silent.reset(seed=0)
+
+
+def test_what_is_hidden_and_what_actions_there_are():
+    environments = Environments(toys.counting("SAME_STEP"), observed=[2, 0])
+    assert environments.reset(seed=0).observations.tolist() == [[-1, 0], [-1, 1], [-1, 2]]
+    assert environments.distribution() == Categorical(3)
+    numbers = Environments(toys.echo(2))
+    assert numbers.distribution() == Gaussian([-2.0], [2.0]) and numbers.size == 1
+    assert isinstance(numbers.distribution("squashed"), SquashedGaussian)
+    assert isinstance(numbers.distribution("mixture"), MixtureOfGaussians)
+    with pytest.raises(ValueError, match="'categorical' or 'auto'"):
+        environments.distribution("gaussian")
+    with pytest.raises(ValueError, match="'mixture' or 'auto'"):
+        numbers.distribution("categorical")
+
+
+def test_environments_of_gymnasium_by_name():
+    environments = Environments.make("CartPole-v1", 2, observed=[0, 2], vectorization_mode="sync")
+    whole = environments.vector.reset(seed=3)[0]
+    assert np.array_equal(environments.reset(seed=3).observations, whole[:, [0, 2]])
+    assert repr(environments) == "Environments(2 of CartPole-v1, 2 numbers seen)"
+    environments.close()
+
+
+def test_what_does_not_fit():
+    with pytest.raises(TypeError, match=r"`Environments.make\(name, count\)`"):
+        Environments(toys.Counting())
+    with pytest.raises(ValueError, match=r"in 0\.\.2"):
+        Environments(toys.counting("NEXT_STEP"), observed=[3])
+    with pytest.raises(ValueError, match="different numbers"):
+        Environments(toys.counting("NEXT_STEP"), observed=[1, 1])
+    several = toys.counting("NEXT_STEP")
+    several.single_action_space = gymnasium.spaces.MultiDiscrete([2, 2])
+    with pytest.raises(TypeError, match="actions must be Discrete"):
+        Environments(several)
+    named = toys.counting("NEXT_STEP")
+    named.single_observation_space = gymnasium.spaces.Discrete(4)
+    with pytest.raises(TypeError, match="FlattenObservation"):
+        Environments(named)
+    odd = toys.counting("NEXT_STEP")
+    odd.metadata = {"autoreset_mode": "SOMETIMES"}
+    with pytest.raises(ValueError, match="AutoresetMode"):
+        Environments(odd)
+
+
+def test_rewards_that_are_no_numbers():
+    environments = Environments(toys.counting("NEXT_STEP"))
+    environments.reset(seed=0)
+    environments.vector.envs[1].step = lambda action: (np.zeros(3), np.nan, False, False, {})
+    with pytest.raises(ValueError, match="`rewards` must be finite"):
+        environments.step(np.zeros(3, int))

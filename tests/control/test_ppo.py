@@ -1,0 +1,187 @@
+"""`PPO`: it learns, goes on from files with the same bits, ends where it is asked to, and says what does not fit."""
+
+import os
+import signal
+
+import numpy as np
+import pytest
+
+pytest.importorskip("gymnasium", reason='gymnasium is not installed: pip install "ltc-np[control]"')
+
+from support import toys
+
+import ltc_np
+from ltc_np import GRU, LTC, AutoNCP, Dense, Model, Standardize
+from ltc_np.control import PPO, Environments, Gaussian, MixtureOfGaussians, evaluate
+from ltc_np.control.ppo import standardizes
+
+
+def small(policy=None, **options):
+    """Of the toy that wants what was seen a step ago."""
+    policy = policy or Model(Standardize(clip=10), GRU(4), Dense(1), input_dim=1, seed=0, backend="numpy")
+    options = {"steps": 8, "batch_size": 16, "epochs": 2, "lr": 1e-2, **options}
+    return PPO(policy, Environments(toys.echo(4)), **options)
+
+
+@pytest.mark.compiled
+@pytest.mark.slow
+def test_it_learns_to_remember():
+    """The action must be what was seen a step before; that of now, or none, leaves 1/3 or more of squared error."""
+    policy = Model(GRU(8), Dense(1), input_dim=1, seed=0)
+    ppo = PPO(
+        policy, Environments(toys.echo(8)), distribution=Gaussian([-2.0], [2.0], -1.0), steps=32, batch_size=64,
+        epochs=10, gamma=0.0, lr=1e-2, seed=0,
+    )  # fmt: skip
+    before = evaluate(policy, ppo.environments, 40)
+    ppo.learn(20_000)
+    after = evaluate(policy, ppo.environments, 40)
+    assert before.mean < 8 * (1 - 0.25)
+    assert after.mean > 8 * (1 - 0.05)
+
+
+def test_a_file_goes_on_with_the_same_bits(tmp_path):
+    whole, path = small(decay_steps=400, seed=3), tmp_path / "ppo.npz"
+    whole.learn(64)
+    whole.save(path)
+    whole.learn(64)
+    part = PPO.load(path, Environments(toys.echo(4)), backend="numpy")
+    assert part.done == 64 and part.history.epoch == [0, 1]
+    part.learn(64)
+    for name in ("theta", "buffer_vector"):
+        assert np.array_equal(getattr(part.policy, name), getattr(whole.policy, name))
+        assert np.array_equal(getattr(part.critic, name), getattr(whole.critic, name))
+    assert np.array_equal(part.own, whole.own) and part.own[0] != 0
+    assert part.settings() == whole.settings()
+    for name, values in whole.history.items():
+        assert name == "seconds" or np.array_equal(part.history[name], values, equal_nan=True)
+    assert np.array_equal(ltc_np.load(path).theta, PPO.load(path, Environments(toys.echo(4))).policy.theta)
+
+
+def test_a_file_keeps_every_kind(tmp_path):
+    """A critic of one's own with frozen parameters, and a density with two numbers of its own."""
+    critic = Model(LTC(AutoNCP(5, 2)), Dense(1), input_dim=1, seed=2, backend="numpy")
+    critic.freeze("1")
+    policy = Model(GRU(3), ltc_np.MixtureDensity(1, components=2), input_dim=1, seed=0, backend="numpy")
+    ppo = small(policy, critic=critic, distribution=MixtureOfGaussians([-2.0], [2.0], 2), clip_norm=None)
+    ppo.learn(32)
+    ppo.save(tmp_path / "a")
+    again = PPO.load(tmp_path / "a", Environments(toys.echo(4)))
+    assert again.distribution == ppo.distribution and again.clip_norm is None
+    assert again.critic.layers == critic.layers and np.array_equal(again.critic.trainable, critic.trainable)
+
+
+def test_the_same_seed_gives_the_same_bits():
+    found = []
+    for seed in (0, 0, 1):
+        ppo = small(seed=seed)
+        ppo.learn(64)
+        found.append(ppo.policy.theta.copy())
+    assert np.array_equal(found[0], found[1]) and not np.array_equal(found[0], found[2])
+
+
+def test_observations_are_brought_to_mean_0_by_both_networks():
+    ppo = small()
+    assert standardizes(ppo.policy) and standardizes(ppo.critic)
+    seen = []
+    step = ppo.environments.step
+
+    def watched(actions):
+        seen.append(now[0].observations)
+        now[0] = step(actions)
+        return now[0]
+
+    reset, now = ppo.environments.reset, [None]
+    ppo.environments.reset = lambda seed: now.__setitem__(0, reset(seed)) or now[0]
+    ppo.environments.step = watched
+    ppo.learn(64)
+    rows = np.concatenate(seen)  # of the toy every ninth call only begins an episode; there are 16
+    keep = np.ones((16, 4), bool)
+    keep[8] = False
+    rows = np.array(seen)[keep]
+    for network in (ppo.policy, ppo.critic):
+        assert np.allclose(network.buffers["0.mean"], rows.mean(axis=0), rtol=1e-5)
+        assert np.allclose(network.buffers["0.scale"], rows.std(axis=0), rtol=1e-5)
+
+
+def test_rate_and_clip_fall_to_0():
+    ppo = small(decay_steps=96)
+    ppo.learn(96)
+    assert ppo.optimizer.lr == pytest.approx(ppo.lr / 3)  # of the last of three iterations
+    before = ppo.policy.theta.copy()
+    ppo.learn(32)
+    assert np.array_equal(ppo.policy.theta, before)
+
+
+def test_an_iteration_ends_where_the_policy_is_far_from_what_it_was():
+    ppo = small(target_kl=1e-9, epochs=50)
+    ppo.learn(32)
+    assert ppo.optimizer.t == 1
+
+
+def test_longer_pieces_are_cut():
+    """So there are more batches: with pieces of at most 2 steps, 2 of 16 steps, of each of 2 epochs."""
+    ppo = small(longest=2)
+    ppo.learn(32)
+    assert ppo.optimizer.t == 4
+
+
+def test_history_and_callback():
+    ppo, seen = small(), []
+    history = ppo.learn(10_000, callback=lambda p: seen.append(p.done) or len(seen) < 3)
+    assert seen == [32, 64, 96] == history["steps"] and history.stopped == "by the callback"
+    assert np.isnan(history["return"][0]) == (not np.isfinite(history["length"][0]))
+    assert history["length"][-1] == 8
+    assert len(history.table()["epoch"]) == 3 and history.seconds > 0
+
+
+def test_ctrl_c_ends_after_the_iteration(capfd):
+    ppo = small()
+    history = ppo.learn(10_000, callback=lambda p: os.kill(os.getpid(), signal.SIGINT))
+    assert history.stopped == "interrupted" and ppo.done == 32
+    assert "Ctrl-C once more" in capfd.readouterr().err
+
+
+def test_progress(capsys):
+    small().learn(32, progress=True)
+    assert capsys.readouterr().err.startswith("step 32/32  return: ")
+
+
+def test_a_loss_that_is_not_finite_changes_nothing():
+    ppo = small(normalise_rewards=False)
+    step = ppo.environments.step
+    ppo.environments.step = lambda actions: (s := step(actions))._replace(rewards=s.rewards + 1e200)
+    before = ppo.joint.theta.copy()
+    with pytest.raises(FloatingPointError, match="loss and gradient must be finite"):
+        ppo.learn(32)
+    assert np.array_equal(ppo.policy.theta, ppo.joint.parts(before)[0])
+
+
+def test_what_does_not_fit(tmp_path):
+    policy = Model(GRU(4), Dense(1), input_dim=1, seed=0)
+    environments = Environments(toys.echo(4))
+    with pytest.raises(TypeError, match=r"Environments\(vector_env\)"):
+        PPO(policy, toys.echo(2))
+    with pytest.raises(ValueError, match="1 outputs of Gaussian"):
+        PPO(Model(GRU(4), Dense(2), input_dim=1), environments)
+    with pytest.raises(ValueError, match=r"end with Dense\(1\)"):
+        PPO(policy, environments, critic=Model(GRU(4), Dense(2), input_dim=1))
+    with pytest.raises(ValueError, match="a model of its own"):
+        PPO(policy, environments, critic=policy)
+    with pytest.raises(ValueError, match="no later input"):
+        PPO(Model(ltc_np.Bidirectional(GRU(4)), Dense(1), input_dim=1), environments)
+    for theirs, ours in (
+        ("n_steps", "steps"), ("gae_lambda", "lam"), ("clip_range", "clip"), ("ent_coef", "entropy"),
+        ("max_grad_norm", "clip_norm"), ("vf_coef", "value_weight"), ("n_epochs", "epochs"),
+        ("learning_rate", "lr"), ("clip_range_vf", "clip_value"),
+    ):  # fmt: skip
+        with pytest.raises(TypeError, match=f"no argument `{theirs}`: did you mean `{ours}`"):
+            PPO(policy, environments, **{theirs: 1})
+    with pytest.raises(TypeError, match="did you mean `steps`"):
+        PPO(policy, environments).learn(total_timesteps=3)
+    policy.save(tmp_path / "model.npz")
+    with pytest.raises(ValueError, match=r"must be a file of `PPO.save`"):
+        PPO.load(tmp_path / "model.npz", environments)
+    ppo = PPO(policy, environments)
+    ppo.save(tmp_path / "ppo.npz")
+    with pytest.raises(ValueError, match="must be 4 as before, got 2"):
+        PPO.load(tmp_path / "ppo.npz", Environments(toys.echo(2)))
