@@ -15,7 +15,7 @@ from .base import checks
 from .base.types import Backend, DType, PoolingKind, Rate, ReadoutKind, Seed, ShortcutKind
 from .cells import GRU, LSTM, LTC, CfC
 from .cells.base import Layer
-from .layers import Bidirectional, Dense, Dropout, MixedMemory, MixtureDensity, Pooling, Residual, Standardize
+from .layers import Bidirectional, Conv1D, Dense, Dropout, MixedMemory, MixtureDensity, Pooling, Residual, Standardize
 from .layers.pooling import KINDS
 from .model import Model
 from .optim import AdamW, CosineDecay
@@ -34,6 +34,7 @@ WIRINGS: dict[str, Callable[[int], Wiring]] = {
 }
 SHORTCUTS = ("auto", "ridge", "convolutions")  # and None
 READOUTS = ("auto", "last+mean", *KINDS)  # how one answer comes of all steps
+KERNEL, STRIDE = 7, 2  # of each convolution in front of a cell
 # From a rate at the beginning, over so many steps.
 SCHEDULES: dict[str, Callable[[float, int], Rate]] = {"constant": lambda rate, steps: rate, "cosine": CosineDecay}
 TRAINING = ("learning_rate", "schedule", "weight_decay", "clip_norm", "epochs", "batch_size")
@@ -71,6 +72,10 @@ class Recipe:
         to the length of the sequences; None: the initial values of ncps, whose memory is short.
     backbone_units : int >= 0
         Of a CfC: width of the dense layer that its heads read; 0: there is none, and they read input and state.
+    conv_layers : int >= 0
+        So many `Conv1D` in front of the cell, for raw signals: each has as many channels as the cell has units, reads 7
+        steps, and halves their number, so that 3 of them leave an eighth.  With an answer at every step they keep all
+        steps, and read every second or fourth one instead.  Then ``shortcut="auto"`` means None.
     mixed_memory : bool
         Put an LSTM beside the cell.
     bidirectional : bool
@@ -118,6 +123,7 @@ class Recipe:
     ode_unfolds: int = 3
     time_constants: tuple[float, float] | str | None = "auto"
     backbone_units: int = 0
+    conv_layers: int = 0
     mixed_memory: bool = False
     bidirectional: bool = False
     readout: ReadoutKind = "auto"
@@ -140,8 +146,12 @@ class Recipe:
             checks.one_of(name, getattr(self, name), known)
         for name in ("units", "ode_unfolds", "batch_size", "ensemble"):
             checks.integer(name, getattr(self, name))
-        for name in ("backbone_units", "readout_units"):
+        for name in ("backbone_units", "readout_units", "conv_layers"):
             checks.integer(name, getattr(self, name), 0)
+        for name, alone in (("ensemble", 1), ("shortcut", None)):
+            value = getattr(self, name)
+            if self.conv_layers and value not in (alone, "auto"):
+                raise ValueError(f"`{name}` must be {alone!r} with `conv_layers`, got {value!r}")
         if not auto("epochs", self.epochs):
             checks.integer("epochs", self.epochs)
         for name in ("mixed_memory", "bidirectional", "standardize"):
@@ -209,7 +219,10 @@ class Recipe:
             ]  # fmt: skip
             return ensemble.join(networks, "numbers" if numbers else "classes")
         duration = float(steps) if duration is None else duration
-        cell = self._cell(duration / steps, duration)
+        fewer = 1 if every_step else STRIDE**self.conv_layers
+        if steps < fewer:
+            raise ValueError(f"`conv_layers` must leave a step of sequences of {steps:g}, got {self.conv_layers}")
+        cell = self._cell(fewer * duration / steps, duration)
         if self.mixed_memory:
             cell = MixedMemory(cell)
         if self.bidirectional:
@@ -217,7 +230,7 @@ class Recipe:
         layers: list[Layer] = [Standardize(clip=self.clip_inputs)] if self.standardize else []
         if self.input_dropout:
             layers += [Dropout(self.input_dropout)]
-        layers += [cell]
+        layers += [self._convolution(k, every_step) for k in range(self.conv_layers)] + [cell]
         if not every_step:
             layers += self._pooled(numbers)
         if self.dropout:
@@ -304,6 +317,11 @@ class Recipe:
         if kind == "last+mean":
             return [Residual(Pooling("mean"))]
         return [] if kind == "last" else [Pooling(cast("PoolingKind", kind))]
+
+    def _convolution(self, k: int, every_step: bool) -> Conv1D:
+        """The k-th one in front of the cell."""
+        thins = {"dilation": STRIDE**k} if every_step else {"stride": STRIDE}
+        return Conv1D(self.units, KERNEL, activation="relu", **thins)
 
     def _cell(self, step: float, duration: float) -> Layer:
         if self.cell == "ltc":

@@ -30,6 +30,20 @@ def test_the_readout_has_a_hidden_layer():
     assert layers[4].activation is None
 
 
+def test_convolutions_in_front_of_the_cell():
+    """The cell sees an eighth of the steps, each as long as eight; with an answer at every step all of them."""
+    recipe = Recipe(conv_layers=3, units=4, input_dropout=0.1)
+    assert parts(recipe) == ["Standardize", "Dropout", "Conv1D", "Conv1D", "Conv1D", "LTC", "Dense", "Standardize"]
+    model = recipe.model(2, 3, steps=80, duration=40.0, every_step=False, numbers=False, seed=0)
+    assert [(each.outputs, each.kernel_size, each.stride) for each in model.layers[2:5]] == [(4, 7, 2)] * 3
+    assert model.layers[5].init["time_constants"] == (4.0, 40.0) and model.layer_stack.stride == 8
+    dense = recipe.model(2, 3, steps=80, every_step=True, numbers=False, seed=0)
+    assert [(each.dilation, each.stride) for each in dense.layers[2:5]] == [(1, 1), (2, 1), (4, 1)]
+    assert dense(np.zeros((1, 9, 2))).shape == (1, 9, 3)
+    with pytest.raises(ValueError, match="`conv_layers` must leave a step of sequences of 7, got 3"):
+        recipe.model(2, 3, steps=7, every_step=False, numbers=False)
+
+
 def test_what_is_done_to_inputs():
     """Clipped where they are standardised, then dropped: of the layer the units are standard deviations."""
     recipe = Recipe(clip_inputs=3.0, input_dropout=0.2, dropout=0.1)
@@ -168,11 +182,18 @@ def test_automatic_training_is_the_one_it_stands_for(cell, rng, monkeypatch):
         *(("cell", "rnn"), ("readout", "first"), ("units", 0), ("dropout", 1.0), ("clip_norm", 0.0)),
         *(("backbone_units", -1), ("epochs", 2.5), ("epochs", 0), ("epochs", "many"), ("learning_rate", 0.0)),
         *(("readout_units", -1), ("clip_inputs", 0.0), ("input_dropout", 1.0), ("input_dropout", -0.1)),
+        ("conv_layers", -1),
     ],
 )
 def test_refuses(name, value):
     with pytest.raises((ValueError, TypeError), match=f"`{name}` must be"):
         Recipe(**{name: value})
+
+
+@pytest.mark.parametrize(("name", "value"), [("ensemble", 2), ("shortcut", "ridge")])
+def test_what_a_stride_cannot_be_in(name, value):
+    with pytest.raises(ValueError, match=f"`{name}` must be .* with `conv_layers`, got {value!r}"):
+        Recipe(conv_layers=1, **{name: value})
 
 
 def test_ctrl_c_ends_an_ensemble_and_changes_nothing(monkeypatch):

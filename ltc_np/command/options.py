@@ -22,7 +22,12 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "schedule": tuple(recipe.SCHEDULES),
     "shortcut": ("none", *recipe.SHORTCUTS),
 }
-NOT_OF_FORECASTS = "bidirectional", "readout", "shortcut"  # hyperparameters that `LiquidForecaster` has not
+NOT_OF_FORECASTS = (
+    "bidirectional",
+    "conv_layers",
+    "readout",
+    "shortcut",
+)  # hyperparameters that `LiquidForecaster` has not
 
 
 def add_recipe(parser: Parser, without: Sequence[str] = ()) -> None:

@@ -279,7 +279,7 @@ def _fitted(data: TaskData, recipe: Recipe, args: argparse.Namespace) -> beside.
         "verbose": 0 if args.quiet or args.jobs > 1 else "auto",
     }
     try:
-        if recipe.shortcut is not None:
+        if recipe.shortcut is not None and not recipe.conv_layers:
             classes = 0 if task.labels is None else task.outputs
             kind: dict[str, Any] = {"every_step": task.every_step, "classes": classes}
             learnt, asked = (beside.Data.of_lists(own.x, own.y, own.dt, **kind) for own in (train, held))
@@ -287,8 +287,7 @@ def _fitted(data: TaskData, recipe: Recipe, args: argparse.Namespace) -> beside.
             if reads is not None:
                 each = _each(args.jobs)
                 return beside.fit(recipe, model, reads, learnt, asked, classes, refit=False, each=each, **settings)
-            recipe = dataclasses.replace(recipe, shortcut=None)
-        history = recipe.fit(
+        history = dataclasses.replace(recipe, shortcut=None).fit(
             model, train.x, train.y, sequences=len(train.x), each=_each(args.jobs), dt=train.dt, **settings
         )
     except FloatingPointError as error:

@@ -53,10 +53,11 @@ class Thinning(NamedTuple):
     def times(self, dt: Array, elapsed: Array) -> tuple[Array, Array]:
         """Elapsed times (B, T') of the outputs, and (B,) since the last one, for those of steps and (B,) before."""
         (T, lengths, _), B = self.pace, len(dt)
-        both, sums = np.concatenate([elapsed[:, None], dt], axis=1), np.zeros((B, T + 1), dt.dtype)
+        both = np.concatenate([elapsed[:, None], dt], axis=1, dtype=np.float64)  # to add float32 in float64 is slow
+        sums = np.zeros((B, T + 1), dt.dtype)
         for phase, rows in self.groups:
             starts = self._starts(phase)
-            sums[rows, : len(starts)] = np.add.reduceat(both[rows], starts, axis=1, dtype=np.float64)
+            sums[rows, : len(starts)] = np.add.reduceat(both[rows], starts, axis=1)
         after = sums[np.arange(B), lengths]
         sums[np.arange(T + 1) >= lengths[:, None]] = 0
         return np.ascontiguousarray(sums[:, :T]), after
@@ -89,8 +90,9 @@ def thinning(layer: Layer, h0: Array, lengths: Ints, T: int) -> Thinning:
     phases[lengths == 0] = 0  # one that has ended keeps its state, and has no say in how many outputs there are
     most = int((phases.max() + T) // s)
     pace = Pace(most, counts, None if (counts == most).all() else checks.before_end(counts, most))
-    each = np.unique(phases).tolist()
-    groups = [(p, np.flatnonzero(phases == p)) for p in each] if len(each) > 1 else [(each[0], slice(None))]
+    groups: list[tuple[int, Any]] = [(int(phases[0]), slice(None))]
+    if (phases != phases[0]).any():
+        groups = [(p, np.flatnonzero(phases == p)) for p in np.unique(phases).tolist()]
     return Thinning(s, T, pace, groups, last)
 
 

@@ -54,6 +54,9 @@ def state_slices(past: int, stride: int) -> dict[str, slice]:
 def look_back(layer: Layer, x: Array, lengths: Ints, h0: Array, workspace: Workspace) -> Recent:
     """What the outputs of a layer read; its ``reach`` says how many steps back."""
     (B, T, I), more, s = x.shape, layer.reach, layer.stride
+    thin = None if s == 1 else thinning(layer, h0, lengths, T)
+    if thin is not None and len(thin.groups) == 1 and (lengths == T).all():
+        return _of_one_phase(layer, x, lengths, h0, thin)
     size = more + T + s - 1  # the last outputs of some may fall due behind all steps
     every = workspace.array("every", B * size * I, x.dtype).reshape(B, size, I)
     every[:, :more] = h0[:, : more * I].reshape(B, more, I)
@@ -61,13 +64,30 @@ def look_back(layer: Layer, x: Array, lengths: Ints, h0: Array, workspace: Works
     every[:, more + T :] = 0
     h = np.zeros_like(h0)
     h[:, : more * I] = every[np.arange(B)[:, None], _last(lengths, more)].reshape(B, -1)
-    if s == 1:
+    if thin is None:
         return Recent(T, T, lengths, every, None, h)
-    thin = thinning(layer, h0, lengths, T)
     n = thin.pace.T
     steps = np.empty((B, more + 1 + (n - 1) * s if n else 0, I), x.dtype)
     for phase, rows in thin.groups:  # the first output falls due where the phase says
         steps[rows] = every[rows, s - 1 - phase :][:, : steps.shape[1]]
+    return Recent(T, n, lengths, steps, thin, h)
+
+
+def _of_one_phase(layer: Layer, x: Array, lengths: Ints, h0: Array, thin: Thinning) -> Recent:
+    """`look_back` of full sequences whose outputs fall due in the same steps: inputs are copied once."""
+    (B, T, I), more, s, n = x.shape, layer.reach, layer.stride, thin.pace.T
+    past, h = h0[:, : more * I].reshape(B, more, I), np.zeros_like(h0)
+    first, count = s - 1 - thin.groups[0][0], more + 1 + (n - 1) * s if n else 0
+
+    def filled(part: Array, at: int) -> None:
+        """The inputs from place ``at`` on, the past in front of the others."""
+        before = min(max(more - at, 0), part.shape[1])
+        part[:, :before] = past[:, at : at + before]
+        part[:, before:] = x[:, at + before - more : at - more + part.shape[1]]
+
+    steps = np.empty((B, count, I), x.dtype)
+    filled(steps, first)
+    filled(h[:, : more * I].reshape(B, more, I), T)
     return Recent(T, n, lengths, steps, thin, h)
 
 

@@ -85,9 +85,9 @@ class LiquidEstimator(RecipeEstimator):
 
     Parameters
     ----------
-    units, mixed_memory, bidirectional, readout, readout_units, dropout, input_dropout, shortcut, standardize
+    units, conv_layers, mixed_memory, bidirectional, readout, readout_units, dropout, input_dropout, shortcut
         The network, as for `Recipe`.
-    clip_inputs
+    standardize, clip_inputs
         Of inputs, as for `Recipe`.
     learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size
         Its training, as for `Recipe`.
@@ -149,6 +149,7 @@ class LiquidEstimator(RecipeEstimator):
         and the ``share`` of the network, between 0, where the line alone answers, and 1.  ``{}`` without a line.
     """
 
+    conv_layers: int = DEFAULT.conv_layers
     bidirectional: bool = DEFAULT.bidirectional
     readout: ReadoutKind = DEFAULT.readout
     shortcut: ShortcutKind = "auto"
@@ -294,6 +295,10 @@ class LiquidEstimator(RecipeEstimator):
             if data.x.shape[1] == has:
                 hint = {"table": ": one sequence is X[None]", "sequences": f": {inputs.OF_AEON}"}.get(data.form, "")
             raise ValueError(f"`X` must have the {has} features of a step that were seen in fit, got {got}{hint}")
+        stride = self.model_.layer_stack.stride
+        short = [n for n in data.own_lengths if 0 < n < stride]
+        if short:
+            raise ValueError(f"`X` must be sequences of at least {stride} steps, those of an output, got {min(short)}")
         if dt is None and self._elapsed:
             checks.warn(
                 f"{type(self).__name__} was trained with elapsed times `dt`, and gets none here, which means 1: is "
@@ -382,7 +387,7 @@ class LiquidEstimator(RecipeEstimator):
 
     def _takes_shortcut(self, recipe: Recipe) -> bool:
         """Whether a line may stand beside the network."""
-        if recipe.shortcut == "auto" and self.online is not None:
+        if recipe.shortcut == "auto" and (self.online is not None or recipe.conv_layers):
             return False
         if self.loss in beside.LOSSES or recipe.shortcut is None:
             return recipe.shortcut is not None

@@ -110,9 +110,9 @@ class LTCRegressor(LTCFields, Regressor):
     ----------
     wiring, ode_unfolds, time_constants
         The LTC, as for `Recipe`.
-    units, mixed_memory, bidirectional, readout, readout_units, dropout, input_dropout, shortcut, standardize
+    units, conv_layers, mixed_memory, bidirectional, readout, readout_units, dropout, input_dropout, shortcut
         The network, as for `Recipe`.
-    clip_inputs
+    standardize, clip_inputs
         Of inputs, as for `Recipe`.
     learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size, ensemble, n_jobs
         Its training, as for `Recipe`; `LiquidEstimator` says what the last two are.
@@ -145,9 +145,9 @@ class CfCRegressor(CfCFields, Regressor):
     ----------
     backbone_units
         The CfC, as for `Recipe`.
-    units, mixed_memory, bidirectional, readout, readout_units, dropout, input_dropout, shortcut, standardize
+    units, conv_layers, mixed_memory, bidirectional, readout, readout_units, dropout, input_dropout, shortcut
         The network, as for `Recipe`.
-    clip_inputs
+    standardize, clip_inputs
         Of inputs, as for `Recipe`.
     learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size, ensemble, n_jobs
         Its training, as for `Recipe`; `LiquidEstimator` says what the last two are.

@@ -171,6 +171,22 @@ def test_numbers_for_whole_groups(here, ltc):
     assert report["answers"] == {"train": 62, "validation": 14, "test": 14}
 
 
+def test_convolutions_of_whole_groups(here, ltc):
+    """In front of the cell, without the line that is there by default; where rows get answers, all are kept."""
+    columns = words()
+    model, report = trained_on(ltc, columns, "--target", "word", "--group", "who", "--conv-layers", "2")
+    assert model.layer_stack.stride == 4 and report["shortcut"] == {}
+    assert ltc("predict", "table.npz", "table.csv", "--out", "p.csv")[0] == 0
+    written = (here / "p.csv").read_text().splitlines()
+    assert len(written) == 1 + len(set(columns["who"])) and "nan" not in " ".join(written)
+    model, _ = trained_on(ltc, waves(), *WAVES, "--conv-layers", "2")
+    assert model.layer_stack.stride == 1 and model.layers[2].dilation == 2
+    status, _, err = ltc(
+        "train", "table.csv", "--out", "m.npz", *WAVES, *SMALL, "--conv-layers", "1", "--ensemble", "2"
+    )
+    assert status == 2 and "--ensemble must be 1 with --conv-layers, got 2" in err
+
+
 def test_classes_that_are_numbers(here, ltc):
     columns = words()
     columns["word"] = [{"down": 10, "flat": 9, "up": 2}[word] for word in columns["word"]]
@@ -215,11 +231,11 @@ def test_every_hyperparameter_is_an_option(here, ltc):
     from ltc_np.recipe import Recipe
 
     given = {"cell": "cfc", "units": 5, "wiring": "ncp", "ode_unfolds": 2, "time_constants": (0.5, 4.0),
-             "backbone_units": 24, "mixed_memory": True, "bidirectional": True, "readout": "last", "readout_units": 6,
-             "dropout": 0.25, "input_dropout": 0.125, "shortcut": None, "standardize": False, "clip_inputs": None,
-             "learning_rate": 0.5, "schedule": "constant", "weight_decay": 0.125, "clip_norm": None, "epochs": 7,
-             "batch_size": 3, "ensemble": 2}  # fmt: skip
-    assert set(given) == set(Recipe.names())
+             "backbone_units": 24, "conv_layers": 3, "mixed_memory": True, "bidirectional": True, "readout": "last",
+             "readout_units": 6, "dropout": 0.25, "input_dropout": 0.125, "shortcut": None, "standardize": False,
+             "clip_inputs": None, "learning_rate": 0.5, "schedule": "constant", "weight_decay": 0.125,
+             "clip_norm": None, "epochs": 7, "batch_size": 3}  # fmt: skip
+    assert set(given) | {"ensemble"} == set(Recipe.names())  # which has no convolutions
     line = []
     for name, value in given.items():
         option = "--" + name.replace("_", "-")
@@ -232,6 +248,7 @@ def test_every_hyperparameter_is_an_option(here, ltc):
     options.add_recipe(parser)
     assert options.of_recipe(parser.parse_args(line)) == Recipe(**given)
     assert options.of_recipe(parser.parse_args([])) == Recipe()
+    assert options.of_recipe(parser.parse_args(["--ensemble", "2"])) == Recipe(ensemble=2)
     for word in ("auto", "convolutions"):
         assert options.of_recipe(parser.parse_args(["--shortcut", word])) == Recipe(shortcut=word)
     assert options.of_recipe(parser.parse_args(["--epochs", "auto"])) == Recipe()

@@ -70,6 +70,20 @@ def test_is_pytorchs(case, dtype, backend):
     check(found, wanted | {"x": g["d_x"].transpose(0, 2, 1)}, of_gradients)
 
 
+@pytest.mark.parametrize("I", [1, 3])
+def test_sorted_inputs_give_the_bits_of_those_side_by_side(I):
+    """Pieces that are short are not sorted, and neither are the last windows of a sequence where these are few."""
+    model = model_of(Conv1D(5, 3, dilation=4), features=I, dtype="float32", backend="cpu")
+    x, h0 = normal(2, 149, I), normal(2, model.state_size, seed=3)
+    whole, state, found = model(x, h0=h0), h0, []
+    for piece in np.array_split(x, 8, axis=1):
+        y, state = model(piece, h0=state, return_state=True)
+        found.append(y)
+    np.testing.assert_array_equal(np.concatenate(found, axis=1), whole)
+    for b in range(2):
+        np.testing.assert_allclose(whole[b], by_hand(model, x[b], h0[b]), rtol=0, atol=1e-5)
+
+
 def test_sequences_in_pieces_and_steps_are_the_whole(backend):
     model = model_of(Conv1D(4, 3, dilation=2, activation="relu"), Conv1D(2, 4, separable=True), backend=backend)
     x = normal(2, 9, 3)

@@ -1,8 +1,9 @@
 """Convolutions over time, as in `ltc_np.kernels.numpy.convolution`, the definition.
 
 The inputs of a window whose taps lie together are a row of numbers in memory, so a product of matrices whose rows
-overlap gives all outputs of a sequence, and nothing is copied.  Where taps lie apart, or sequences are short, those of
-some windows are put side by side first.  Both add in the same order, so the bits are the same.
+overlap gives all outputs of a sequence, and nothing is copied.  Where taps lie apart inputs are sorted first, so that
+those of a window are neighbours; or, where sequences are short, those of some windows are put side by side.  All add in
+the same order, so the bits are the same.
 
 Arguments of the kernels: sizes: B, P steps, I, n windows, O, K, dilation, stride; ``cut``: sequences and windows of a
 block, and the blocks of a sequence; seen (B, P, I), flat; ``work``: numbers to work in, a row for each worker.
@@ -23,6 +24,7 @@ from .jit import helper, kernel
 from .products import add_outer, multiply, packed, whole_vectors
 from .simd import add_wide, fma, load_part, store_part, vector_size, zeros
 
+APART = 6  # rows of a product: with fewer for each place modulo the dilation they are put side by side
 ROWS = 64  # windows of a block: so many rows of sums stay in the cache
 GRADIENT_NUMBERS = 1 << 18  # of all rows of gradients: to clear and to add up more would take as long as the products
 
@@ -51,20 +53,49 @@ def _rows(sizes, seen, several, steps, b, t, work):
     return work, 0, K * I
 
 
+@helper
+def _sorted(sizes, seen, steps, b, t, work):
+    """What windows t ... t + steps - 1 of a sequence read: for each r inputs whose place is r modulo the dilation."""
+    _, P, I, _, _, K, dilation, _ = sizes
+    to, end = 0, t + steps + (K - 1) * dilation
+    for r in range(dilation):
+        for u in range(t + r, end, dilation):
+            if I == 1:  # to copy a vector of one number takes three times as long
+                work[to] = seen[b * P + u]
+            else:
+                copy(seen, (b * P + u) * I, work, to, I)
+            to += I
+
+
+@helper
+def _store(sums, length, rows, bias, z, to, step, O):
+    """Rows of sums and the bias, to places of z that lie ``step`` apart."""
+    for r in range(rows):
+        for k in range(0, O, vector_size(sums)):
+            value = load_part(sums, r * length + k, O - k) + load_part(bias, k, O - k)
+            store_part(z, to + r * step + k, value, O - k)
+
+
 @kernel
 def _correlate(sizes, cut, seen, weight, bias, work, z, first, last, worker):
     """z (B, n, O), flat, of blocks first..last-1; ``weight`` is `packed`."""
-    B, _, I, n, O, K, _, _ = sizes
-    W, panels, length = vector_size(seen), weight.shape[0], weight.shape[0] * weight.shape[2]
+    B, _, I, n, O, K, dilation, stride = sizes
+    panels, length = weight.shape[0], weight.shape[0] * weight.shape[2]
     sums, taps = parts(work[worker], cut[0] * cut[1] * length)
     for block in range(first, last):
         b, t, several, steps = _place(block, cut, B, n)
-        rows, at, row = _rows(sizes, seen, several, steps, b, t, taps)
-        multiply(sums, length, several * steps, rows, at, row, K * I, weight, 0, panels)
-        for r in range(several * steps):
-            to = (b * n + t + r) * O  # several sequences are whole
-            for k in range(0, O, W):
-                store_part(z, to + k, load_part(sums, r * length + k, O - k) + load_part(bias, k, O - k), O - k)
+        if several > 1 or stride > 1 or dilation == 1 or K == 1 or steps < APART * dilation:
+            rows, at, row = _rows(sizes, seen, several, steps, b, t, taps)
+            multiply(sums, length, several * steps, rows, at, row, K * I, weight, 0, panels)
+            _store(sums, length, several * steps, bias, z, (b * n + t) * O, O, O)  # several sequences are whole
+            continue
+        _sorted(sizes, seen, steps, b, t, taps)
+        at = 0
+        for r in range(dilation):
+            rows = (steps - r + dilation - 1) // dilation
+            multiply(sums, length, rows, taps, at, I, K * I, weight, 0, panels)
+            _store(sums, length, rows, bias, z, (b * n + t + r) * O, dilation * O, O)
+            at += (rows + K - 1) * I
 
 
 @kernel
