@@ -35,7 +35,7 @@ TESTED_THROUGH = {
         "the battery runs every layer with every backend, and these are parts of them": """
             cells.mapping cells.ode cells.state_space cells.time_constants cells.whole kernels.windows
             layers.recent layers.stack
-            kernels.cpu.batch_major kernels.cpu.lrc_neuron
+            kernels.cpu.batch_major kernels.cpu.linoss_flow kernels.cpu.lrc_neuron
             kernels.cpu.neuron_major kernels.cpu.ssm_steps kernels.cpu.vectors kernels.numpy.synaptic
         """,
         "tests/kernels/aot and test_library.py build libraries, small ones and whole ones, and call them": """

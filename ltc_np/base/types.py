@@ -70,6 +70,7 @@ Elastance: TypeAlias = Literal["asymmetric", "symmetric"] | None
 ElastanceBy: TypeAlias = Literal["synapses", "state", "state_and_inputs"]
 ModesName: TypeAlias = Literal["legs", "lin", "inv"]
 DiscretizationName: TypeAlias = Literal["zoh", "bilinear"]
+OscillatorName: TypeAlias = Literal["im", "imex", "damped", "exact"]
 Method: TypeAlias = Literal["scan", "parallel", "fft"]
 LiquidKind: TypeAlias = Literal["exact", "discrete", "kb", "pb"]
 LiquidName: TypeAlias = LiquidKind | None

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..cells import CTGRU, CTRNN, GRU, LRC, LSTM, LTC, S4D, CfC, LiquidS4, LrcSSM, NeuralODE, SpikingLIF
+from ..cells import CTGRU, CTRNN, GRU, LRC, LSTM, LTC, S4D, CfC, LinOSS, LiquidS4, LrcSSM, NeuralODE, SpikingLIF
 from ..model import Model
 from ..optim import Adam, clip_by_global_norm
 from ..wirings import AutoNCP, FullyConnected
@@ -54,6 +54,7 @@ CASES = {
     "lrc": Case(_lrc, 32, 4, 100, 64),
     "lrc_ssm": Case(LrcSSM, 32, 4, 100, 64),
     "s4d": Case(S4D, 32, 64, 256, 16),
+    "linoss": Case(LinOSS, 32, 64, 256, 16),
     "liquid_s4": Case(LiquidS4, 32, 64, 256, 16),
     "lif": Case(SpikingLIF, 32, 4, 100, 64),
     "lstm32": Case(LSTM, 32, 4, 100, 64),

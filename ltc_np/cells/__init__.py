@@ -5,6 +5,7 @@ from .cfc import CfC
 from .ctgru import CTGRU
 from .ctrnn import CTRNN
 from .gru import GRU
+from .linoss import LinOSS
 from .liquid_s4 import LiquidS4
 from .lrc import LRC
 from .lrc_ssm import LrcSSM
@@ -17,7 +18,7 @@ from .wired_cfc import WiredCfC
 
 CELLS: dict[str, type[Layer]] = {
     cell.__name__: cell
-    for cell in (LTC, LRC, CfC, WiredCfC, LSTM, GRU, CTRNN, NeuralODE, CTGRU, SpikingLIF, LrcSSM, S4D, LiquidS4)
+    for cell in (LTC, LRC, CfC, WiredCfC, LSTM, GRU, CTRNN, NeuralODE, CTGRU, SpikingLIF, LrcSSM, S4D, LiquidS4, LinOSS)
 }
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "S4D",
     "CfC",
     "Layer",
+    "LinOSS",
     "LiquidS4",
     "LrcSSM",
     "NeuralODE",

@@ -33,6 +33,18 @@ class Orthogonal(Immutable):
         return self.gain * orthogonal(rng, shape)
 
 
+class Normal(Immutable):
+    """Initial values of an entry: normal numbers of this standard deviation."""
+
+    deviation: float
+
+    def __init__(self, deviation: float) -> None:
+        self.deviation = deviation
+
+    def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
+        return self.deviation * rng.standard_normal(shape)
+
+
 def glorot(rows: int, columns: int, gain: float = 1.0) -> tuple[float, float]:
     """Uniform range of a (rows, columns) matrix by Glorot & Bengio, 2010, times ``gain``."""
     limit = gain * (6 / (rows + columns)) ** 0.5

@@ -31,8 +31,9 @@ from ..base.activations import sigmoid
 from ..base.layout import Entry, raw
 from ..base.types import Array, Arrays, Backend, Elastance, Float, Init, Ints, Keep, LTCSolver, Numbers, Reaction
 from ..base.workspace import Workspace
-from ..kernels.codes import ELASTANCES, GRADIENT_ROWS, LRC_SSM_UNIT, MOST_UNFOLDS, SOLVERS, Rule, Solver
+from ..kernels.codes import ELASTANCES, LRC_SSM_UNIT, MOST_UNFOLDS, SOLVERS, Rule, Solver
 from .base import Layer, cell_sizes
+from .blocks import Block, blocks, cuts, rows_of, widest
 from .initial import with_init
 from .stability import check_step
 
@@ -105,36 +106,6 @@ class _Scratch(NamedTuple):
     d_s: np.ndarray
     d_drives: np.ndarray
     work: np.ndarray
-
-
-class _Block(NamedTuple):
-    """Some steps of some sequences, and where its part begins in an array that has the blocks one after the other."""
-
-    first: int
-    last: int
-    begin: int
-    end: int
-    at: int
-
-    @property
-    def rows(self) -> int:
-        return (self.last - self.first) * (self.end - self.begin)
-
-
-def _cuts(B: int, N: int) -> list[tuple[int, int]]:
-    """(first, last) of the sequences that are worked on together; the number of threads has no say."""
-    count = min(-(-B // max(1, min(MOST_SEQUENCES, BLOCK_UNITS // N))), GRADIENT_ROWS)
-    return [(B * k // count, B * (k + 1) // count) for k in range(count)]
-
-
-def _blocks(cut: tuple[int, int], lengths: Ints, T: int) -> list[_Block]:
-    """The blocks of some sequences, up to the end of the longest."""
-    (first, last), steps = cut, int(lengths[cut[0] : cut[1]].max())
-    size, count = max(1, CHUNK // (last - first)), last - first
-    return [
-        _Block(first, last, begin, min(begin + size, steps), first * T + count * begin)
-        for begin in range(0, steps, size)
-    ]
 
 
 class LrcSSM(Layer):
@@ -266,18 +237,18 @@ class LrcSSM(Layer):
         kept = workspace.array("drives", B * T * 2 * N if keep == "full" else 0, dtype)
         v[:] = h0
         forward_steps, unit, kind, rule = prepared.kernels.forward_steps, prepared.unit, prepared.kind, prepared.rule
-        cuts, scratch = self._plan(prepared, B, T, workspace, dtype)
+        parts, scratch = self._plan(prepared, B, T, workspace, dtype)
 
         def run(first, last, worker):
             own = scratch[worker]
-            for cut in cuts[first:last]:
-                for block in _blocks(cut, lengths, T):
-                    drives = _rows(kept, block, 2 * N, block.at) if kept.size else _rows(own.drives, block, 2 * N)
-                    _drive(prepared, block, x, _rows(own.s, block, I), drives)
+            for cut in parts[first:last]:
+                for block in blocks(cut, lengths, T, CHUNK):
+                    drives = rows_of(kept, block, 2 * N, block.at) if kept.size else rows_of(own.drives, block, 2 * N)
+                    _drive(prepared, block, x, rows_of(own.s, block, I), drives)
                     forward_steps(unit, kind, rule, *block[:4], dt, drives, v, y, own.work)
 
         with blas.one_thread():
-            threads.run(run, len(cuts), len(scratch))
+            threads.run(run, len(parts), len(scratch))
         return y, v, _Saved(x, dt, lengths, h0, y, kept) if keep else None
 
     def backward(
@@ -297,16 +268,16 @@ class LrcSSM(Layer):
         d_dt = workspace.array("d_dt", B * T if want_dt else 0, dtype).reshape(-1, T)
         d_v = d_h.copy()
         backward_steps, unit, kind, rule = prepared.kernels.backward_steps, prepared.unit, prepared.kind, prepared.rule
-        cuts, scratch = self._plan(prepared, B, T, workspace, dtype)
-        sums = [_Sums(np.zeros((9, N)), np.zeros(I), np.zeros(I), np.zeros((I, 2 * N))) for _ in cuts]
+        parts, scratch = self._plan(prepared, B, T, workspace, dtype)
+        sums = [_Sums(np.zeros((9, N)), np.zeros(I), np.zeros(I), np.zeros((I, 2 * N))) for _ in parts]
 
         def run(first, last, worker):
             own = scratch[worker]
-            for cut, total in zip(cuts[first:last], sums[first:last], strict=True):
-                for block in reversed(_blocks(cut, lengths, T)):
-                    s, d_s = _rows(own.s, block, I), _rows(own.d_s, block, I)
-                    d_drives = _rows(own.d_drives, block, 2 * N)
-                    drives = _rows(kept, block, 2 * N, block.at) if kept.size else _rows(own.drives, block, 2 * N)
+            for cut, total in zip(parts[first:last], sums[first:last], strict=True):
+                for block in reversed(blocks(cut, lengths, T, CHUNK)):
+                    s, d_s = rows_of(own.s, block, I), rows_of(own.d_s, block, I)
+                    d_drives = rows_of(own.d_drives, block, 2 * N)
+                    drives = rows_of(kept, block, 2 * N, block.at) if kept.size else rows_of(own.drives, block, 2 * N)
                     _drive(prepared, block, x, s, None if kept.size else drives)
                     backward_steps(
                         unit, kind, rule, *block[:4], dt, drives, h0, y, d_y, d_v, d_drives, d_dt, total.unit, own.work
@@ -314,8 +285,8 @@ class LrcSSM(Layer):
                     _d_drive(prepared, block, x, s, d_drives, d_s, d_x, total, own.work)
 
         with blas.one_thread():
-            threads.run(run, len(cuts), len(scratch))
-        ours, mu, sigma, weights = (sum(parts) for parts in zip(*sums, strict=True))
+            threads.run(run, len(parts), len(scratch))
+        ours, mu, sigma, weights = (sum(each) for each in zip(*sums, strict=True))
         found = dict(zip(LRC_SSM_UNIT, ours, strict=True)) | {"sensory_mu": mu, "sensory_sigma": sigma}
         found |= {"sensory_w": weights[:, :N], "sensory_h": weights[:, N:]}
         for name in g:
@@ -328,7 +299,7 @@ class LrcSSM(Layer):
         """
         n, I, N = len(x), self.input_size, self.units
         s, drives = np.empty((n, I), x.dtype), np.empty((n, 2 * N), x.dtype)
-        _drive(prepared, _Block(0, n, 0, 1, 0), x[:, None], s, drives)
+        _drive(prepared, Block(0, n, 0, 1, 0), x[:, None], s, drives)
         seen = prepared.kernels.observe(prepared.unit, prepared.kind, prepared.rule, dt, drives, state)
         return seen | {"sensory_activations": s}
 
@@ -336,13 +307,14 @@ class LrcSSM(Layer):
         self, prepared: _Prepared, B: int, T: int, workspace: Workspace, dtype: Float
     ) -> tuple[list[tuple[int, int]], list[_Scratch]]:
         """How the sequences are cut, and what each thread works in."""
-        cuts, I, N = _cuts(B, self.units), self.input_size, self.units
-        workers = threads.share(len(cuts), B * T * N * self.rule.evaluations > PARALLEL_STEPS)
+        I, N = self.input_size, self.units
+        parts = cuts(B, max(1, min(MOST_SEQUENCES, BLOCK_UNITS // N)))
+        workers = threads.share(len(parts), B * T * N * self.rule.evaluations > PARALLEL_STEPS)
 
         def make():
-            widest = max(last - first for first, last in cuts)
+            most = widest(parts)
             rows, work = (
-                min(max(CHUNK, widest), widest * T),
+                min(max(CHUNK, most), most * T),
                 prepared.kernels.work_size(prepared.rule, N, dtype.itemsize),
             )
             sizes = _Scratch(rows * I, rows * 2 * N, rows * I, rows * 2 * N, work)
@@ -351,15 +323,10 @@ class LrcSSM(Layer):
                 for k in range(workers)
             ]
 
-        return cuts, workspace.kept("scratch", (B, T, workers), make)
+        return parts, workspace.kept("scratch", (B, T, workers), make)
 
 
-def _rows(array: Array, block: _Block, width: int, at: int = 0) -> Array:
-    """The (rows, width) array of a block, from row ``at`` of a flat one on."""
-    return array[at * width : (at + block.rows) * width].reshape(block.rows, width)
-
-
-def _drive(prepared: _Prepared, block: _Block, x: Array, s: Array, out: Array | None) -> None:
+def _drive(prepared: _Prepared, block: Block, x: Array, s: Array, out: Array | None) -> None:
     """The open synapses s of the inputs, and, where they are asked for, the sums over them: f and z, side by side."""
     prepared.kernels.synapses(prepared.mu, prepared.sigma, *block[:4], x, s)
     if out is not None:
@@ -368,7 +335,7 @@ def _drive(prepared: _Prepared, block: _Block, x: Array, s: Array, out: Array | 
 
 def _d_drive(
     prepared: _Prepared,
-    block: _Block,
+    block: Block,
     x: Array,
     s: Array,
     d_out: Array,

@@ -13,7 +13,6 @@ import numpy as np
 
 from .. import kernels
 from ..base import checks
-from ..base.from_arguments import Immutable
 from ..base.layout import Entry, raw
 from ..base.types import (
     Array,
@@ -27,12 +26,11 @@ from ..base.types import (
     Method,
     ModesName,
     Numbers,
-    Shape,
 )
 from ..base.workspace import Workspace
 from ..kernels.codes import BILINEAR, DISCRETE, DISCRETIZATIONS, EXACT, KB, LIQUIDS, PB, PLAIN, ZOH, Discretization
 from .base import Layer, input_features
-from .initial import with_init
+from .initial import Normal, with_init
 from .modes import DECAY, MODES
 from .whole import Convolution, Pieces
 
@@ -53,18 +51,6 @@ class _Whole(NamedTuple):
     dt: np.ndarray
     lengths: np.ndarray
     h0: np.ndarray
-
-
-class _Normal(Immutable):
-    """Initial values of an entry: normal numbers of this standard deviation."""
-
-    deviation: float
-
-    def __init__(self, deviation: float) -> None:
-        self.deviation = deviation
-
-    def __call__(self, rng: np.random.Generator, shape: Shape) -> Array:
-        return self.deviation * rng.standard_normal(shape)
 
 
 class StateSpaceCell(Layer):
@@ -131,7 +117,7 @@ class StateSpaceCell(Layer):
         M = self.states // 2
         frequency, b = MODES[modes](self.states)
         b = scale * b
-        part = _Normal(0.5**0.5 / scale)  # of complex numbers of variance 1
+        part = Normal(0.5**0.5 / scale)  # of complex numbers of variance 1
 
         def each(values: Array) -> Array:
             return np.repeat(values[:, None], H, axis=1)
@@ -146,7 +132,7 @@ class StateSpaceCell(Layer):
                 Entry("c_re", (M, H), part),
                 Entry("c_im", (M, H), part),
                 Entry("log_step", (H,), (float(np.log(self.step_min)), float(np.log(self.step_max))), **own),
-                Entry("d", (H,), _Normal(1.0)),
+                Entry("d", (H,), Normal(1.0)),
             ),
             init,
         )

@@ -1,6 +1,6 @@
 """What the kernels of all backends know by number or by position, once."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..base.layout import POSITIVITIES
 
@@ -61,6 +61,22 @@ ASYMMETRIC, SYMMETRIC, CONSTANT = range(3)
 
 # Parameters of a unit of an LrcSSM, in the order in which kernels take them and their gradients.
 LRC_SSM_UNIT = ("gleak", "vleak", "w", "h", "mu", "sigma", "elastance_v", "elastance_b", "elastance_shift")
+
+
+class Oscillators(NamedTuple):
+    """The rows of what kernels know of P oscillators, (7, M) with M >= P: whole vectors of them.
+
+    A, G, step; of the exact one |A - G^2/4|^(1/2), the real part of the slower root r1, the magnitude of the faster
+    one, and 1 where both are real, else 0; of the others m, l, g and psi.
+    """
+
+    stiffness: Any
+    damping: Any
+    step: Any
+    turn: Any
+    slow: Any
+    fast: Any
+    real: Any
 
 
 # A call of Numba takes these two as plain tuples, whose fields they name: as NamedTuples it would last 0.5 us longer.

@@ -46,6 +46,8 @@ SIGNATURES = {
     "effective._to_raw": "R1 D1 I2 R1",
     "gru._backward": _D_GATES,
     "gru._forward": _GATES.format("(R3 R3)"),
+    "linoss.backward_steps": "b R2 i i i i R2 I1 R2 R2 R3 R2 R2 R2 D2 R1",
+    "linoss.forward_steps": "b R2 i i i i R2 I1 R2 R2 R3 R1",
     "lrc._pack": "(R1 R1 R1 R1 R1) (R1 R1 R1 R1) (R1 R1 R1 R1) (I1 I1) R2 R3 R3",
     "lrc._unpack": "D2 (I1 I1) (R1 R1 R1 R1) (R1 R1 R1 R1) (D1 D1 D1 D1 D1) (D1 D1 D1 D1) D1 (D1 D1 D1 D1) D1",
     **_sweep("lrc_batch_major", "(i R2 R3 R2 R3 R2)", "(i i i None)"),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ltc_np import GRU, LRC, LSTM, LTC, S4D, CfC, Dense, FullyConnected, LiquidS4, LrcSSM, Model
+from ltc_np import GRU, LRC, LSTM, LTC, S4D, CfC, Dense, FullyConnected, LinOSS, LiquidS4, LrcSSM, Model
 
 B, T, I = 3, 4, 2
 RTOL = {"float32": 2e-4, "float64": 1e-9}  # sums of 12 steps lose a few digits of 6 and 15
@@ -15,6 +15,8 @@ STATE_SPACES = {
     "kb": LiquidS4(6, input_dim=I, liquid="kb"),
     "liquid": LiquidS4(6, input_dim=I),
     "bounded": LiquidS4(6, input_dim=I, liquid_bound=2.0),
+    "oscillators": LinOSS(2, 6, input_dim=I, discretization="exact"),
+    "overdamped": LinOSS(2, 6, input_dim=I, discretization="exact", init={"damping": 9.0, "stiffness": (0.1, 2.0)}),
     "discrete": LiquidS4(6, input_dim=I, liquid="discrete", discretization="bilinear"),
 }
 SATURATED = {

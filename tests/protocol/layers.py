@@ -31,6 +31,7 @@ from ltc_np import (
     InputMapping,
     LayerNorm,
     Line,
+    LinOSS,
     LiquidS4,
     LrcSSM,
     MixedMemory,
@@ -261,6 +262,28 @@ ROWS = {
                 step_min=0.1,
                 step_max=0.5,
             ),
+        ],
+    ),
+    "LinOSS": Row(
+        "causal",
+        [
+            LinOSS(3, 5, input_dim=2),
+            LinOSS(2, 18, input_dim=2, init={"stiffness": (0.0, 3.0)}),
+            # Some are beyond the stable region, and held at its border.
+            LinOSS(3, 4, input_dim=2, discretization="damped", init={"stiffness": (5.0, 30.0), "damping": (0.3, 1.0)}),
+            LinOSS(2, 17, input_dim=2, discretization="damped", init={"damping": (0.3, 2.0)}),
+        ],
+    ),
+    "LinOSS im": Row(
+        "smooth causal",
+        [LinOSS(3, 5, input_dim=2, discretization="im"), LinOSS(2, 17, input_dim=2, discretization="im")],
+    ),
+    "LinOSS exact": Row(
+        "takes_dt dt0_identity smooth causal",
+        [
+            LinOSS(3, 5, input_dim=2, discretization="exact"),
+            # Slow ones, critical ones and overdamped ones.
+            LinOSS(2, 18, input_dim=2, discretization="exact", init={"damping": 3.0, "stiffness": (0.0, 4.5)}),
         ],
     ),
     "MixedMemory": Row(

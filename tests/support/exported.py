@@ -25,6 +25,7 @@ from ltc_np import (
     InputMapping,
     LayerNorm,
     Line,
+    LinOSS,
     LiquidS4,
     LrcSSM,
     MixedMemory,
@@ -245,6 +246,9 @@ MAKERS = {
         step_max=1.0,
     ),
     "LiquidS4": _liquid_s4,
+    "LinOSS": lambda rng, n, pick: LinOSS(
+        pick((n, _units(rng))), _units(rng), discretization=pick(("im", "imex", "damped", "exact"))
+    ),
     "SpikingLIF": lambda rng, n, pick: SpikingLIF(
         _units(rng), recurrent=pick((False, True)), reset=pick((0.0, -0.3, "subtract")), refractory=pick((0.0, 0.4)),
         tau=2.0, init={"b": (1.0, 3.0)},
