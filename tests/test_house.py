@@ -44,6 +44,9 @@ TESTED_THROUGH = {
         "tests/kernels/cuda runs it with the emulated card": """
             bench.cuda
         """,
+        "tests/network/test_bound.py compares trainings with it with those in NumPy's pieces": """
+            kernels.cpu.dense kernels.cpu.updates
+        """,
         "tests/network/test_model.py calls all of it as `Model` does, and test_walk.py says by which way": """
             network.loss network.network network.parameters network.penalties network.predict
             network.step network.stream network.structure

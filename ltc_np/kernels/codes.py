@@ -17,7 +17,7 @@ RELU, SILU, TANH, GELU, LECUN_TANH, SIGMOID, LINEAR = range(7)
 # Positivities of `ltc_np.base.layout` by number, their place there.
 FREE, SOFTPLUS, CLIP = map(POSITIVITIES.index, (None, "softplus", "clip"))
 
-# The losses that a card computes, those whose row in `ltc_np.losses` says so, and their numbers.
+# The losses that kernels compute, those whose row in `ltc_np.losses` says `on_card`, and their numbers.
 LOSSES = ("mse", "mae", "huber", "binary_cross_entropy", "cross_entropy", "quantile")
 MSE, MAE, HUBER, BINARY_CROSS_ENTROPY, CROSS_ENTROPY, QUANTILE = range(6)
 

@@ -34,6 +34,7 @@ def _sweep(name, circuit, tiles, outgoing=None):
 
 SIGNATURES = {
     "adam.change": f"R1 R1 R1 R1 {_CHANGE}",
+    "adam.step": "R1 R1 R1 R1 R1 R1 D1",
     "cfc.activate": "i R2 R1 R2 R2 b",
     "cfc._d_steps": "(i i i) i i (i i i) (R3 R2 I1 R3 R2) R1 R1 R1 (R1 R1 R1) R3 (R2 R2 R3) R1 R1 R2 (D1 D1 R1) R1",
     "cfc._steps": "(i i i b) i i (i i i) (R3 R2 I1 R1) (R1 R1) R1 R1 R3 R1 R1 R1 R3 R3 R1",
@@ -43,11 +44,18 @@ SIGNATURES = {
     "convolution._depthwise": f"{_WINDOWS} R1 R1 R1 {_PART}",
     "ctgru._backward": f"(R1 R1 b) R1 (i i i i) I1 (R1 R1 R1) (R1 R1) (R3 R3 R3) i i R2 (D2 R1 R1) {_PART}",
     "ctgru._forward": f"(R1 R1 b) {_GATES.format('(R3 R3)')}",
+    "dense.backward": "(i i) (I2 I2 I1) (I2 I2 I1) I1 R2 R2 R2 D2 D1",
+    "dense.forward": "(i i) (I2 I2 I1) I1 R2 R1 R2",
     "effective._to_raw": "R1 D1 I2 R1",
     "gru._backward": _D_GATES,
     "gru._forward": _GATES.format("(R3 R3)"),
     "linoss.backward_steps": "b R2 i i i i R2 I1 R2 R2 R3 R2 R2 R2 D2 R1",
     "linoss.forward_steps": "b R2 i i i i R2 I1 R2 R2 R3 R1",
+    "losses._elements_of_classes": "R2 I1 R1 R2",
+    "losses._elements_of_logits": "R1 R1 R1 R1 R1",
+    "losses.classes": "R3 R3 I1 D1 R3 D1",
+    "losses.errors": "i R1 R3 R3 I1 D1 R3 D1",
+    "losses.logits": "R1 R3 R3 I1 D1 R3 D1",
     "lrc._pack": "(R1 R1 R1 R1 R1) (R1 R1 R1 R1) (R1 R1 R1 R1) (I1 I1) R2 R3 R3",
     "lrc._unpack": "D2 (I1 I1) (R1 R1 R1 R1) (R1 R1 R1 R1) (D1 D1 D1 D1 D1) (D1 D1 D1 D1) D1 (D1 D1 D1 D1) D1",
     **_sweep("lrc_batch_major", "(i R2 R3 R2 R3 R2)", "(i i i None)"),
@@ -76,8 +84,8 @@ SIGNATURES = {
     **_sweep("ltc_neuron_major", _LTC_LISTS, "(i i i i|None)", _LTC_OUTGOING),
     "ltc_traces.follow": _follow(_LTC_LISTS, _LTC_OUTGOING, "((I1 I1) I2 (R1 R1))"),
     "ltc_training.steps": (
-        f"I2 (i i) (R1 D2 D2) d (R3 R2 I1 R3) {_SEQUENCES} (R1 R1 D1 R1) (I2 I2 R1 (i i I2 I1 r R1))"
-        "(I2 (R1 R1) r (I1 I1) (R2 (R2 R2) (R2 R2))) (R1 R1 D1 D1) (R1 R1 D1 D1) (R3 R3 D2 R3 D1) (R1 R1 R1) I2 I2"
+        "I2 (i i) (D2 D2) d (R3 R2 I1 R3) (R3 R2 I1 R3) (R1 R1 D1 R1) (I2 I2 R1 (i i I2 I1 r R1))"
+        "(I2 (R1 R1) r (I1 I1) (R2 (R2 R2) (R2 R2))) (R1 R1 D1 D1) (D2 R3) D1 D1 (I2 I2 I2 I2)"
     ),
     "mapping._d_map": "R3 R3 R1 D1 D1 R3",
     "mapping._map": "R3 R1 R1 R3",
@@ -86,7 +94,9 @@ SIGNATURES = {
     "rate.multiply_add_chains": "R1 D1 i",
     "rate.sigmoid_sum": "R1 D1 i",
     "rmsprop.change": f"R1 R1 R1 R1 {_CHANGE}",
+    "rmsprop.step": "R1 R1 R1 R1 R1 R1 D1",
     "sgd.change": "R1 R1 R1 d d d",
+    "sgd.step": "R1 R1 R1 R1 R1 D1",
     "spiking_lif.backward_steps": "b i i i i R2 R3 (R1 R1 r r r r) (i r r) R3 R3 R3 R3 R2 R2 R2 R3 R2 R2",
     "spiking_lif.forward_steps": "b i i i i R2 R3 (R1 R1 r r r r) R3 R3 R3 R3",
     "streams.put": "I1 R2 R2 I1 R2 R2 d I1",
@@ -99,7 +109,11 @@ SIGNATURES = {
 
 # Kernels that another one calls by their addresses.  For each a library has a function more, which tells where the code
 # lies for its arguments.
-CALLED = "ltc_neuron_major.forward", "ltc_neuron_major.backward"
+CALLED = (
+    *("ltc_neuron_major.forward", "ltc_neuron_major.backward", "mapping._map", "mapping._d_map"),
+    *("dense.forward", "dense.backward", "losses.errors", "losses.logits", "losses.classes"),
+    *("adam.step", "rmsprop.step", "sgd.step"),
+)
 
 
 def of_address(name):

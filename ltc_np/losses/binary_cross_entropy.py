@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ..base.types import Array, ArrayLike, Numbers
@@ -57,17 +59,27 @@ def binary_cross_entropy(
     return BINARY_CROSS_ENTROPY.checked(y, target, weight, class_weight)
 
 
-def unchecked(
-    y: Array, target: Array, weight: Array | None = None, class_weight: Array | None = None
-) -> tuple[float, float, Array]:
-    """`binary_cross_entropy` of checked arrays; target is of y's shape, all of its dtype."""
-    positive, negative, sizes = _parts(target, class_weight)
+def elements(y: Array, target: Array, class_weight: Array | None) -> tuple[Array, Array]:
+    """l and dl/dy of each element."""
+    positive, negative, _ = _parts(target, class_weight)
     small = np.exp(-np.abs(y))
     # log(1 + exp(y)) = max(y, 0) + log(1 + exp(-|y|))
-    elements = (positive + negative) * np.log1p(small)
-    elements += positive * np.maximum(-y, 0) + negative * np.maximum(y, 0)
+    values = (positive + negative) * np.log1p(small)
+    values += positive * np.maximum(-y, 0) + negative * np.maximum(y, 0)
     p, q = logistic(y, small)
-    return weigh(elements, negative * p - positive * q, weight, sizes)
+    return values, negative * p - positive * q
+
+
+def unchecked(
+    y: Array,
+    target: Array,
+    weight: Array | None = None,
+    class_weight: Array | None = None,
+    elements: Callable[[Array, Array, Array | None], tuple[Array, Array]] = elements,
+) -> tuple[float, float, Array]:
+    """`binary_cross_entropy` of checked arrays; target is of y's shape, all of its dtype."""
+    values, d_y = elements(y, target, class_weight)
+    return weigh(values, d_y, weight, None if class_weight is None else _parts(target, class_weight)[2])
 
 
 def _parts(target: Array, class_weight: Array | None) -> tuple[Array, Array, Array | None]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ..base.types import Array, ArrayLike, Ints, Numbers
@@ -52,20 +54,28 @@ def cross_entropy(
     return CROSS_ENTROPY.checked(y, target, weight, class_weight)
 
 
-def unchecked(
-    y: Array, target: Ints, weight: Array | None = None, class_weight: Array | None = None
-) -> tuple[float, float, Array]:
-    """`cross_entropy` of checked arrays; targets are intp, class_weight is of y's dtype."""
-    classes = target.ravel()
+def elements(logits: Array, classes: Ints) -> tuple[Array, Array]:
+    """l (n,) and dl/dy (n, O) of logits (n, O)."""
     rows = np.arange(classes.size)
-    logits = y.reshape(classes.size, y.shape[-1])
     logits = logits - logits.max(axis=1, keepdims=True)
     chosen = logits[rows, classes]
     d_y, norm = softmax(logits)
-    elements = np.log(norm[:, 0]) - chosen
     d_y[rows, classes] -= 1
+    return np.log(norm[:, 0]) - chosen, d_y
+
+
+def unchecked(
+    y: Array,
+    target: Ints,
+    weight: Array | None = None,
+    class_weight: Array | None = None,
+    elements: Callable[[Array, Ints], tuple[Array, Array]] = elements,
+) -> tuple[float, float, Array]:
+    """`cross_entropy` of checked arrays; targets are intp, class_weight is of y's dtype."""
+    classes = target.ravel()
+    values, d_y = elements(y.reshape(classes.size, y.shape[-1]), classes)
     weight = _step_weight(target, weight, class_weight)
-    total, weight_sum, d_y = weigh(elements[:, None], d_y, weight)
+    total, weight_sum, d_y = weigh(values[:, None], d_y, weight)
     return total, weight_sum, d_y.reshape(y.shape)
 
 

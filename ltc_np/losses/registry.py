@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, cast
 
@@ -123,15 +124,19 @@ def scale_powers(loss: LibraryLoss) -> tuple[int, int] | None:
     return None if kind is None else kind.scale_powers
 
 
-def trusted(loss: LibraryLoss) -> LibraryLoss:
+def trusted(loss: LibraryLoss, pieces: Mapping[str, Any] | None = None) -> LibraryLoss:
     """What `get` returned, without the checks of its arguments: for arrays that `check_target` and others gave.
 
-    Weights and the weights of classes are arrays of y's dtype.
+    Weights and the weights of classes are arrays of y's dtype.  ``pieces`` are compiled functions in place of a loss's
+    ``elements``, by its name.
     """
     kind = kind_of(loss)
     if kind is None:
         return loss
-    return kind.unchecked if kind.option is None else partial(kind.unchecked, **option_of(loss))
+    options = option_of(loss)
+    if pieces and kind.name in pieces:
+        options["elements"] = pieces[kind.name]
+    return partial(kind.unchecked, **options) if options else kind.unchecked
 
 
 def has_classes(loss: LibraryLoss) -> bool:

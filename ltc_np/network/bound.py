@@ -1,12 +1,13 @@
 """Gradients for training in arrays that are bound once, instead of looked for and checked at every step.
 
 What Python and NumPy do around the kernels takes 0.1 ms a step, several times as long as the kernels of a small
-network.  So a kernel makes the steps of many batches in one call, for some milliseconds.  The sweeps are those of the
-usual way, and so are the bits of the gradients.
+network.  So a kernel makes the steps of many batches in one call, for some milliseconds.  What it calls are the sweeps
+and the pieces of losses and optimisers of the usual way, and so are the bits of the gradients.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from typing import Any
@@ -14,10 +15,12 @@ from typing import Any
 import numpy as np
 
 from .. import kernels, losses
-from ..base import threads
+from ..base import blas, threads
+from ..base.layout import part
 from ..base.types import Array, Ints, Numbers
 from ..cells import LTC
-from ..optim import Adam
+from ..kernels.codes import LOSSES
+from ..layers.dense import Dense
 from .engine import Batch
 
 AT_ONCE = 0.005  # seconds that a call of a kernel may take, so that Ctrl-C is heard soon
@@ -28,11 +31,16 @@ def why_not(network: Any, objective: Any, whole: Batch) -> str:
     (_, _, lengths, valid, _), _, weight, _ = whole
     if network.backend != "cpu":
         return f'the backend is "{network.backend}"'
-    if [type(layer) for layer in network.layers] != [LTC] or not network.return_sequences:
-        return "the network is not a single LTC with outputs at every step"
-    if losses.name_of(objective.loss) != "mse" or objective.penalty is not None:
-        return "what is minimised is not the mean squared error alone"
-    if not np.array_equal(weight, valid) if valid is not None else weight is not None:
+    if [type(layer) for layer in network.layers] not in ([LTC], [LTC, Dense]):
+        return "the network is not a single LTC, nor an LTC and a Dense"
+    if isinstance(network.layers[-1], Dense) and network.layers[-1].activation is not None:
+        return "the Dense has an activation"
+    if losses.name_of(objective.loss) not in LOSSES:
+        return "the loss is your own, or that of a density"
+    if objective.penalty is not None or objective.class_weight is not None:
+        return "there are penalties, or weights of classes"
+    expected = valid if network.return_sequences else None
+    if not np.array_equal(weight, expected) if expected is not None else weight is not None:
         return "steps have weights, or targets are missing"
     return "" if lengths.all() else "some sequences have no step"
 
@@ -49,27 +57,28 @@ class HostGradients:
 
     def __init__(self, trainer: Any, whole: Batch) -> None:
         self.trainer, self.engine, self.network, self.whole = trainer, trainer.engine, trainer.engine.network, whole
-        (layer,) = self.network.layers
         x, dt, lengths, valid, _ = whole.sequences
-        self.layer, self.lengths = layer, None if valid is None else lengths
-        self.data = _owned(x), _owned(dt), _owned(lengths), _owned(whole.target)
+        self.layer, self.has_readout = self.network.layers[0], len(self.network.layers) > 1
+        self.lengths = None if valid is None or not self.network.return_sequences else lengths
+        target = np.asarray(whole.target, self.network.dtype)  # classes too, which it holds exactly
+        T = x.shape[1] if self.network.return_sequences else 1
+        self.data = _owned(x), _owned(dt), _owned(lengths), _owned(target.reshape(len(x), T, -1))
         self.threads: int = 0
         self.runs: dict[int, Any] = {}
         self.gradient: Array = np.empty_like(self.network.theta)
+        updates = kernels.load("cpu", "updates")
+        self.first, self.now = updates.FIRST, np.zeros(updates.SIZE)
         self.seconds = math.inf  # that a step took last
 
     def begin(self) -> None:
+        optimizer, clip = self.trainer.optimizer, self.trainer.clip
         if threads.get_num_threads() != self.threads:
             self.threads = threads.get_num_threads()
             self.runs.clear()
-        optimizer, clip = self.trainer.optimizer, self.trainer.clip
         self.moves = not self._others_move()
         self.max_norm = clip.norm if self._is_whole() and clip is not None else math.inf
-        none = self.network.theta[:0]
-        self.moving = none, none, none
-        if self.moves:
-            optimizer.bind(self.network.theta)
-            self.moving = self.trainer.before, *optimizer.moments.values()
+        optimizer.bind(self.network.theta)
+        self.update = self._update() if self.moves else kernels.load("cpu", "ltc_training").NONE
 
     def _is_whole(self) -> bool:
         """Whether the norm is that of all parameters."""
@@ -77,14 +86,30 @@ class HostGradients:
         return self.network.trainable is None and (clip is None or not clip.per_array)
 
     def _others_move(self) -> str:
-        """Why parameters are not moved by the kernel, which knows nothing but Adam; "" if they are."""
+        """Why parameters are not moved by the kernel, but by the optimiser's own step; "" if they are."""
+        optimizer, layout = self.trainer.optimizer, self.network.layout
         if not self._is_whole():
             return "parameters are frozen, or each array is clipped by itself"
-        return "" if type(self.trainer.optimizer) is Adam else "the optimiser is not Adam"
+        if optimizer.kernel is None or not optimizer.kernel_is_all:
+            return "the optimiser is your own"
+        if layout.lr_scale is not None:
+            return "parameters have learning rates of their own"
+        decays = optimizer.decayed(layout) if optimizer.decays else None
+        if decays is not None and any(decays[where].any() for where in layout.softplus):
+            return "parameters decay that are kept positive"
+        return ""
+
+    def _update(self) -> Ints:
+        """The call of the optimiser's kernel."""
+        optimizer, theta = self.trainer.optimizer, self.network.theta
+        decay = optimizer.decayed(self.network.layout).astype(theta.dtype) if optimizer.decays else np.zeros_like(theta)
+        self.moving = self.gradient, *optimizer.moments.values(), theta, self.trainer.before, decay, self.now
+        step = kernels.load("cpu", optimizer.kernel).step
+        return kernels.load("cpu", "native").words(step, self.moving)[None]
 
     def why_one_a_call(self, count: int) -> str:
         _, T, I = self.data[0].shape
-        _, (prepared,) = self.engine.prepare(self.trainer.workspace)
+        prepared = self.engine.prepare(self.trainer.workspace).layers[0]
         shared = threads.get_num_threads() > 1 and prepared.circuit.shared((count, T, I), self.layer.rule)
         return self._others_move() or ("several threads share a batch" if shared else "")
 
@@ -95,28 +120,34 @@ class HostGradients:
 
     def _bind(self, count: int) -> Any:
         """What makes steps with batches of so many sequences, None where nothing can be bound."""
-        network, workspace = self.network, self.trainer.workspace
+        network, workspace, loss = self.network, self.trainer.workspace, self.trainer.objective.loss
         if self.engine.cutting(self.whole.sequences.part(slice(count)), None) is not None:
             return None
-        values, (prepared,) = self.engine.prepare(workspace)
+        values, prepared = self.engine.prepare(workspace)
         d_values, g = workspace.views("gradient", network.layout, np.dtype(np.float64))
+        prefixes = network.layer_stack.prefixes
+        given = losses.numbers(loss, None, network.output_size, network.dtype)
         return kernels.load("cpu", "ltc_training").bind(
-            prepared.circuit, self.layer, network.layout, prepared.p, g,
-            (network.theta, values, d_values, self.gradient), self.data, network.starting_state(count),
-            self.trainer.keep, workspace.child(0),
+            prepared[0].circuit, self.layer, (prepared[0].p, part(g, prefixes[0])),
+            (network.theta, values, d_values, self.gradient), network.layout, self.data, network.starting_state(count),
+            (losses.name_of(loss), given), (prepared[1], part(g, prefixes[1])) if self.has_readout else None,
+            self.now, self.trainer.keep, workspace.child(0),
         )  # fmt: skip
 
     def __call__(self, rows: Ints) -> list[tuple[float, float, bool]]:
         run, optimizer, before = self.runs[rows.shape[1]], self.trainer.optimizer, self.trainer.optimizer.t
         alone = run.shared or not self.moves
         rows = rows[: 1 if alone else max(1, int(AT_ONCE / self.seconds))]
-        weights = self._steps(rows) * float(self.network.output_size)
-        scales, numbers = (self.trainer.objective.unit / weights).astype(self.network.dtype), self._numbers(len(rows))
+        numbers = self._numbers(len(rows))
+        rows = rows[: len(numbers)]
+        weights = self._steps(rows) * float(self.data[3].shape[2])
+        numbers[:, 0] = self.trainer.objective.unit / weights
         start = time.perf_counter()
-        found = run.run(rows[: len(numbers)], scales, self.max_norm, self.moving, numbers)
+        with blas.one_thread() if self.has_readout else contextlib.nullcontext():
+            found = run.run(rows, self.max_norm, numbers, self.update)
         self.seconds = (time.perf_counter() - start) / len(numbers)
         totals, norms = found.T
-        values = totals / weights[: len(totals)]
+        values = totals / weights
         finite = np.isfinite(values) & np.isfinite(norms)
         made = len(finite) if finite.all() else int(finite.argmin())
         is_finite = made == len(finite)
@@ -128,15 +159,25 @@ class HostGradients:
         return list(zip(values.tolist(), weights.tolist(), finite.tolist(), strict=False))[: made + 1]
 
     def _steps(self, rows: Ints) -> Numbers:
-        """Valid steps of each batch."""
+        """Steps of each batch that have targets."""
         if self.lengths is None:
-            return np.full(len(rows), rows.shape[1] * self.data[0].shape[1])
+            return np.full(len(rows), rows.shape[1] * self.data[3].shape[1])
         return self.lengths[rows].sum(axis=1)
 
     def _numbers(self, count: int) -> Numbers:
-        """What the kernel needs of the optimiser's next steps, as many as a schedule can tell the learning rates of."""
+        """What the kernel needs of the next steps, as many as a schedule can tell the learning rates of.
+
+        The first number of each, the scale of its errors, is still to come.
+        """
         optimizer = self.trainer.optimizer
-        return optimizer.numbers_ahead(optimizer.rates_ahead(count)) if self.moves else np.empty((count, 0))
+        if not self.moves:
+            return np.zeros((count, self.now.size))
+        rates = optimizer.rates_ahead(count)
+        own, found = optimizer.numbers_ahead(rates), np.zeros((len(rates), self.now.size))
+        found[:, self.first : self.first + own.shape[1]] = own
+        if optimizer.decays:
+            found[:, 1] = [optimizer.decay_rate(lr) for lr in rates.tolist()]
+        return found
 
 
 def _owned(array: Numbers) -> Numbers:

@@ -50,7 +50,9 @@ class HostEngine(Engine):
     def __init__(self, network):
         super().__init__(network)
         self._local = threading.local()
-        self._effective = kernels.load(kernels.on_host(network.backend), "effective")
+        backend = kernels.on_host(network.backend)
+        self._effective = kernels.load(backend, "effective")
+        self._pieces = kernels.load("cpu", "losses").PIECES if backend == "cpu" else {}
 
     # ---------------------------------------------------------------------------------------- public calls
 
@@ -196,7 +198,7 @@ class HostEngine(Engine):
             self.check_outputs(y, state, given.dt)
         pace = network.pace(given)
         outputs = y if network.return_sequences else last_outputs(y, pace.lengths)
-        loss = losses.trusted(objective.loss)
+        loss = losses.trusted(objective.loss, self._pieces)
         total, weight_sum, d_y = loss(outputs, target, weight, objective.class_weight)
         value = losses.normalise(total, weight_sum)
         if weight_sum != objective.unit:

@@ -207,6 +207,18 @@ class Optimizer(FromArguments):
         """What the kernel needs of this step, ``t`` counting it already: a NamedTuple of numbers."""
         raise NotImplementedError(f"{type(self).__name__} must define `change`, or `kernel` and `numbers`")
 
+    def numbers_ahead(self, rates: Array) -> Array:
+        """`numbers` of the next steps, with these learning rates: float64, a row for each."""
+        now = self.t
+        try:
+            found = []
+            for k, lr in enumerate(rates.tolist(), now + 1):
+                self.t = k
+                found.append(self.numbers(lr))
+        finally:
+            self.t = now
+        return np.array(found, np.float64)
+
     def rates_ahead(self, count: int) -> Array:
         """Learning rates of the next steps, float64: ``count`` of them, or those before a schedule raises an error.
 

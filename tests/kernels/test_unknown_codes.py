@@ -173,6 +173,16 @@ def test_traces_of_a_state_space_refuse_a_number_that_they_do_not_know():
         ssm_traces.carry(bad.space, u, dt, h0, traces, slopes)
 
 
+@pytest.mark.compiled
+def test_a_loss_that_has_no_kernel_is_refused():
+    from ltc_np.kernels.cpu import losses
+
+    with pytest.raises(
+        ValueError, match=r"`loss` must be one of .*, which are all that ltc_np.kernels.cpu.losses knows"
+    ):
+        losses.call("hinge", (), np.dtype(np.float32))
+
+
 NUMPY_ALONE = {
     "discretization": ("ssm ssm_fft", lambda: StateSpace({}, codes.Discretization(UNKNOWN, codes.PLAIN, 1, 0.0))),
     "liquid": ("ssm ssm_traces", lambda: StateSpace({}, codes.Discretization(codes.ZOH, UNKNOWN, 1, 0.0))),
@@ -225,9 +235,10 @@ def test_a_card_is_not_given_a_number_that_it_does_not_know(table):
 @pytest.mark.numba
 def test_kernels_have_a_branch_for_every_row_of_a_table():
     """A row without one would be refused only by whoever comes to use it."""
+    from ltc_np.kernels import losses
     from ltc_np.kernels.cpu import elastance as cpu_elastance
     from ltc_np.kernels.cpu import ltc_solvers as cpu_solvers
-    from ltc_np.kernels.cuda import dense, losses
+    from ltc_np.kernels.cuda import dense
     from ltc_np.kernels.cuda import ltc_solvers as cuda_solvers
 
     solvers = {solver.number for solver in codes.SOLVERS.values()}
@@ -252,5 +263,5 @@ def test_every_consumer_of_every_table_is_asked():
     asked |= {(case.table, "numpy", name) for case in CASES.values() for name in case.modules.split()}
     asked |= {(table, "numpy", name) for table, (names, _) in NUMPY_ALONE.items() for name in names.split()}
     asked |= {(table, "cuda", name) for table, name in CARD.items()}
-    asked |= {("liquid", "cpu", "ssm_traces")}  # by the test of traces
+    asked |= {("liquid", "cpu", "ssm_traces"), ("loss", "cpu", "losses")}  # by the tests of these
     assert found - asked == set()

@@ -3,6 +3,7 @@
 import math
 
 from .jit import helper, kernel
+from .updates import FIRST, subtract
 
 
 @helper
@@ -27,3 +28,12 @@ def change(grad, m, v, delta, rate, take1, keep2, take2, epsilon):
     numbers = in_precision_of(delta, rate, take1, keep2, take2, epsilon)
     for k in range(grad.size):
         delta[k] = moved(k, grad, m, v, numbers)
+
+
+@kernel
+def step(gradient, m, v, theta, before, decay, now):
+    """See `ltc_np.kernels.cpu.updates`."""
+    share = theta.dtype.type(now[1])
+    numbers = in_precision_of(theta, now[FIRST], now[FIRST + 1], now[FIRST + 2], now[FIRST + 3], now[FIRST + 4])
+    for k in range(theta.size):
+        subtract(k, moved(k, gradient, m, v, numbers), theta, before, decay, share)

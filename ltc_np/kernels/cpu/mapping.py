@@ -67,6 +67,11 @@ def _d_map(x, d_y, w, d_w, d_b, d_x):
                 d_x[s, t, k] = d_mapped(x[s, t, k], d_y[s, t, k], w, d_w, d_b, k)
 
 
+def calls(x, y, d_y, d_x, w, b, d_w, d_b):
+    """What is called for y, and for d_x where d_y is known: a kernel and its arguments, each."""
+    return (_map, (x, w, b, y)), (_d_map, (x, d_y, w, d_w, d_b, d_x))
+
+
 def map_features(mapping, side, x, p, workspace):
     """x (B, T, features) mapped; see `ltc_np.kernels.numpy.mapping.map_features`."""
     if mapping is None:

@@ -20,7 +20,7 @@ if COMPILES:
 else:
     from ..library import address
 
-__all__ = ["Loop", "call", "loop_of", "run_loop", "words"]
+__all__ = ["Loop", "call", "loop_of", "run_loop", "run_product", "words"]
 
 # Where NumPy's binary interface puts what a function on arrays has, in words behind the head that every object has:
 # numbers of inputs, outputs and both (an int each), identity, loops, what they are called with, how many there are and
@@ -88,17 +88,31 @@ def call(typingctx, given):
     return types.none(given), codegen
 
 
+def _run(context, builder, sig, values, size):
+    """Call a `Loop`, the first two of ``values``, with pointers, the address of its sizes, and steps, the last."""
+    word, byte = ir.IntType(64), ir.IntType(8).as_pointer()
+    places, steps = (context.make_array(sig.args[k])(context, builder, values[k]).data for k in (2, 4))
+    kind = ir.FunctionType(ir.VoidType(), [word.as_pointer()] * 3 + [byte])
+    code, last = builder.inttoptr(values[0], kind.as_pointer()), builder.inttoptr(values[1], byte)
+    builder.call(code, [places, size, steps, last])
+    return context.get_dummy_value()
+
+
 @intrinsic
 def run_loop(typingctx, code, data, pointers, count, steps):
     """Run a `Loop` for ``count`` elements: from the addresses ``pointers`` (int64) on, so many bytes (int64) apart."""
 
     def codegen(context, builder, sig, values):
-        word, byte = ir.IntType(64), ir.IntType(8).as_pointer()
-        places, steps = (context.make_array(sig.args[k])(context, builder, values[k]).data for k in (2, 4))
-        size = cgutils.alloca_once_value(builder, values[3])
-        kind = ir.FunctionType(ir.VoidType(), [word.as_pointer()] * 3 + [byte])
-        code, last = builder.inttoptr(values[0], kind.as_pointer()), builder.inttoptr(values[1], byte)
-        builder.call(code, [places, size, steps, last])
-        return context.get_dummy_value()
+        return _run(context, builder, sig, values, cgutils.alloca_once_value(builder, values[3]))
 
     return types.none(types.int64, types.int64, pointers, types.int64, steps), codegen
+
+
+@intrinsic
+def run_product(typingctx, code, data, pointers, sizes, steps):
+    """The same with the `Loop` of `numpy.matmul`, whose ``sizes`` (int64) are 1 and three of matrices."""
+
+    def codegen(context, builder, sig, values):
+        return _run(context, builder, sig, values, context.make_array(sig.args[3])(context, builder, values[3]).data)
+
+    return types.none(types.int64, types.int64, pointers, sizes, steps), codegen

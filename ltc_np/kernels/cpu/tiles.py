@@ -11,7 +11,7 @@ import numpy as np
 
 from ...base import checks, threads
 from ...base.workspace import aligned
-from ..codes import GRADIENT_ROWS, VECTOR_BYTES
+from ..codes import VECTOR_BYTES
 from . import ltc_solvers, native
 from .arguments import Gradients, Kept, Results, scratch
 from .neuron_major import kept_lanes, tile_lanes
@@ -21,6 +21,9 @@ PARALLEL_EVALUATIONS = 2_000_000
 # Bytes of sigmoids that are kept for the backward pass, since they are still in a cache then: 0.86 of the time at 2 MB,
 # 0.92 at 4, and 1.2 at 8 (N = 16, Zen 4).
 KEPT_SIGMOIDS = 2**22
+# Gradient rows of a call, and so the most threads of its backward pass.  There are more of them than of cells of
+# matrices: one costs as much as a few synapses of each step, and a tile has 64 sequences where there are many.
+MOST_ROWS = 64
 
 
 def is_batch_major(N, dense, B, few_lanes=None, shared=False):
@@ -240,7 +243,7 @@ class _Backward(NamedTuple):
         else:
             sizes = cut.kernels.backward_sizes(N, I, cut.width, S, S_sensory, W, recomputed)
         sums = circuit.row_size(cut.batch_major)
-        rows = min(cut.tiles, GRADIENT_ROWS)
+        rows = min(cut.tiles, MOST_ROWS)
         workers = min(cut.threads, rows)
         gradients = Gradients(
             rows=workspace.array("rows", rows * sums, np.dtype(np.float64)).reshape(rows, sums),

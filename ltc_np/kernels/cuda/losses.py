@@ -8,13 +8,13 @@ import math
 import numpy as np
 
 from ...base import checks
-from ..codes import BINARY_CROSS_ENTROPY, CROSS_ENTROPY, LOSSES, MAE, MSE, QUANTILE
+from .. import losses
+from ..codes import BINARY_CROSS_ENTROPY, CROSS_ENTROPY, LOSSES
 from . import sums
 from .device import cuda, helper, kernel, launch_over, upload
 
 u = np.uint64
-# The losses that have a branch below; another number would be taken for the last one.
-KNOWN = ("mse", "mae", "huber", "binary_cross_entropy", "cross_entropy", "quantile")
+of_error, of_logit = helper(losses.of_error), helper(losses.of_logit)
 
 
 @helper
@@ -23,36 +23,6 @@ def _row(n, steps, B, T, last):
     if last:
         return u(max(steps[n] - 1, 0)) * B + n, n, steps[n] > 0
     return n, n % B * T + n // B, True
-
-
-@helper
-def _element(kind, parameters, y, target, o):
-    """Loss of output o and its derivative.
-
-    parameters: of huber delta, of quantile the quantiles, else weights of the two classes, or empty.
-    """
-    real = type(y)
-    zero, one = real(0), real(1)
-    if kind == BINARY_CROSS_ENTROPY:
-        a, b = target, one - target
-        if parameters.size > 0:
-            a, b = a * parameters[1], b * parameters[0]
-        small = math.exp(-abs(y))
-        value = (a + b) * math.log1p(small) + (b * y if y > zero else -a * y)
-        p, q = (one, small) if y >= zero else (small, one)
-        return value, (b * p - a * q) / (one + small)
-    error = y - target
-    if kind == MSE:
-        return error * error, error + error
-    if kind == MAE:
-        return abs(error), one if error > zero else (-one if error < zero else zero)
-    if kind == QUANTILE:
-        level = parameters[o % parameters.size]
-        slope = one - level if error > zero else (-level if error < zero else zero)
-        return slope * error, slope
-    delta = parameters[0]
-    slope = min(max(error, -delta), delta)
-    return slope * (error - slope * real(0.5)), slope
 
 
 @kernel
@@ -69,7 +39,11 @@ def elementwise(kind, parameters, y, target, weight, scale, steps, B, T, O, last
             single = weight.size > elements.size
             w = weight[to] if weight.size > 0 and not single else y.dtype.type(1)
             for o in range(O):
-                value, slope = _element(kind, parameters, y[at * O + u(o)], target[to * O + u(o)], o)
+                z, wanted = y[at * O + u(o)], target[to * O + u(o)]
+                if kind == BINARY_CROSS_ENTROPY:
+                    value, slope = of_logit(parameters, z, wanted)
+                else:
+                    value, slope = of_error(kind, parameters, z - wanted, o)
                 own = w
                 if single:
                     own = weight[to * O + u(o)]
@@ -120,7 +94,7 @@ class DeviceLoss:
     """
 
     def __init__(self, name, parameters, dtype, last):
-        checks.must_know(__name__, "loss", name, KNOWN)
+        checks.must_know(__name__, "loss", name, losses.KNOWN)
         self.kind, self.dtype, self.last = LOSSES.index(name), dtype, last
         self.parameters = upload(np.array(parameters, dtype))
 

@@ -10,6 +10,7 @@ from support.backends import NO_KERNELS
 if NO_KERNELS:
     pytest.skip(NO_KERNELS, allow_module_level=True)
 
+import ltc_np
 from ltc_np import LRC, LTC, LTCRNN, AutoNCP, FullyConnected, Model
 from ltc_np.kernels.cpu import tiles
 
@@ -51,6 +52,23 @@ def test_long_calls_have_several_tiles():
     for B, shared, tiles_of in ((16, False, 1), (16, True, 16), (24, True, 24), (32, True, 2), (32, False, 2)):
         assert tiles.Cut.make(dense, B, 2, shared).tiles == tiles_of
     assert [tiles.Cut.make(sparse(16, "float32"), 32, 2, shared).tiles for shared in (False, True)] == [1, 2]
+
+
+def test_as_many_threads_as_there_are_tiles_go_back(monkeypatch):
+    """There is a gradient row for each of 20 tiles, whatever the number of threads, and rows are added in order."""
+    monkeypatch.setattr(tiles, "PARALLEL_EVALUATIONS", 0)
+    made, make, gradients = [], tiles._Backward.make, []
+    monkeypatch.setattr(tiles._Backward, "make", lambda *given: made.append(make(*given)) or made[-1])
+    rng, model = np.random.default_rng(0), LTCRNN(AutoNCP(5, 2), 2, seed=0, ode_unfolds=1, backend="cpu")
+    x, y = rng.standard_normal((20 * 64 - 3, 2, 2)), rng.standard_normal((20 * 64 - 3, 2, 2))
+    try:
+        for threads in (1, 19):
+            ltc_np.set_num_threads(threads)
+            gradients.append(model.loss_and_grad(x, y)[1])
+    finally:
+        ltc_np.set_num_threads(None)
+    assert [back.threads for back in made] == [1, 19] and [len(back.gradients[0]) for back in made] == [20, 20]
+    np.testing.assert_array_equal(*gradients)
 
 
 @pytest.mark.parametrize("cell", [LTC, LRC])
