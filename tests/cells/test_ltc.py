@@ -153,11 +153,14 @@ def test_gradients_of_tiles_of_any_width(wiring, n, width, monkeypatch):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-12 * np.abs(a).max())
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("backend", "wiring", "steps"),
-    [("cpu", FullyConnected(8, 2), 20_000), ("cpu", AutoNCP(8, 2), 20_000), ("numpy", AutoNCP(8, 2), 1_000)],
-    ids=["posts", "lanes", "numpy"],
+    [
+        pytest.param("cpu", FullyConnected(8, 2), 20_000, id="posts", marks=pytest.mark.slow),  # compiled for it alone
+        pytest.param("cpu", AutoNCP(8, 2), 20_000, id="lanes"),
+        pytest.param("numpy", AutoNCP(8, 2), 1_000, id="numpy"),
+    ],
 )
 def test_long_float32_gradients_follow_float64(backend, wiring, steps):
     """In either order of loops sums go to float64 before they are long, also those whose terms have all one sign."""

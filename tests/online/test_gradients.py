@@ -310,7 +310,7 @@ def test_peek_changes_nothing(model):
 
 def test_it_learns(backend):
     """To tell the next number of a wave."""
-    model = Model(LTC(AutoNCP(12, 4)), Dense(1), input_dim=1, seed=1, backend=backend)
+    model = Model(LTC(AutoNCP(12, 4)), Dense(1), input_dim=1, seed=1, dtype="float64", backend=backend)
     learner = Learner(model, Adam(0.03))
     for k in range(150):
         learner.predict([np.sin(0.1 * k)])

@@ -157,7 +157,7 @@ def test_recipes_and_estimators_take_it():
 
     recipe, found = Recipe(cell="gru", units=3, epochs=2, batch_size=5), []
     for x, augment in ((X, lambda x, y, rng: (2 * x, y)), (2 * X, None)):
-        model = recipe.model(2, 2, steps=5, every_step=True, numbers=True, seed=0)
+        model = recipe.model(2, 2, steps=5, every_step=True, numbers=True, seed=0, backend="numpy")
         model.adapt(X, Y)
         recipe.fit(model, x, Y, sequences=13, augment=augment, standardize=False, seed=0, verbose=False)
         found.append(model.theta)

@@ -14,7 +14,7 @@ from ltc_np import (
 
 
 def test_validation_every():
-    history = small().fit(*sines(), epochs=5, validation=Validation(sines(seed=1), every=2), verbose=False)
+    history = small("numpy").fit(*sines(), epochs=5, validation=Validation(sines(seed=1), every=2), verbose=False)
     assert history.val_epoch == [1, 3, 4]
     assert len(history["val_loss"]) == 3
 
@@ -22,17 +22,17 @@ def test_validation_every():
 def test_early_stopping_callbacks_and_functions():
     x, y = sines()
     seen = []
-    history = small().fit(
+    history = small("numpy").fit(
         x, y, epochs=50, optimizer=SGD(0.1), validation=(x, -y), verbose=False, seed=0,
         callbacks=[EarlyStopping(3), lambda epoch, logs: seen.append((epoch, set(logs)))],
     )  # fmt: skip
     assert len(history.epoch) == history.best_epoch + 1 + 3 < 50
     assert history.stopped == f"stopped by EarlyStopping after {len(history.epoch)} epochs"
     assert seen[0] == (0, {"loss", "val_loss"})
-    history = small().fit(x, y, epochs=50, verbose=False, callbacks=lambda epoch, logs: epoch == 1)
+    history = small("numpy").fit(x, y, epochs=50, verbose=False, callbacks=lambda epoch, logs: epoch == 1)
     assert len(history.epoch) == 2
     with pytest.raises(ValueError, match="`monitor` must be one of loss"):
-        small().fit(x, y, verbose=False, callbacks=EarlyStopping(1, monitor="val_loss"))
+        small("numpy").fit(x, y, verbose=False, callbacks=EarlyStopping(1, monitor="val_loss"))
 
     rising = [{"val_accuracy": v} for v in (0.3, 0.4, 0.35, 0.5, 0.5, 0.45)]
     stopping = EarlyStopping(2, monitor="val_accuracy")
@@ -57,14 +57,14 @@ def test_early_stopping_callbacks_and_functions():
             self.ends += 1
 
     steps = Steps()
-    small().fit(x, y, epochs=2, batch_size=16, verbose=False, callbacks=steps)
+    small("numpy").fit(x, y, epochs=2, batch_size=16, verbose=False, callbacks=steps)
     assert steps.steps == tuple(range(6))
     assert steps.ends == 1
 
 
 def test_truth_alone_does_not_stop_training():
-    seen = {}
-    history = small().fit(*sines(), epochs=3, verbose=False, callbacks=lambda e, logs: seen.setdefault(e, logs["loss"]))
+    seen, model = {}, small("numpy")
+    history = model.fit(*sines(), epochs=3, verbose=False, callbacks=lambda e, logs: seen.setdefault(e, logs["loss"]))
     assert len(history.epoch) == len(seen) == 3
 
 
@@ -84,7 +84,7 @@ def test_callbacks_that_began_are_told_of_the_end():
             told.append(f"{self.name} ends")
 
     x, y = sines()
-    model = small()
+    model = small("numpy")
     model.fit(x, y, epochs=2, validation=(x, -y), optimizer=SGD(0.1), verbose=False)
     model.theta = model.theta + 1  # since then somebody changed it
     before = model.theta.copy()
@@ -101,7 +101,7 @@ def test_callbacks_that_began_are_told_of_the_end():
 def test_divergence_leaves_the_last_good_parameters_not_the_best():
     """What is learned makes validation worse here, so that the best epoch is one of the first."""
     x, y = sines()
-    model, optimizer = small(), SGD(0.05)
+    model, optimizer = small("numpy"), SGD(0.05)
 
     def lift(epoch, logs):
         if epoch == 2:
@@ -116,7 +116,7 @@ def test_divergence_leaves_the_last_good_parameters_not_the_best():
 
 def test_a_validation_loss_that_is_not_finite_stops():
     x, y = sines()
-    model = small()
+    model = small("numpy")
 
     def own(outputs, target):
         bad = len(outputs) == 3  # a batch of the validation data
