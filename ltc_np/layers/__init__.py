@@ -11,6 +11,7 @@ from .glu import GLU
 from .input_mapping import InputMapping
 from .layer_norm import LayerNorm
 from .line import Line
+from .looped import Looped
 from .mixed_memory import MixedMemory
 from .mixture_density import MixtureDensity
 from .parallel import ParallelTime
@@ -26,7 +27,7 @@ LAYERS |= {
     layer.__name__: layer
     for layer in (
         BatchNorm, Bidirectional, Conv1D, Dense, Dropout, Ensemble, GELU, GLU, InputMapping, LayerNorm, Line,
-        MixedMemory, MixtureDensity, Patch, Pooling, RandomConvolutions, Residual, Standardize,
+        Looped, MixedMemory, MixtureDensity, Patch, Pooling, RandomConvolutions, Residual, Standardize,
     )
 }  # fmt: skip
 
@@ -42,6 +43,7 @@ __all__ = [
     "InputMapping",
     "LayerNorm",
     "Line",
+    "Looped",
     "MixedMemory",
     "MixtureDensity",
     "ParallelTime",

@@ -33,6 +33,7 @@ from ltc_np import (
     Line,
     LinOSS,
     LiquidS4,
+    Looped,
     LrcSSM,
     MixedMemory,
     MixtureDensity,
@@ -351,6 +352,21 @@ ROWS = {
     "Residual dropping": Row(
         "dt0_identity hull smooth causal drops",
         [Residual(Residual(Dense(2, input_dim=2)), Dropout(0.2), Dense(2))],
+    ),
+    "Looped": Row(
+        "smooth causal contracting",
+        [
+            Looped(LSTM(3, input_dim=2), Dense(2, "tanh")),
+            Looped(Residual(LSTM(2, input_dim=2)), times=3),
+        ],
+    ),
+    "Looped LinOSS": Row(
+        "takes_dt dt0_identity smooth causal",
+        [Looped(Residual(LayerNorm(epsilon=0.3, input_dim=2), LinOSS(3, 4, discretization="exact"), GELU(), Dense(2)))],
+    ),
+    "Looped block": Row(
+        "dt0_identity hull smooth causal drops batch_statistics",
+        [Looped(Residual(BatchNorm(input_dim=2), Dropout(0.2), Dense(4), GLU()), times=3)],
     ),
     "Ensemble": Row(
         "takes_dt dt0_identity hull smooth causal reads_wiring contracting",

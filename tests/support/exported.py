@@ -27,6 +27,7 @@ from ltc_np import (
     Line,
     LinOSS,
     LiquidS4,
+    Looped,
     LrcSSM,
     MixedMemory,
     Model,
@@ -258,6 +259,7 @@ MAKERS = {
         pick(("torch", "keras")),
     ),
     "Residual": lambda rng, n, pick: Residual(*random_layers(rng, n, most=2), Dense(n, pick(tuple(ACTIVATIONS)))),
+    "Looped": lambda rng, n, pick: Looped(*random_layers(rng, n, most=1), Dense(n, "tanh"), times=pick((1, 2, 3))),
     "Line": lambda rng, n, pick: _line(rng, n, pick(("summaries", 1, 2, 5))),
     "Conv1D": lambda rng, n, pick: Conv1D(
         _units(rng), pick((1, 2, 3, 5)), dilation=pick((1, 1, 2, 3)), separable=pick((False, True)),

@@ -1,4 +1,4 @@
-"""Layers that hold others: Residual and MixedMemory."""
+"""Layers that hold others: Residual, Looped and MixedMemory."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from ...base import checks
 from ...base.layout import part
 from ...base.types import Arrays
-from ...layers import MixedMemory, Residual
+from ...layers import Looped, MixedMemory, Residual
 from ..builder import Builder
 from ..program import Expr, Vector
 from .layers import lower, lower_stack
@@ -21,6 +21,14 @@ def residual(layer: Residual, p: Arrays, buffers: Arrays, b: Builder, x: Expr, d
         for way in layer.ways
     ]
     return (x if layer.around is None else found[1]) + found[0]
+
+
+def looped(layer: Looped, p: Arrays, buffers: Arrays, b: Builder, x: Expr, dt: Expr, state: Vector) -> Expr:
+    """The layers once for each use, with the same weights."""
+    size = layer.stack.state_size
+    for k in range(layer.times):
+        x = lower_stack(layer.stack, p, buffers, b, x, dt, state[k * size : (k + 1) * size])
+    return x
 
 
 def mixed_memory(layer: MixedMemory, p: Arrays, buffers: Arrays, b: Builder, x: Expr, dt: Expr, state: Vector) -> Expr:
