@@ -108,10 +108,14 @@ class HostGradients:
         return kernels.load("cpu", "native").words(step, self.moving)[None]
 
     def why_one_a_call(self, count: int) -> str:
-        _, T, I = self.data[0].shape
-        prepared = self.engine.prepare(self.trainer.workspace).layers[0]
-        shared = threads.get_num_threads() > 1 and prepared.circuit.shared((count, T, I), self.layer.rule)
-        return self._others_move() or ("several threads share a batch" if shared else "")
+        (_, T, I), circuit = self.data[0].shape, self.engine.prepare(self.trainer.workspace).layers[0].circuit
+        shared = circuit.shared((count, T, I), self.layer.rule)
+        cut = kernels.load("cpu", "tiles").Cut.make(circuit, count, threads.get_num_threads() if shared else 1, shared)
+        if self._others_move():
+            return self._others_move()
+        if cut.threads > 1:
+            return "several threads share a batch"
+        return "another loop order is faster for few sequences" if cut.batch_major else ""
 
     def takes(self, count: int) -> bool:
         if count not in self.runs:
@@ -136,7 +140,7 @@ class HostGradients:
 
     def __call__(self, rows: Ints) -> list[tuple[float, float, bool]]:
         run, optimizer, before = self.runs[rows.shape[1]], self.trainer.optimizer, self.trainer.optimizer.t
-        alone = run.shared or not self.moves
+        alone = run.alone or not self.moves
         rows = rows[: 1 if alone else max(1, int(AT_ONCE / self.seconds))]
         numbers = self._numbers(len(rows))
         rows = rows[: len(numbers)]

@@ -89,6 +89,7 @@ def assert_same(one, other, histories):
 
 
 LENGTHS = {"lengths": np.arange(45) % 5 + 1}
+LENGTHS_OF_33 = {"lengths": np.arange(33) % 5 + 1}
 IRREGULAR = {"dt": (np.arange(45 * 5) % 7 / 2).reshape(45, 5)}
 CASES = {
     "plain": ({}, {}),
@@ -231,15 +232,22 @@ def test_frozen_parameters_stay_and_do_not_count_in_the_norm():
     np.testing.assert_array_equal(models[0].theta[frozen], before[frozen])
 
 
-def test_a_batch_in_the_other_loop_order_goes_the_usual_way(monkeypatch):
-    """Two sequences of eight neurons are faster in batch-major order, which nothing is bound for."""
-    taken, takes = [], bound.HostGradients.takes
-    monkeypatch.setattr(
-        bound.HostGradients, "takes", lambda self, n: taken.append((n, takes(self, n))) or takes(self, n)
-    )
-    models = network(), network()
-    histories = [fit(m, *data(m, 34), epochs=1, **more) for m, more in zip(models, ({}, METRIC), strict=True)]
-    assert taken == [(16, True), (16, True), (2, False)]
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("form", ["every step", "last, read out"])
+def test_batches_in_the_other_loop_order(form, threads, calls, monkeypatch):
+    """Two sequences of eight neurons are faster in batch-major order, and threads share them sequence by sequence."""
+    monkeypatch.setattr("ltc_np.kernels.cpu.tiles.PARALLEL_EVALUATIONS", 0 if threads > 1 else 10**9)
+    models = [FORMS[form](FullyConnected(8)) for _ in range(2)]
+    try:
+        ltc_np.set_num_threads(threads)
+        histories = [
+            fit(m, *data(m, 33), batch_size=2, clip_norm=0.3, **LENGTHS_OF_33, **more)
+            for m, more in zip(models, ({}, OBSERVED), strict=True)
+        ]
+    finally:
+        ltc_np.set_num_threads(None)
+    reason = "several threads share a batch" if threads > 1 else "another loop order is faster for few sequences"
+    assert histories[0].steps == f"bound, one a call: {reason}" and calls == [1] * 17 * 3
     assert_same(*models, histories)
 
 

@@ -166,12 +166,22 @@ class Circuit(SynapticCircuit):
         packed = padded, self.by_source(recurrent), self.by_source(sensory)
         return packed, packed
 
+    def pack_batch_major_again(self):
+        """Take what ``packed(False)`` holds now into what ``packed(True)`` has returned."""
+        for array, values in zip(self.packed(True)[0], self._pack_batch_major()[0], strict=True):
+            array[:] = values
+
+    def neuron_major_row(self, rows):
+        """The sum of batch-major rows, (1, -) as neuron-major has it: (pre, 4, post) and of neurons (4, post) become
+        (pre, post, 4)."""
+        N, M, I = self.recurrent.n_post, self.padded, self.sensory.n_pre
+        sums = rows.sum(axis=0).reshape(N + I + 1, 4, M)  # row by row, in order
+        return sums[:, :, :N].transpose(0, 2, 1).reshape(1, -1)
+
     def unpack(self, rows, batch_major, g):
         """Gradient rows of the kernels -> gradients of the effective values, added to the arrays of ``g``."""
-        if batch_major:  # (pre, 4, post) and, of neurons, (4, post) -> (pre, post, 4), as neuron-major has it
-            N, M, I = self.recurrent.n_post, self.padded, self.sensory.n_pre
-            sums = rows.sum(axis=0).reshape(N + I + 1, 4, M)  # row by row, in order
-            rows = sums[:, :, :N].transpose(0, 2, 1).reshape(1, -1)
+        if batch_major:
+            rows = self.neuron_major_row(rows)
         _unpack(rows, self.orders, *self.values, _neuron(g), _synapse(g), _sensory(g))
 
     @staticmethod

@@ -135,19 +135,21 @@ NONE = np.zeros((0, WORDS), np.int64)  # calls, where there are none
 class Bound(NamedTuple):
     """Steps with batches of one size: arguments of `steps`, and the `Sweep` in either direction.
 
-    ``arrays`` live as long as the addresses of the head's calls.
+    ``batch_major``: the `Circuit` of sweeps in this loop order, with their gradient rows and the one that these become;
+    None for those in the other one.  ``arrays`` live as long as the addresses of the head's calls.
     """
 
     given: tuple
     calls: tuple
     forward: tiles.Sweep
     backward: tiles.Sweep
+    batch_major: tuple | None
     arrays: list
 
     @property
-    def shared(self):
-        """Whether several threads share a batch, so that a call is for one batch."""
-        return self.forward.workers > 1
+    def alone(self):
+        """Whether a call is for one batch: several threads share it, or its order is packed and unpacked in NumPy."""
+        return self.forward.workers > 1 or self.batch_major is not None
 
     def run(self, rows, max_norm, numbers, update):
         """Steps with K batches, or less if a result is not finite: ``found`` of `steps`, NaN where none was made.
@@ -161,19 +163,25 @@ class Bound(NamedTuple):
         """
         found = np.full((len(rows), 2), np.nan)
         after = (numbers, found), max_norm, *self.given, (*self.calls, update)
-        if not self.shared:
+        if not self.alone:
             steps(rows, (0, STAGES), *after)
             return found
         steps(rows, (0, 1), *after)
+        if self.batch_major is not None:
+            circuit, sums, row = self.batch_major
+            circuit.pack_batch_major_again()
+            sums.fill(0)
         self.forward.run()
         steps(rows, (2, 3), *after)
         self.backward.run()
+        if self.batch_major is not None:
+            row[:] = circuit.neuron_major_row(sums)
         steps(rows, (4, STAGES), *after)
         return found
 
 
 def bind(circuit, layer, values, vectors, ranges_of, data, h0, loss, readout, now, keep, workspace):
-    """`Bound` for batches of as many sequences as ``h0`` has; None where there is no such thing.
+    """`Bound` for batches of as many sequences as ``h0`` has.
 
     Parameters
     ----------
@@ -207,8 +215,6 @@ def bind(circuit, layer, values, vectors, ranges_of, data, h0, loss, readout, no
     d_motor = np.zeros((B, T, layer.output_size), dtype)
     adjoints = Adjoints(d_out=d_motor, d_h=np.zeros(h0.shape, dtype))
     sweeps = tiles.bind_both(circuit, batch, h0, adjoints, layer.rule, keep, workspace)
-    if sweeps is None:
-        return None
     (neuron, _, _, constants, _, _, sensory), (_, (_, _, _, outgoing, _, _, _, sensory_outgoing)) = circuit.packed(
         False
     )
@@ -226,9 +232,14 @@ def bind(circuit, layer, values, vectors, ranges_of, data, h0, loss, readout, no
     kernel, given = losses.call(*loss, dtype)
     called = [*first, (kernel, (*given, y, target, batch.steps, now, d_y, total)), *last]
     head = np.stack([words(*each) for each in called])
-    given = data, (*batch, target), vectors, ranges, of_circuit, inputs, (sweeps.rows, sweeps.d_x), now, total
-    calls = sweeps.forward.calls(), head, sweeps.backward.calls()
-    return Bound(given, calls, sweeps.forward, sweeps.backward, called)
+    row, batch_major, calls = sweeps.rows, None, (NONE, head, NONE)
+    if sweeps.forward.cut.batch_major:
+        row = circuit.neuron_major_row(sweeps.rows)
+        batch_major = circuit, sweeps.rows, row
+    else:
+        calls = sweeps.forward.calls(), head, sweeps.backward.calls()
+    given = data, (*batch, target), vectors, ranges, of_circuit, inputs, (row, sweeps.d_x), now, total
+    return Bound(given, calls, sweeps.forward, sweeps.backward, batch_major, called)
 
 
 def _around(motor, d_motor, steps, outputs, readout):

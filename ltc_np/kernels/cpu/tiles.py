@@ -327,7 +327,7 @@ def bind(circuit, x, dt, h0, rule, n_out, workspace):
 
 
 class Sweep(NamedTuple):
-    """A pass over sequences in arrays that stay the same, neuron-major.
+    """A pass over sequences in arrays that stay the same.
 
     ``before`` and ``after``: arguments of the kernel, before and after its group of tiles; ``parts`` are shared by so
     many ``workers``.
@@ -345,7 +345,7 @@ class Sweep(NamedTuple):
         self.cut.run(self.kernel, self.parts, self.workers, self.before, self.after)
 
     def calls(self):
-        """For a kernel that does all of it by `native.call`: a row for each group of tiles."""
+        """For a kernel that does all of it by `native.call`, neuron-major: a row for each group of tiles."""
         groups = ((*self.before, group, *self.after, 0, self.parts, 0) for group in self.cut.groups)
         return np.stack([native.words(self.kernel, args) for args in groups])
 
@@ -361,10 +361,10 @@ class BothSweeps(NamedTuple):
 
 
 def bind_both(circuit, sequences, h0, adjoints, rule, keep, workspace):
-    """`forward` and `backward` in arrays that stay the same, neuron-major; None where the other order is faster.
+    """`forward` and `backward` in arrays that stay the same.
 
-    Whoever changes the parameters packs them anew, into the arrays of ``circuit.packed(False)``, and sets the gradient
-    rows to 0 before the backward pass.
+    Whoever changes the parameters packs them anew, into the arrays of ``circuit.packed``, and sets the gradient rows to
+    0 before the backward pass.
 
     Parameters
     ----------
@@ -378,10 +378,8 @@ def bind_both(circuit, sequences, h0, adjoints, rule, keep, workspace):
     shape, n_out = sequences.x.shape, adjoints.d_out.shape[2]
     n_threads = threads.get_num_threads() if circuit.shared(shape, rule) else 1
     cut, numbers, work, kept, results = _Forward.make(circuit, shape, rule, n_out, keep, n_threads, workspace)
-    if cut.batch_major:
-        return None
     workers, back, gradients = _Backward.make(circuit, shape, rule, keep, cut, False, workspace)
-    (out, _), (rows, d_x, _, _), (packed, packed_back) = results, gradients, circuit.packed(False)
+    (out, _), (rows, d_x, _, _), (packed, packed_back) = results, gradients, circuit.packed(cut.batch_major)
     before, after = (tuple(sequences), h0, packed, numbers), (work, kept, results)
     forward = Sweep(cut, cut.kernels.forward, cut.tiles, cut.threads, before, after)
     before, after = (tuple(sequences), tuple(adjoints), packed_back, numbers), (back, kept, gradients)
