@@ -85,7 +85,8 @@ def answers(task: Task, table: Table, rows: Records, found: list[Any]) -> dict[s
         y, ends = mixture.mean(), mixture.quantiles(ENDS)
         for k, name in enumerate(task.target):
             columns[f"predicted_{name}"] = y[:, k]
-            columns |= {f"{100 * level:g}%_{name}": ends[:, k, q] for q, level in enumerate(ENDS)}
+            for q, level in enumerate(ENDS):
+                columns[f"{100 * level:g}%_{name}"] = ends[:, k, q]
         return columns
     if task.labels is None:
         return columns | {f"predicted_{name}": y[:, k] for k, name in enumerate(task.target)}
