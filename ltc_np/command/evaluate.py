@@ -23,7 +23,9 @@ ABOUT = """\
 Measure how good a trained network is on a table, which has the columns of training and the target.
 
 Of numbers: rmse, the root of the mean squared error, and mae, the mean absolute error, in the unit of the target; r2,
-the share of the variance that is explained.  Of classes: accuracy, its mean over the classes, and cross-entropy.
+the share of the variance that is explained; of densities (--components of `train`) these of their means, and the mean
+log_likelihood of all targets of a row together, in nats.  Of classes: accuracy, its mean over the classes, and
+cross-entropy.
 
 examples:
     python -m ltc_np evaluate oven.npz another_day.csv

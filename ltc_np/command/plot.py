@@ -84,7 +84,8 @@ def _of_a_table(what: str, model: Model, args: argparse.Namespace) -> Callable[.
     read = task_data.read(task, tables.read(args.table), parts=False)
     last = args.last or pictures.LAST
     if what == "predictions":
-        return pictures.answers(read, task_data.outputs(model, read.x, read.dt), args.group, last)
+        found = task_data.means(task, task_data.outputs(model, read.x, read.dt))
+        return pictures.answers(read, found, args.group, last)
     traced = trace(model, read, pictures.sequence(read, args.group), last)
     layer = max(range(len(model.layers)), key=lambda k: model.layers[k].state_size)
     draw = plot.states if what == "states" else plot.time_constants

@@ -20,13 +20,16 @@ from .task import Task, of_model
 if TYPE_CHECKING:
     import argparse
 
+ENDS = 0.05, 0.95  # of a density, the quantiles that are written
+
 
 ABOUT = """\
 Write the answers of a trained network to the rows of a table.
 
 TABLE has the columns that the network reads; the target may be missing.  The answers are a table: at every row, or one
 row for each group.  `predicted_NAME` stands for the target, H rows later where the network was trained with
---horizon H, at the time in the column TIME_of_target; of classes there are also their probabilities.
+--horizon H, at the time in the column TIME_of_target; of classes there are also their probabilities.  Of a network
+with --components it is the mean, and 5%_NAME and 95%_NAME are between which nine in ten targets lie.
 
 examples:
     python -m ltc_np predict sunspots.npz sunspots.csv --out next.csv
@@ -66,7 +69,7 @@ def _predict(args: argparse.Namespace) -> int:
 def answers(task: Task, table: Table, rows: Records, found: list[Any]) -> dict[str, Numbers]:
     """The columns of the answers, in the order of the table's rows or of its groups."""
     if task.every_step:
-        y = np.empty((table.rows, task.outputs), found[0].dtype)
+        y = np.empty((table.rows, found[0].shape[-1]), found[0].dtype)
         for sequence, values in zip(rows.rows, found, strict=True):
             y[sequence] = values
         kept = [name for name in (task.group, task.time, task.dt) if name is not None]
@@ -77,6 +80,14 @@ def answers(task: Task, table: Table, rows: Records, found: list[Any]) -> dict[s
     else:
         y, first = np.stack(found), [int(sequence[0]) for sequence in rows.rows]
         columns = {str(task.group): table.columns[str(task.group)].cells[first]}
+    mixture = None if task.labels is not None else task_data.density(task, y)
+    if mixture is not None:
+        y, ends = mixture.mean(), mixture.quantiles(ENDS)
+        for k, name in enumerate(task.target):
+            columns[f"predicted_{name}"] = y[:, k]
+            for q, level in enumerate(ENDS):
+                columns[f"{100 * level:g}%_{name}"] = ends[:, k, q]
+        return columns
     if task.labels is None:
         return columns | {f"predicted_{name}": y[:, k] for k, name in enumerate(task.target)}
     chances = probabilities(y)

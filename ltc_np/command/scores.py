@@ -10,6 +10,8 @@ import numpy as np
 from .. import losses, metrics
 from ..base.types import Array, Bools
 from ..base.visible import visible
+from ..losses import Mixture
+from .task_data import density
 
 if TYPE_CHECKING:
     from .task import Task
@@ -52,14 +54,19 @@ def score(task: Task, outputs: Array, y: Array, chosen: Bools, logits: bool = Tr
             values = losses.normalise(total, weight), _metric("calibration_error", outputs, classes)
             found |= dict(zip(OF_LOGITS, values, strict=True))
         return found
-    found = {}
+    mixture = density(task, outputs)
+    found, numbers = {}, outputs if mixture is None else mixture.mean()
     for k, name in enumerate(task.target):
         known = chosen & ~np.isnan(y[:, k])
         if not known.any():
             return None
-        guess, truth = outputs[known, k : k + 1], y[known, k : k + 1]
+        guess, truth = numbers[known, k : k + 1], y[known, k : k + 1]
         found |= {_called(kind, name, task): _metric(kind, guess, truth) for kind in OF_NUMBERS}
-    return {name: found[name] for name in names(task)}
+    found = {name: found[name] for name in names(task)}
+    known = chosen & ~np.isnan(y).any(1)
+    if mixture is not None and known.any():
+        found["log_likelihood"] = float(Mixture.of(outputs[known], task.outputs).log_likelihood(y[known]).mean())
+    return found
 
 
 def _metric(name: str, outputs: Array, y: Array) -> float:

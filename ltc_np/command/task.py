@@ -9,6 +9,7 @@ import dataclasses
 import math
 from typing import Any
 
+from ..layers import MixtureDensity
 from ..model import Model
 
 KEY, HISTORY = "table", "history"  # in the notes of a model
@@ -150,7 +151,9 @@ def _are_names(values: object) -> bool:
 
 def _is_of(task: Task, model: Model) -> bool:
     """Whether a model has the inputs and answers of a task."""
-    sizes = (model.input_size, model.output_size) == (task.inputs, task.outputs)
+    last = model.layers[-1]
+    answers = last.outputs if isinstance(last, MixtureDensity) and task.labels is None else model.output_size
+    sizes = (model.input_size, answers) == (task.inputs, task.outputs)
     return sizes and model.return_sequences == task.every_step
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..base.types import Array, Ints
+from ..losses import Mixture
 from ..model import Model
 from . import records, split
 from .records import Records
@@ -74,6 +75,17 @@ def of_records(task: Task, table: Table, rows: Records, part_of_row: list[Ints])
     x, dt = records.inputs(task, table, rows)
     y = records.answers(task, rows, now)
     return TaskData(task, rows, x, dt, y, part_of_row, split.of_answers(task, part_of_row), now)
+
+
+def density(task: Task, y: Array) -> Mixture | None:
+    """What outputs (..., K + 2 K O) say of the targets, if they are a density of these; None if they are numbers."""
+    return None if y.shape[-1] == task.outputs else Mixture.of(y, task.outputs)
+
+
+def means(task: Task, found: list[Array]) -> list[Array]:
+    """Outputs of sequences as numbers (..., O), of densities their means."""
+    densities = [density(task, y) for y in found]
+    return [y if own is None else own.mean() for y, own in zip(found, densities, strict=True)]
 
 
 def outputs(model: Model, x: list[Array], dt: list[Array] | None) -> list[Array]:

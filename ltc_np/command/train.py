@@ -75,6 +75,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--resume", action="store_true", help="go on from the newest checkpoint in DIR; where there is none, begin"
     )
+    parser.add_argument(
+        "--components",
+        type=int,
+        metavar="K",
+        help="answer with a density of so many components and not with a number: where there are several right answers",
+    )
     parser.add_argument("--balanced", action="store_true", help="every class weighs the same, however rare it is")
     parser.add_argument(
         "--jobs",
@@ -169,6 +175,13 @@ def _trained(args: argparse.Namespace) -> Trained | None:
     task = roles.task(args, table)
     if args.balanced and task.labels is None:
         raise ValueError("--balanced needs classes, got a target that is numbers (--task classes)")
+    if args.components is not None:
+        checks.integer("--components", args.components)
+        for name, alone in (("--ensemble", recipe.ensemble == 1), ("--shortcut", recipe.shortcut in (None, "auto"))):
+            if not alone:
+                raise ValueError(f"{name} must be left out with --components, since a density is of one network")
+        if task.labels is not None:
+            raise ValueError("--components needs a target that is numbers, got classes (--task numbers)")
     if recipe.bidirectional and task.horizon:
         raise ValueError("--bidirectional reads later rows, which a forecast does not have: leave out --horizon, or it")
     data = prepare(task, table, args.time_unit)
@@ -258,6 +271,7 @@ def _fitted(data: TaskData, recipe: Recipe, args: argparse.Namespace) -> beside.
         every_step=task.every_step,
         numbers=task.labels is None,
         duration=duration,
+        components=args.components,
         seed=args.seed,
         backend=args.backend,
     )
@@ -270,7 +284,7 @@ def _fitted(data: TaskData, recipe: Recipe, args: argparse.Namespace) -> beside.
         _check_resumed(args.checkpoint, model.notes)
     settings: dict[str, Any] = {
         "validation": {"x": held.x, "y": held.y} | ({} if held.dt is None else {"dt": held.dt}),
-        "loss": "mse" if task.labels is None else "cross_entropy",
+        "loss": "mixture_density" if args.components else "mse" if task.labels is None else "cross_entropy",
         "class_weight": "balanced" if args.balanced else None,
         "missing": "ignore",
         "callbacks": [] if args.patience is None else [EarlyStopping(args.patience)],
@@ -279,7 +293,7 @@ def _fitted(data: TaskData, recipe: Recipe, args: argparse.Namespace) -> beside.
         "verbose": 0 if args.quiet or args.jobs > 1 else "auto",
     }
     try:
-        if recipe.shortcut is not None and not recipe.conv_layers:
+        if recipe.shortcut is not None and not recipe.conv_layers and not args.components:
             classes = 0 if task.labels is None else task.outputs
             kind: dict[str, Any] = {"every_step": task.every_step, "classes": classes}
             learnt, asked = (beside.Data.of_lists(own.x, own.y, own.dt, **kind) for own in (train, held))
@@ -323,6 +337,7 @@ def _scores(data: TaskData, recipe: Recipe, found: list[Any]) -> Measured:
 def _drawn(path: str, trained: Trained, found: list[Any]) -> bytes:
     """The learning curve, and answers of the test part beside the truth."""
     read, part_of_answer = trained.data, trained.data.part_of_answer
+    found = task_data.means(read.task, found)
     drawn = [pictures.learning((trained.model.notes or {})[HISTORY])]
     if read.task.labels is not None or not read.task.every_step:
         chosen = [k for k, part in enumerate(part_of_answer) if (part == TEST).any()]

@@ -15,6 +15,7 @@ from ltc_np import ensemble, load
 from ltc_np.command import pieces, split, tables, task_data, train
 from ltc_np.command.task import of_model
 from ltc_np.data import forward_fill
+from ltc_np.losses import Mixture
 from ltc_np.recipe import Recipe
 from ltc_np.train.loop.run import Run
 
@@ -185,6 +186,45 @@ def test_convolutions_of_whole_groups(here, ltc):
         "train", "table.csv", "--out", "m.npz", *WAVES, *SMALL, "--conv-layers", "1", "--ensemble", "2"
     )
     assert status == 2 and "--ensemble must be 1 with --conv-layers, got 2" in err
+
+
+def test_densities(here, ltc):
+    """`train`, `evaluate` and `predict` with the numbers of the model; a missing target has no likelihood."""
+    columns = change(waves(), heat={3: None, 70: None})
+    line = [*WAVES, "--components", "2", "--missing", "fill"]
+    model, report = trained_on(ltc, columns, *line)
+    status, out, _ = ltc("evaluate", "table.npz", "table.csv", "--json", "--backend", "numpy")
+    found = json.loads(out)["scores"]
+    assert status == 0 and list(found) == ["rmse", "mae", "r2", "log_likelihood"]
+    assert report["scores"]["ltc, 4 units"]["test"].keys() == found.keys()
+    assert ltc("predict", "table.npz", "table.csv", "--out", "p.npz", "--backend", "numpy")[0] == 0
+    answers = np.load("p.npz")
+    heat, power, t = (np.array(columns[name], float) for name in ("heat", "power", "time"))
+    dt = np.diff(t, prepend=2 * t[0] - t[1])
+    dt /= np.median(dt[:56])
+    known = ~np.isnan(heat)
+    mixture = Mixture.of(model(np.stack([power], axis=1), dt=dt))
+    np.testing.assert_allclose(answers["predicted_heat"], mixture.mean()[:, 0], rtol=1e-5)
+    np.testing.assert_allclose(answers["95%_heat"], mixture.quantiles(0.95)[:, 0].ravel(), rtol=1e-5)
+    assert (answers["5%_heat"] < answers["predicted_heat"]).all()
+    wanted = mixture.log_likelihood(np.where(known, heat, 0)[:, None])[known].mean()
+    assert found["log_likelihood"] == pytest.approx(wanted, rel=1e-5)
+    error = answers["predicted_heat"][known] - heat[known]
+    assert found["rmse"] == pytest.approx(np.sqrt((error**2).mean()), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--ensemble", "2"], "--ensemble must be left out with --components"),
+        (["--shortcut", "ridge"], "--shortcut must be left out with --components"),
+        (["--task", "classes"], "--components needs a target that is numbers"),
+    ],
+)
+def test_what_is_no_density(options, words, here, ltc):
+    write_csv(pathlib.Path("table.csv"), waves())
+    status, _, err = ltc("train", "table.csv", "--out", "m.npz", *WAVES, *SMALL, "--components", "2", *options)
+    assert status == 2 and words in err and not pathlib.Path("m.npz").exists()
 
 
 def test_classes_that_are_numbers(here, ltc):
