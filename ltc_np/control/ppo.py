@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import io
 from ..base import checks
 from ..base.calls import with_signature_hints
 from ..base.types import Array, Backend, Logs, PathLike
@@ -16,7 +17,7 @@ from ..base.workspace import Workspace
 from ..layers.dense import Dense
 from ..layers.mixture_density import MixtureDensity
 from ..layers.standardize import Standardize
-from ..model import Model
+from ..model import KINDS, Model
 from ..network.network import Network
 from ..optim import Adam
 from ..optim.clip import clip_by_global_norm
@@ -34,6 +35,7 @@ from .update import Joint, Loss, Terms, loss_and_gradient
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+KIND = "ppo"  # of files
 EPSILON = 1e-5  # of Adam, as usual for this method
 ENOUGH = 1.5  # times `target_kl` ends an update
 RECENT = 100  # episodes, whose mean return the history has
@@ -358,7 +360,14 @@ class PPO:
 
         It is the file of the policy, with the rest beside it, so `ltc_np.load` reads the policy.
         """
-        stored.save(self, path)
+        beside = {
+            "kind": KIND, "settings": self.settings(), "count": self.environments.count,
+            "distribution": stored.distribution_form(self.distribution), "critic": stored.critic_form(self.critic),
+            "own": self.own, "optimizer": self.optimizer.state(), "observed": self.observed.state(),
+            "rewards": self.rewards.moments.state(), "done": self.done, "calls": self.calls,
+            "history": stored.history_form(self.history),
+        }  # fmt: skip
+        io.save_with(path, self.policy, beside)
 
     @classmethod
     def load(cls, path: PathLike, environments: Environments, backend: Backend = "auto") -> Self:
@@ -369,7 +378,34 @@ class PPO:
         OSError, ValueError
             As `ltc_np.load`; for the file of a model alone; for environments that do not fit.
         """
-        return stored.load(cls, path, environments, backend)
+        policy, found = io.load_with(path, KINDS, backend)
+        if found.get("kind") != KIND:
+            raise ValueError(
+                f"{path} must be a file of `PPO.save`, got another: `PPO(ltc_np.load(path), environments)` begins "
+                "with its model"
+            )
+        try:
+            if environments.count != found["count"]:
+                raise ValueError(f"`environments` must be {found['count']} as before, got {environments.count}")
+            critic = stored.critic_of(found["critic"], policy.input_size, backend)
+            distribution = stored.distribution_of(found["distribution"])
+            ppo = cls(policy, environments, critic=critic, distribution=distribution, **found["settings"])
+            ppo.restore(found)
+        except (TypeError, KeyError, IndexError, AttributeError, OverflowError) as error:
+            raise ValueError(f"{path} has a damaged training: {checks.one_line(error)}") from None
+        return ppo
+
+    def restore(self, found: Mapping[str, Any]) -> None:
+        """What learning has changed, besides networks."""
+        own = np.array(found["own"], np.float64)
+        if own.shape != self.own.shape:
+            raise ValueError(f"`own` must have shape {self.own.shape}, got {own.shape}")
+        self.own[:] = own
+        self.optimizer.load_state(found["optimizer"])
+        self.observed.restore(found["observed"])
+        self.rewards.moments.restore(found["rewards"])
+        self.done, self.calls = checks.integer("done", found["done"], 0), checks.integer("calls", found["calls"], 0)
+        self.history = stored.history_of(found["history"])
 
     def __repr__(self) -> str:
         return f"PPO({self.policy!r}, {self.environments!r}, {self.done} steps done)"

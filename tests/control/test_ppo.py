@@ -12,7 +12,7 @@ from support import toys
 
 import ltc_np
 from ltc_np import GRU, LTC, AutoNCP, Dense, Model, Standardize
-from ltc_np.control import PPO, Environments, Gaussian, MixtureOfGaussians, evaluate
+from ltc_np.control import PPO, Environments, Gaussian, MixtureOfGaussians, evaluate, stored
 from ltc_np.control.ppo import standardizes
 
 
@@ -68,6 +68,33 @@ def test_a_file_keeps_every_kind(tmp_path):
     again = PPO.load(tmp_path / "a", Environments(toys.echo(4)))
     assert again.distribution == ppo.distribution and again.clip_norm is None
     assert again.critic.layers == critic.layers and np.array_equal(again.critic.trainable, critic.trainable)
+
+
+def test_a_damaged_training(tmp_path):
+    from ltc_np import io
+
+    ppo, path = small(), tmp_path / "a"
+    ppo.save(path)
+    _, found = io.load_with(path, (Model,), "numpy")
+    critic = found["critic"]
+    for wrong, message in (
+        ({"critic": {**critic, "theta": critic["theta"][1:]}}, "`critic` must have"),
+        ({"critic": {**critic, "theta": critic["theta"] * np.nan}}, "finite parameters"),
+        ({"own": np.zeros(3)}, "`own` must have shape"),
+        ({"distribution": {"name": "Another", "arguments": {}}}, "damaged training: KeyError"),
+        ({"history": None}, "damaged training: TypeError"),
+    ):
+        io.save_with(path, ppo.policy, {**found, **wrong})
+        with pytest.raises(ValueError, match=message):
+            PPO.load(path, ppo.environments, backend="numpy")
+
+
+def test_a_distribution_that_no_file_knows():
+    class Own(Gaussian):
+        pass
+
+    with pytest.raises(TypeError, match="to be saved, got Own"):
+        stored.distribution_form(Own([-1.0], [1.0]))
 
 
 def test_the_same_seed_gives_the_same_bits():
