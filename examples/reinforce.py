@@ -33,7 +33,11 @@ TASKS = {
         "CartPole-v1", (0, 2), 2, 8, {"steps": 32, "epochs": 20, "gamma": 0.98, "lam": 0.8, "lr": 1e-3}
     ),
     "pendulum": Task(
-        "Pendulum-v1", (0, 1), 1, 8, {"steps": 128, "epochs": 10, "gamma": 0.9, "lr": 1e-3, "longest": 32}
+        "Pendulum-v1", (0, 1), 1, 8,
+        {
+            "steps": 256, "batch_size": 128, "epochs": 10, "gamma": 0.9, "lr": 1e-3, "entropy": 0.01, "longest": 32,
+            "correlation": 0.8,
+        },
     ),
 }  # fmt: skip
 

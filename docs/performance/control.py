@@ -2,15 +2,15 @@
 
     python docs/performance/control.py --steps 10240 --runs 2      # needs gymnasium, sb3-contrib and PyTorch
 
-CartPole-v1 without velocities, 8 environments of 32 steps, batches of 256, 20 epochs; an LSTM of 64 and a layer of 64 for
-policy and critic each; one thread.
+CartPole-v1 without velocities, 8 environments of 32 steps, batches of 256, 20 epochs; an LSTM of 64 and a layer of 64
+for policy and critic each; one thread.
 """
 
 import argparse
 import os
 import time
 
-os.environ |= {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")}  # before NumPy
+os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")  # before NumPy
 
 import gymnasium
 import numpy as np
@@ -50,7 +50,8 @@ def theirs(steps):
     environments = VecNormalize(make_vec_env("CartPole-v1", n_envs=8, seed=0, wrapper_class=Masked), gamma=0.98)
     model = sb3_contrib.RecurrentPPO(
         "MlpLstmPolicy", environments, n_steps=32, n_epochs=20, gae_lambda=0.8, learning_rate=1e-3, ent_coef=0.0,
-        policy_kwargs={"lstm_hidden_size": 64, "net_arch": [64], "activation_fn": torch.nn.ReLU}, device="cpu", **SETTINGS,
+        policy_kwargs={"lstm_hidden_size": 64, "net_arch": [64], "activation_fn": torch.nn.ReLU}, device="cpu",
+        **SETTINGS,
     )  # fmt: skip
     return lambda: model.learn(steps)
 

@@ -25,7 +25,7 @@ from ..train.history import History
 from ..train.loop.interrupt import Interrupt
 from . import stored
 from .advantages import Moments, RewardScale, divided, explained_variance, gae
-from .distributions import Distribution
+from .distributions import Distribution, Gaussian
 from .environments import DistributionName, Environments
 from .evaluate import check_fits, check_steps
 from .pieces import Pieces, cut, gather
@@ -92,6 +92,10 @@ class PPO:
     longest : int >= 1, optional
         Cut pieces of episodes after so many steps, from the state that was there: shorter sequences for more and
         smaller batches.  No gradient flows further back.
+    correlation : float in [0, 1)
+        Of the random part of an action with that of the step before, for the distributions "gaussian" and "squashed":
+        actions that vary slowly explore farther where there is inertia.  Each step's density remains the same, and
+        likelihoods are taken step by step, as Hollenstein, Martius and Piater do (arXiv:2312.11091).
     seed : int >= 0
         Of everything random.
 
@@ -171,6 +175,7 @@ class PPO:
         normalise_rewards: bool = True,
         decay_steps: int | None = None,
         longest: int | None = None,
+        correlation: float = 0.0,
         seed: int = 0,
     ) -> None:
         if not isinstance(environments, Environments):
@@ -193,6 +198,9 @@ class PPO:
         self.normalise_rewards = checks.boolean("normalise_rewards", normalise_rewards)
         self.decay_steps = None if decay_steps is None else checks.integer("decay_steps", decay_steps)
         self.longest = None if longest is None else checks.integer("longest", longest)
+        self.correlation = checks.number("correlation", correlation, high=1, high_open=True)
+        if self.correlation and not isinstance(distribution, Gaussian):
+            raise ValueError(f"`correlation` must be 0 but for a Gaussian or SquashedGaussian, got {distribution!r}")
         self.seed = checks.integer("seed", seed, 0)
         self.own = distribution.initial()
         self.joint = Joint(policy, self.critic, self.own)
@@ -206,7 +214,7 @@ class PPO:
         """The arguments besides networks and environments, as they were given."""
         names = (
             "steps batch_size epochs gamma lam lr clip clip_value entropy value_weight clip_norm target_kl "
-            "normalise_advantages normalise_rewards decay_steps longest seed"
+            "normalise_advantages normalise_rewards decay_steps longest correlation seed"
         )
         return {name: getattr(self, name) for name in names.split()}
 
@@ -238,8 +246,9 @@ class PPO:
         end = self.done + checks.integer("steps", steps)
         environment_seed, rng = self._begin()
         collector = Collector(
-            self.policy, self.critic, self.environments, self.distribution, rng, int(environment_seed)
-        )
+            self.policy, self.critic, self.environments, self.distribution, rng, int(environment_seed),
+            self.correlation,
+        )  # fmt: skip
         shown, began = time.monotonic(), time.monotonic()
         self.history.stopped = ""
         with Interrupt() as interrupt:
