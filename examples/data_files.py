@@ -18,6 +18,7 @@ def of_archive(*names, packages=("sktime", "aeon")):
 
 VOWELS = of_archive("JapaneseVowels/JapaneseVowels_TRAIN.ts", "JapaneseVowels/JapaneseVowels_TEST.ts")
 DEMAND = of_archive("ItalyPowerDemand/ItalyPowerDemand_TRAIN.ts", "ItalyPowerDemand/ItalyPowerDemand_TEST.ts")
+APPLIANCES = of_archive("ACSF1/ACSF1_TRAIN.ts", "ACSF1/ACSF1_TEST.ts")
 DEVICES = of_archive("segmentation/ElectricDevices.csv")
 TECATOR = of_archive("Tecator/Tecator_TRAIN.ts", "Tecator/Tecator_TEST.ts", packages=("sktime",))
 

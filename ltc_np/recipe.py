@@ -320,8 +320,8 @@ class Recipe:
 
     def _convolution(self, k: int, every_step: bool) -> Conv1D:
         """The k-th one in front of the cell."""
-        thins = {"dilation": STRIDE**k} if every_step else {"stride": STRIDE}
-        return Conv1D(self.units, KERNEL, activation="relu", **thins)
+        stride, dilation = (1, STRIDE**k) if every_step else (STRIDE, 1)
+        return Conv1D(self.units, KERNEL, stride=stride, dilation=dilation, activation="relu")
 
     def _cell(self, step: float, duration: float) -> Layer:
         if self.cell == "ltc":
