@@ -64,12 +64,15 @@ class _Prepared(NamedTuple):
 
 
 class _Saved(NamedTuple):
-    """What `backward` needs of a call: its arguments, and the states before every block, (B, blocks, 4 * P)."""
+    """What `backward` needs of a call: its arguments, the states before every block, (B, blocks, 4 * P), and the
+    forces, or nothing.
+    """
 
     x: Array
     dt: Array
     lengths: Ints
     starts: Array
+    drives: Array
 
 
 class _Sums(NamedTuple):
@@ -120,8 +123,8 @@ class LinOSS(Layer):
     steps are about 1/2.  For another unit of time set ``init={"log_step": -log(usual dt) - 0.7}``.
     State: ``velocity`` and ``position`` (2 * P), real parts before imaginary ones.
     Cost: 2*B*T*P*(I + N) multiplications in products, 12 per step and oscillator beside; three times that with
-    gradients.  Memory for gradients: one state every 512 steps.  Threads share sequences, so that one long sequence
-    runs on one of them.
+    gradients.  Memory for gradients: 2 * P numbers a step, with ``memory="low"`` one state every 512 steps.  Threads
+    share sequences, so that one long sequence runs on one of them.
 
     Examples
     --------
@@ -203,6 +206,7 @@ class LinOSS(Layer):
         parts, scratch = self._plan(prepared, B, T, workspace, x.dtype)
         count = -(-T // max(1, CHUNK // widest(parts))) if keep else 0
         starts = workspace.array("starts", B * count * K, x.dtype).reshape(B, count, K)
+        kept = workspace.array("forces", B * T * K // 2 if keep == "full" else 0, x.dtype)
 
         def run(first, last, worker):
             own = scratch[worker]
@@ -211,7 +215,8 @@ class LinOSS(Layer):
                     if count:
                         starts[block.first : block.last, k] = state[block.first : block.last]
                     u = _of_block(x, block)
-                    _, positions = self._states(prepared, own, block, u, dt, lengths, state)
+                    drives = np.dot(u, prepared.inputs, out=self._forces(kept, own, block))
+                    _, positions = self._states(prepared, own, block, drives, dt, lengths, state)
                     out = np.dot(positions, prepared.outputs, out=rows_of(own.out, block, N))
                     if "d" in prepared.p:
                         out += np.multiply(u, prepared.p["d"], out=rows_of(own.more, block, N))
@@ -219,17 +224,18 @@ class LinOSS(Layer):
 
         with blas.one_thread():
             threads.run(run, len(parts), len(scratch))
-        return y, state, _Saved(x, dt, lengths, starts) if keep else None
+        return y, state, _Saved(x, dt, lengths, starts, kept) if keep else None
+
+    def _forces(self, kept: Array, own: _Scratch, block: Block) -> Array:
+        """Where the forces of a block stand."""
+        width = 2 * self.states
+        return rows_of(kept, block, width, block.at) if kept.size else rows_of(own.drives, block, width)
 
     def _states(
-        self, prepared: _Prepared, own: _Scratch, block: Block, u: Array, dt: Array, lengths: Ints, state: Array
+        self, prepared: _Prepared, own: _Scratch, block: Block, drives: Array, dt: Array, lengths: Ints, state: Array
     ) -> Array:
-        """Velocities and positions after each step of a block, through which ``state`` goes; the forces remain in
-        ``own``.
-        """
-        width, size = 2 * self.states, block.rows * self.state_size
-        drives, states = rows_of(own.drives, block, width), own.states[:size].reshape(2, block.rows, width)
-        np.dot(u, prepared.inputs, out=drives)
+        """Velocities and positions after each step of a block, through which ``state`` goes."""
+        states = own.states[: block.rows * self.state_size].reshape(2, block.rows, 2 * self.states)
         prepared.kernels.forward_steps(
             self.takes_dt, prepared.own, *block[:4], dt, lengths, drives, state, states, own.work
         )
@@ -246,7 +252,7 @@ class LinOSS(Layer):
         want_dt: bool,
         workspace: Workspace,
     ) -> tuple[Array | None, Array, Array | None]:
-        x, dt, lengths, starts = saved
+        x, dt, lengths, starts, kept = saved
         (B, T, I), K, N, P, dtype = x.shape, self.state_size, self.units, self.states, x.dtype
         d_x = workspace.array("d_x", B * T * I if want_x else 0, dtype).reshape(-1, T, I)
         d_dt = workspace.array("d_dt", B * T if want_dt and self.takes_dt else 0, dtype).reshape(-1, T)
@@ -263,8 +269,10 @@ class LinOSS(Layer):
                     block, rows = found[k], slice(*cut)
                     start[rows] = state[rows] = starts[rows, k]
                     u, d_out = _of_block(x, block), _of_block(d_y, block)
-                    states = self._states(prepared, own, block, u, dt, lengths, state)
-                    drives, d_drives = (rows_of(a, block, 2 * P) for a in (own.drives, own.d_drives))
+                    drives, d_drives = self._forces(kept, own, block), rows_of(own.d_drives, block, 2 * P)
+                    if not kept.size:
+                        np.dot(u, prepared.inputs, out=drives)
+                    states = self._states(prepared, own, block, drives, dt, lengths, state)
                     np.dot(d_out, prepared.d_outputs, out=d_drives)
                     total.outputs[:] += np.dot(states[1].T, d_out)
                     prepared.kernels.backward_steps(
