@@ -107,11 +107,11 @@ for name, each in right.items():
 filters = model.params["1.weight"][:, 0]
 strongest = np.argsort(np.abs(filters).sum(axis=0))[-6:]
 figure, (left, middle, end) = plt.subplots(1, 3, figsize=(10, 3.2), layout="constrained", width_ratios=(1.6, 1, 1.4))
-left.plot(test_x[0, :, 0], linewidth=0.7)
+left.plot(test_x[0, :150, 0], linewidth=0.9)  # all would be a block of ink
 left.set(xlabel="sample", ylabel="power, standardised")
-left.set_title(f"a recording of kind {test_y[0]}", fontsize=10)
+left.set_title(f"the beginning of a recording of kind {test_y[0]}", fontsize=10)
 middle.plot(np.arange(-6, 1), filters[:, strongest], linewidth=1)
-middle.set(xlabel="sample, from the present one")
+middle.set(xlabel="samples from now")
 middle.set_title("the largest first filters", fontsize=10)
 for k, each in enumerate(right.values()):
     end.plot(100 * np.array(each), [k] * len(each), "o", markersize=5, alpha=0.6)
