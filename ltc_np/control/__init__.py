@@ -4,6 +4,7 @@ from .advantages import gae
 from .distributions import Categorical, Distribution, Gaussian, MixtureOfGaussians, SquashedGaussian
 from .environments import Environments, Step
 from .evaluate import Evaluation, evaluate
+from .evolution import EvolutionStrategy
 from .ppo import PPO
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "Distribution",
     "Environments",
     "Evaluation",
+    "EvolutionStrategy",
     "Gaussian",
     "MixtureOfGaussians",
     "SquashedGaussian",

@@ -12,29 +12,23 @@ from ..base.types import Backend, PathLike
 from ..layers import Stack
 from ..model import KINDS, Model
 from ..network.network import Network
-from .distributions import Categorical, Distribution, Gaussian, MixtureOfGaussians, SquashedGaussian
 from .environments import Environments
+from .forms import distribution_of, of_distribution, of_history, take_history
 
 if TYPE_CHECKING:
     from .ppo import PPO
 
 P = TypeVar("P", bound="PPO")
 KIND = "ppo"
-DISTRIBUTIONS: dict[str, type[Distribution]] = {
-    kind.__name__: kind for kind in (Categorical, Gaussian, SquashedGaussian, MixtureOfGaussians)
-}
 
 
 def save(ppo: PPO, path: PathLike) -> None:
     """See `PPO.save`."""
-    name = type(ppo.distribution).__name__
-    if DISTRIBUTIONS.get(name) is not type(ppo.distribution):
-        raise TypeError(f"`distribution` must be one of {', '.join(DISTRIBUTIONS)} to be saved, got {name}")
     critic = ppo.critic
     beside = {
         "kind": KIND,
         "settings": ppo.settings(),
-        "distribution": {"name": name, **ppo.distribution.config()},
+        "distribution": of_distribution(ppo.distribution),
         "critic": {
             "layers": tuple(critic.layers), "theta": critic.theta, "buffers": critic.buffer_vector,
             "trainable": np.zeros(0, bool) if critic.trainable is None else critic.trainable,
@@ -42,10 +36,7 @@ def save(ppo: PPO, path: PathLike) -> None:
         "own": ppo.own, "optimizer": ppo.optimizer.state(), "observed": ppo.observed.state(),
         "rewards": ppo.rewards.moments.state(), "done": ppo.done, "calls": ppo.calls,
         "count": ppo.environments.count,
-        "history": {
-            "epoch": np.array(ppo.history.epoch, np.int64), "seconds": ppo.history.seconds,
-            "values": {name: np.array(values, np.float64) for name, values in ppo.history.items()},
-        },
+        "history": of_history(ppo.history),
     }  # fmt: skip
     io.save_with(path, ppo.policy, beside)
 
@@ -67,11 +58,9 @@ def load(cls: type[P], path: PathLike, environments: Environments, backend: Back
 def _made(cls: type[P], policy: Network, found: dict[str, Any], environments: Environments, backend: Backend) -> P:
     if environments.count != found["count"]:
         raise ValueError(f"`environments` must be {found['count']} as before, got {environments.count}")
-    form = dict(found["distribution"])
-    distribution = DISTRIBUTIONS[form.pop("name")](**form)
     ppo = cls(
-        policy, environments, critic=_critic(found["critic"], policy, backend), distribution=distribution,
-        **found["settings"],
+        policy, environments, critic=_critic(found["critic"], policy, backend),
+        distribution=distribution_of(found["distribution"]), **found["settings"],
     )  # fmt: skip
     own = np.array(found["own"], np.float64)
     if own.shape != ppo.own.shape:
@@ -81,10 +70,7 @@ def _made(cls: type[P], policy: Network, found: dict[str, Any], environments: En
     ppo.observed.restore(found["observed"])
     ppo.rewards.moments.restore(found["rewards"])
     ppo.done, ppo.calls = checks.integer("done", found["done"], 0), checks.integer("calls", found["calls"], 0)
-    history = found["history"]
-    ppo.history.epoch = history["epoch"].tolist()
-    ppo.history.seconds = float(history["seconds"])
-    ppo.history.update({name: values.tolist() for name, values in history["values"].items()})
+    take_history(ppo.history, found["history"])
     return ppo
 
 
