@@ -5,7 +5,9 @@ from .distributions import Categorical, Distribution, Gaussian, MixtureOfGaussia
 from .environments import Environments, Step
 from .evaluate import Evaluation, evaluate
 from .evolution import EvolutionStrategy
+from .imitation import Lessons, clone, dagger
 from .ppo import PPO
+from .record import record
 
 __all__ = [
     "PPO",
@@ -15,9 +17,13 @@ __all__ = [
     "Evaluation",
     "EvolutionStrategy",
     "Gaussian",
+    "Lessons",
     "MixtureOfGaussians",
     "SquashedGaussian",
     "Step",
+    "clone",
+    "dagger",
     "evaluate",
     "gae",
+    "record",
 ]
