@@ -11,18 +11,20 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
+from .. import io
 from ..base import checks
 from ..base.calls import with_signature_hints
 from ..base.types import Backend, Communicator, Ints, PathLike
+from ..model import KINDS
 from ..network.network import Network
 from ..train.history import History
 from ..train.loop.interrupt import Interrupt
 from ..train.ranks.agreement import of_model
 from ..train.ranks.communication import Alone, of_communicator
-from . import evolution_stored
 from .distributions import Distribution
 from .environments import DistributionName, Environments
 from .evaluate import check_fits
+from .forms import damaged, distribution_of, of_distribution, of_history, take_history
 from .players import Game, Play, players
 from .searches import Covariance, Gradient, Rows
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 Method: TypeAlias = Literal["gradient", "cma", "diagonal"]
 SIGMA = {"gradient": 0.02, "cma": 0.3, "diagonal": 0.3}
+KIND = "evolution"  # of its files
 POPULATION, LR, WEIGHT_DECAY = 64, 0.01, 0.005
 
 
@@ -291,7 +294,12 @@ class EvolutionStrategy:
 
         It is the file of the policy, with the rest beside it, so `ltc_np.load` reads the best policy.
         """
-        evolution_stored.save(self, path)
+        beside = {
+            "kind": KIND, "settings": self.settings(), "distribution": of_distribution(self.distribution),
+            "search": self.search.state(), "generation": self.generation, "done": self.done,
+            "best": np.array([self.best, *self.judged]), "history": of_history(self.history),
+        }  # fmt: skip
+        io.save_with(path, self.policy, beside)
 
     @classmethod
     def load(
@@ -310,7 +318,24 @@ class EvolutionStrategy:
         OSError, ValueError
             As `ltc_np.load`; for the file of a model alone; for environments that do not fit.
         """
-        return evolution_stored.load(cls, path, environments, jobs, comm, backend)
+        policy, found = io.load_with(path, KINDS, backend)
+        if found.get("kind") != KIND:
+            raise ValueError(
+                f"{path} must be a file of `EvolutionStrategy.save`, got another: "
+                "`EvolutionStrategy(ltc_np.load(path), environments)` begins with its model"
+            )
+        with damaged(path):
+            strategy = cls(
+                policy, environments, distribution=distribution_of(found["distribution"]), jobs=jobs, comm=comm,
+                **found["settings"],
+            )  # fmt: skip
+            strategy.search.restore(found["search"])
+            strategy.generation = checks.integer("generation", found["generation"], 0)
+            strategy.done = checks.integer("done", found["done"], 0)
+            strategy.best, generation, value = found["best"].tolist()
+            strategy.judged = int(generation), value
+            take_history(strategy.history, found["history"])
+        return strategy
 
     def __repr__(self) -> str:
         return f"EvolutionStrategy({self.policy!r}, {self.method!r}, {self.generation} generations done)"

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from ..base import checks
+from ..base.types import PathLike
 from ..train.history import History
 from .distributions import Categorical, Distribution, Gaussian, MixtureOfGaussians, SquashedGaussian
 
@@ -41,3 +45,12 @@ def take_history(history: History, form: dict[str, Any]) -> None:
     history.epoch = form["epoch"].tolist()
     history.seconds = float(form["seconds"])
     history.update({name: values.tolist() for name, values in form["values"].items()})
+
+
+@contextlib.contextmanager
+def damaged(path: PathLike) -> Iterator[None]:
+    """What goes wrong with plain data that nobody wrote so, as an error that names the file."""
+    try:
+        yield
+    except (TypeError, KeyError, IndexError, AttributeError, OverflowError) as error:
+        raise ValueError(f"{path} has a damaged training: {checks.one_line(error)}") from None

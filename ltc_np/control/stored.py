@@ -13,7 +13,7 @@ from ..layers import Stack
 from ..model import KINDS, Model
 from ..network.network import Network
 from .environments import Environments
-from .forms import distribution_of, of_distribution, of_history, take_history
+from .forms import damaged, distribution_of, of_distribution, of_history, take_history
 
 if TYPE_CHECKING:
     from .ppo import PPO
@@ -49,10 +49,8 @@ def load(cls: type[P], path: PathLike, environments: Environments, backend: Back
             f"{path} must be a file of `PPO.save`, got another: `PPO(ltc_np.load(path), environments)` begins with its "
             "model"
         )
-    try:
+    with damaged(path):
         return _made(cls, policy, found, environments, backend)
-    except (TypeError, KeyError, IndexError, AttributeError, OverflowError) as error:
-        raise ValueError(f"{path} has a damaged training: {checks.one_line(error)}") from None
 
 
 def _made(cls: type[P], policy: Network, found: dict[str, Any], environments: Environments, backend: Backend) -> P:

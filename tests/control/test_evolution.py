@@ -1,13 +1,17 @@
 """Evolution strategies: the estimate against a loop, any number of processes and ranks, files, what is refused."""
 
 import functools
+import os
+import signal
 
 import numpy as np
 import pytest
 from support import ranks
 
 from ltc_np import CfC, Dense, Model, load
-from ltc_np.control import EvolutionStrategy
+from ltc_np.control import Categorical, EvolutionStrategy, Gaussian, evaluate
+from ltc_np.control.forms import distribution_of, of_distribution
+from ltc_np.control.players import Game, Result, players
 from ltc_np.control.searches import Gradient, Pairs, centred_ranks
 
 toys = pytest.importorskip("support.toys", reason='gymnasium is not installed: pip install "ltc-np[control]"')
@@ -148,6 +152,12 @@ def test_a_callback_ends():
     assert history.stopped == "by the callback" and strategy.generation == 2
 
 
+def test_ctrl_c_ends_after_the_generation():
+    strategy = started()
+    history = strategy.learn(5, callback=lambda found: os.kill(os.getpid(), signal.SIGINT))
+    assert history.stopped == "interrupted" and strategy.generation == 1 and strategy.judged[0] == 1
+
+
 def test_refusals():
     with pytest.raises(ValueError, match="`population` must be even"):
         started(population=5)
@@ -161,3 +171,29 @@ def test_refusals():
     frozen.freeze()
     with pytest.raises(ValueError, match="not frozen"):
         EvolutionStrategy(frozen, echoes)
+
+
+def test_members_play_whole_episodes():
+    """In the order asked for, each with its own parameters and the same seed."""
+    environments, distribution = echoes(), Gaussian([-2.0], [2.0])
+    members = Pairs(policy().theta, np.arange(2), 0.3, (1, 0))
+    with players(Game(policy(), distribution, True), environments, echoes, 1) as play:
+        found = play(members, np.array([3, 0]), 4, 7)
+    for result, member in zip(found, (3, 0), strict=True):
+        other = policy()
+        other.theta[:] = members.theta(member)
+        assert result == Result(evaluate(other, echoes(), 4, seed=7).mean, 4 * 8)
+
+
+def test_files_that_are_none(tmp_path):
+    policy().save(tmp_path / "model.npz")
+    with pytest.raises(ValueError, match=r"must be a file of `EvolutionStrategy\.save`"):
+        EvolutionStrategy.load(tmp_path / "model.npz", echoes)
+    found = distribution_of(of_distribution(Categorical(3, start=1)))
+    assert (found.choices, found.start) == (3, 1)
+
+    class Mine(Categorical):
+        pass
+
+    with pytest.raises(TypeError, match="must be one of Categorical, Gaussian"):
+        of_distribution(Mine(2))
