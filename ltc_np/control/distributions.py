@@ -219,7 +219,11 @@ class Gaussian(_Bounded):
         return np.full(self.own, self.log_deviation)
 
     def sample(self, y: Array, own: Array, rng: np.random.Generator) -> Numbers:
-        return y + np.exp(own) * rng.standard_normal(y.shape)
+        return self.at(y, own, rng.standard_normal(y.shape))
+
+    def at(self, y: Array, own: Array, noise: Array) -> Array:
+        """The draws for standard normal numbers (N, A), which may be those of steps before in part."""
+        return y + np.exp(own) * noise
 
     def mode(self, y: Array) -> Numbers:
         return np.asarray(y, np.float64)

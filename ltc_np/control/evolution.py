@@ -21,10 +21,10 @@ from ..train.history import History
 from ..train.loop.interrupt import Interrupt
 from ..train.ranks.agreement import of_model
 from ..train.ranks.communication import Alone, of_communicator
+from . import stored
 from .distributions import Distribution
 from .environments import DistributionName, Environments
 from .evaluate import check_fits
-from .forms import damaged, distribution_of, of_distribution, of_history, take_history
 from .players import Game, Play, players
 from .searches import Covariance, Gradient, Rows
 
@@ -295,9 +295,9 @@ class EvolutionStrategy:
         It is the file of the policy, with the rest beside it, so `ltc_np.load` reads the best policy.
         """
         beside = {
-            "kind": KIND, "settings": self.settings(), "distribution": of_distribution(self.distribution),
+            "kind": KIND, "settings": self.settings(), "distribution": stored.distribution_form(self.distribution),
             "search": self.search.state(), "generation": self.generation, "done": self.done,
-            "best": np.array([self.best, *self.judged]), "history": of_history(self.history),
+            "best": np.array([self.best, *self.judged]), "history": stored.history_form(self.history),
         }  # fmt: skip
         io.save_with(path, self.policy, beside)
 
@@ -324,9 +324,9 @@ class EvolutionStrategy:
                 f"{path} must be a file of `EvolutionStrategy.save`, got another: "
                 "`EvolutionStrategy(ltc_np.load(path), environments)` begins with its model"
             )
-        with damaged(path):
+        try:
             strategy = cls(
-                policy, environments, distribution=distribution_of(found["distribution"]), jobs=jobs, comm=comm,
+                policy, environments, distribution=stored.distribution_of(found["distribution"]), jobs=jobs, comm=comm,
                 **found["settings"],
             )  # fmt: skip
             strategy.search.restore(found["search"])
@@ -334,7 +334,9 @@ class EvolutionStrategy:
             strategy.done = checks.integer("done", found["done"], 0)
             strategy.best, generation, value = found["best"].tolist()
             strategy.judged = int(generation), value
-            take_history(strategy.history, found["history"])
+            strategy.history = stored.history_of(found["history"])
+        except (TypeError, KeyError, IndexError, AttributeError, OverflowError) as error:
+            raise ValueError(f"{path} has a damaged search: {checks.one_line(error)}") from None
         return strategy
 
     def __repr__(self) -> str:

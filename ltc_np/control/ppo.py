@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import io
 from ..base import checks
 from ..base.calls import with_signature_hints
 from ..base.types import Array, Backend, Logs, PathLike
@@ -16,7 +17,7 @@ from ..base.workspace import Workspace
 from ..layers.dense import Dense
 from ..layers.mixture_density import MixtureDensity
 from ..layers.standardize import Standardize
-from ..model import Model
+from ..model import KINDS, Model
 from ..network.network import Network
 from ..optim import Adam
 from ..optim.clip import clip_by_global_norm
@@ -24,7 +25,7 @@ from ..train.history import History
 from ..train.loop.interrupt import Interrupt
 from . import stored
 from .advantages import Moments, RewardScale, divided, explained_variance, gae
-from .distributions import Distribution
+from .distributions import Distribution, Gaussian
 from .environments import DistributionName, Environments
 from .evaluate import check_fits, check_steps
 from .pieces import Pieces, cut, gather
@@ -34,6 +35,7 @@ from .update import Joint, Loss, Terms, loss_and_gradient
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+KIND = "ppo"  # of files
 EPSILON = 1e-5  # of Adam, as usual for this method
 ENOUGH = 1.5  # times `target_kl` ends an update
 RECENT = 100  # episodes, whose mean return the history has
@@ -90,6 +92,10 @@ class PPO:
     longest : int >= 1, optional
         Cut pieces of episodes after so many steps, from the state that was there: shorter sequences for more and
         smaller batches.  No gradient flows further back.
+    correlation : float in [0, 1)
+        Of the random part of an action with that of the step before, for the distributions "gaussian" and "squashed":
+        actions that vary slowly explore farther where there is inertia.  Each step's density remains the same, and
+        likelihoods are taken step by step, as Hollenstein, Martius and Piater do (arXiv:2312.11091).
     seed : int >= 0
         Of everything random.
 
@@ -169,6 +175,7 @@ class PPO:
         normalise_rewards: bool = True,
         decay_steps: int | None = None,
         longest: int | None = None,
+        correlation: float = 0.0,
         seed: int = 0,
     ) -> None:
         if not isinstance(environments, Environments):
@@ -191,6 +198,9 @@ class PPO:
         self.normalise_rewards = checks.boolean("normalise_rewards", normalise_rewards)
         self.decay_steps = None if decay_steps is None else checks.integer("decay_steps", decay_steps)
         self.longest = None if longest is None else checks.integer("longest", longest)
+        self.correlation = checks.number("correlation", correlation, high=1, high_open=True)
+        if self.correlation and not isinstance(distribution, Gaussian):
+            raise ValueError(f"`correlation` must be 0 but for a Gaussian or SquashedGaussian, got {distribution!r}")
         self.seed = checks.integer("seed", seed, 0)
         self.own = distribution.initial()
         self.joint = Joint(policy, self.critic, self.own)
@@ -204,7 +214,7 @@ class PPO:
         """The arguments besides networks and environments, as they were given."""
         names = (
             "steps batch_size epochs gamma lam lr clip clip_value entropy value_weight clip_norm target_kl "
-            "normalise_advantages normalise_rewards decay_steps longest seed"
+            "normalise_advantages normalise_rewards decay_steps longest correlation seed"
         )
         return {name: getattr(self, name) for name in names.split()}
 
@@ -236,8 +246,9 @@ class PPO:
         end = self.done + checks.integer("steps", steps)
         environment_seed, rng = self._begin()
         collector = Collector(
-            self.policy, self.critic, self.environments, self.distribution, rng, int(environment_seed)
-        )
+            self.policy, self.critic, self.environments, self.distribution, rng, int(environment_seed),
+            self.correlation,
+        )  # fmt: skip
         shown, began = time.monotonic(), time.monotonic()
         self.history.stopped = ""
         with Interrupt() as interrupt:
@@ -358,7 +369,14 @@ class PPO:
 
         It is the file of the policy, with the rest beside it, so `ltc_np.load` reads the policy.
         """
-        stored.save(self, path)
+        beside = {
+            "kind": KIND, "settings": self.settings(), "count": self.environments.count,
+            "distribution": stored.distribution_form(self.distribution), "critic": stored.critic_form(self.critic),
+            "own": self.own, "optimizer": self.optimizer.state(), "observed": self.observed.state(),
+            "rewards": self.rewards.moments.state(), "done": self.done, "calls": self.calls,
+            "history": stored.history_form(self.history),
+        }  # fmt: skip
+        io.save_with(path, self.policy, beside)
 
     @classmethod
     def load(cls, path: PathLike, environments: Environments, backend: Backend = "auto") -> Self:
@@ -369,7 +387,34 @@ class PPO:
         OSError, ValueError
             As `ltc_np.load`; for the file of a model alone; for environments that do not fit.
         """
-        return stored.load(cls, path, environments, backend)
+        policy, found = io.load_with(path, KINDS, backend)
+        if found.get("kind") != KIND:
+            raise ValueError(
+                f"{path} must be a file of `PPO.save`, got another: `PPO(ltc_np.load(path), environments)` begins "
+                "with its model"
+            )
+        try:
+            if environments.count != found["count"]:
+                raise ValueError(f"`environments` must be {found['count']} as before, got {environments.count}")
+            critic = stored.critic_of(found["critic"], policy.input_size, backend)
+            distribution = stored.distribution_of(found["distribution"])
+            ppo = cls(policy, environments, critic=critic, distribution=distribution, **found["settings"])
+            ppo.restore(found)
+        except (TypeError, KeyError, IndexError, AttributeError, OverflowError) as error:
+            raise ValueError(f"{path} has a damaged training: {checks.one_line(error)}") from None
+        return ppo
+
+    def restore(self, found: Mapping[str, Any]) -> None:
+        """What learning has changed, besides networks."""
+        own = np.array(found["own"], np.float64)
+        if own.shape != self.own.shape:
+            raise ValueError(f"`own` must have shape {self.own.shape}, got {own.shape}")
+        self.own[:] = own
+        self.optimizer.load_state(found["optimizer"])
+        self.observed.restore(found["observed"])
+        self.rewards.moments.restore(found["rewards"])
+        self.done, self.calls = checks.integer("done", found["done"], 0), checks.integer("calls", found["calls"], 0)
+        self.history = stored.history_of(found["history"])
 
     def __repr__(self) -> str:
         return f"PPO({self.policy!r}, {self.environments!r}, {self.done} steps done)"

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..base.types import Array, Bools, Numbers
 from ..network.network import Network
-from .distributions import Distribution
+from .distributions import Distribution, Gaussian
 from .environments import Environments, Step
 from .evaluate import Stepper
 
@@ -77,6 +77,8 @@ class Collector:
         Of random actions.
     seed : int
         The environments begin with it.
+    correlation : float in [0, 1)
+        Of the random parts of numbers from one step to the next.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class Collector:
         distribution: Distribution,
         rng: np.random.Generator,
         seed: int,
+        correlation: float = 0.0,
     ) -> None:
         n = environments.count
         self.environments, self.distribution, self.rng = environments, distribution, rng
@@ -94,6 +97,7 @@ class Collector:
         self.now = environments.reset(seed)
         self.policy_state, self.critic_state = policy.starting_state(n), critic.starting_state(n)
         self.episodes = Episodes(n)
+        self.correlation, self.noise = correlation, rng.standard_normal((n, distribution.outputs))
 
     def collect(self, T: int, own: Array) -> Rollout:
         """T steps, with the parameters as they are now and those of the distribution."""
@@ -110,7 +114,7 @@ class Collector:
             values, self.critic_state = self._values(now.observations, now.dt, critic_before)
             if t:
                 next_values[:, t - 1] = np.where(cut, next_values[:, t - 1], values)
-            draws = self.distribution.sample(y, own, self.rng)
+            draws = self._draw(y, own)
             log_p = self.distribution.log_probability(y, own, draws)
             self.now = after = self.environments.step(self.distribution.actions(draws))
             self.episodes.add(after)
@@ -132,6 +136,14 @@ class Collector:
             observations, dt, began, counts, terminated, ended, draws, log_p, values, next_values, rewards, before,
             critic_before,
         )  # fmt: skip
+
+    def _draw(self, y: Array, own: Array) -> Numbers:
+        """Random draws; correlated ones have the same density at each step as others."""
+        if not self.correlation or not isinstance(self.distribution, Gaussian):
+            return self.distribution.sample(y, own, self.rng)
+        fresh = np.sqrt(1 - self.correlation**2) * self.rng.standard_normal(y.shape)
+        self.noise = self.correlation * self.noise + fresh
+        return self.distribution.at(y, own, self.noise)
 
     def _values(self, observations: Array, dt: Array, state: Array) -> tuple[Array, Array]:
         y, after = self.critic(observations, dt, state)

@@ -9,8 +9,7 @@ import pytest
 from support import ranks
 
 from ltc_np import CfC, Dense, Model, load
-from ltc_np.control import Categorical, EvolutionStrategy, Gaussian, evaluate
-from ltc_np.control.forms import distribution_of, of_distribution
+from ltc_np.control import EvolutionStrategy, Gaussian, evaluate
 from ltc_np.control.players import Game, Result, players
 from ltc_np.control.searches import Gradient, Pairs, centred_ranks
 
@@ -189,11 +188,3 @@ def test_files_that_are_none(tmp_path):
     policy().save(tmp_path / "model.npz")
     with pytest.raises(ValueError, match=r"must be a file of `EvolutionStrategy\.save`"):
         EvolutionStrategy.load(tmp_path / "model.npz", echoes)
-    found = distribution_of(of_distribution(Categorical(3, start=1)))
-    assert (found.choices, found.start) == (3, 1)
-
-    class Mine(Categorical):
-        pass
-
-    with pytest.raises(TypeError, match="must be one of Categorical, Gaussian"):
-        of_distribution(Mine(2))

@@ -12,8 +12,9 @@ from support import toys
 
 import ltc_np
 from ltc_np import GRU, LTC, AutoNCP, Dense, Model, Standardize
-from ltc_np.control import PPO, Environments, Gaussian, MixtureOfGaussians, evaluate
+from ltc_np.control import PPO, Environments, Gaussian, MixtureOfGaussians, evaluate, stored
 from ltc_np.control.ppo import standardizes
+from ltc_np.control.rollout import Collector
 
 
 def small(policy=None, **options):
@@ -68,6 +69,33 @@ def test_a_file_keeps_every_kind(tmp_path):
     again = PPO.load(tmp_path / "a", Environments(toys.echo(4)))
     assert again.distribution == ppo.distribution and again.clip_norm is None
     assert again.critic.layers == critic.layers and np.array_equal(again.critic.trainable, critic.trainable)
+
+
+def test_a_damaged_training(tmp_path):
+    from ltc_np import io
+
+    ppo, path = small(), tmp_path / "a"
+    ppo.save(path)
+    _, found = io.load_with(path, (Model,), "numpy")
+    critic = found["critic"]
+    for wrong, message in (
+        ({"critic": {**critic, "theta": critic["theta"][1:]}}, "`critic` must have"),
+        ({"critic": {**critic, "theta": critic["theta"] * np.nan}}, "finite parameters"),
+        ({"own": np.zeros(3)}, "`own` must have shape"),
+        ({"distribution": {"name": "Another", "arguments": {}}}, "damaged training: KeyError"),
+        ({"history": None}, "damaged training: TypeError"),
+    ):
+        io.save_with(path, ppo.policy, {**found, **wrong})
+        with pytest.raises(ValueError, match=message):
+            PPO.load(path, ppo.environments, backend="numpy")
+
+
+def test_a_distribution_that_no_file_knows():
+    class Own(Gaussian):
+        pass
+
+    with pytest.raises(TypeError, match="to be saved, got Own"):
+        stored.distribution_form(Own([-1.0], [1.0]))
 
 
 def test_the_same_seed_gives_the_same_bits():
@@ -156,6 +184,18 @@ def test_a_loss_that_is_not_finite_changes_nothing():
     assert np.array_equal(ppo.policy.theta, ppo.joint.parts(before)[0])
 
 
+def test_correlated_noise():
+    """Its density is that of one step, whatever the correlation; 4,000 numbers say it to a few percent."""
+    ppo = small(correlation=0.8)
+    ppo.policy.theta[:] = 0  # so all means are 0
+    collector = Collector(
+        ppo.policy, ppo.critic, ppo.environments, ppo.distribution, np.random.default_rng(0), 0, ppo.correlation
+    )
+    noise = collector.collect(1000, ppo.own).draws[..., 0]
+    assert noise.std() == pytest.approx(1, rel=0.1)
+    assert (noise[:, 1:] * noise[:, :-1]).mean() == pytest.approx(0.8, rel=0.1)
+
+
 def test_what_does_not_fit(tmp_path):
     policy = Model(GRU(4), Dense(1), input_dim=1, seed=0)
     environments = Environments(toys.echo(4))
@@ -169,6 +209,11 @@ def test_what_does_not_fit(tmp_path):
         PPO(policy, environments, critic=policy)
     with pytest.raises(ValueError, match="no later input"):
         PPO(Model(ltc_np.Bidirectional(GRU(4)), Dense(1), input_dim=1), environments)
+    with pytest.raises(ValueError, match="`correlation` must be 0 but for"):
+        small(
+            Model(ltc_np.MixtureDensity(1, components=2), input_dim=1),
+            distribution=MixtureOfGaussians([-2.0], [2.0], 2), correlation=0.5,
+        )  # fmt: skip
     for theirs, ours in (
         ("n_steps", "steps"), ("gae_lambda", "lam"), ("clip_range", "clip"), ("ent_coef", "entropy"),
         ("max_grad_norm", "clip_norm"), ("vf_coef", "value_weight"), ("n_epochs", "epochs"),

@@ -36,6 +36,7 @@ NEED = {f"ltc_np.interop.{name}": [name] for name in ("torch", "jax", "nir")} | 
     "ltc_np.sklearn.forecaster": ["sklearn"],
     "forecasting.md": ["sklearn"],
     "sklearn.md": ["sklearn"],
+    "control.md": ["gymnasium"],
     "frameworks.md": ["torch", "jax"],
     "nir.md": ["nir"],
 }

@@ -1,0 +1,78 @@
+"""Policies that learn by rewards alone, by proximal policy optimisation, and see no velocities.
+
+A pole on a cart (Gymnasium's CartPole-v1) is balanced by a network that sees place and angle; a pendulum
+(Pendulum-v1) is swung up by one that sees where it points.  Both must find the velocities themselves: they have a
+memory for it.  What is learnt is an ordinary model, written to a file, for `ltc_np.load` and the exports.
+
+    python examples/reinforce.py                      # both, a minute each
+    python examples/reinforce.py cart_pole --seed 3 --output cart_pole.npz
+    python examples/reinforce.py --quick              # a few iterations of each: that it runs
+"""
+
+import argparse
+import time
+from typing import NamedTuple
+
+from ltc_np import LSTM, Dense, Model, Standardize
+from ltc_np.control import PPO, Environments, evaluate
+
+
+class Task(NamedTuple):
+    """An environment, what is seen of it, and settings of the learning."""
+
+    name: str
+    observed: tuple[int, ...]
+    outputs: int
+    count: int
+    options: dict
+
+
+TASKS = {
+    # As rl-baselines3-zoo has them for sb3-contrib's RecurrentPPO.
+    "cart_pole": Task(
+        "CartPole-v1", (0, 2), 2, 8, {"steps": 32, "epochs": 20, "gamma": 0.98, "lam": 0.8, "lr": 1e-3}
+    ),
+    "pendulum": Task(
+        "Pendulum-v1", (0, 1), 1, 8,
+        {
+            "steps": 256, "batch_size": 128, "epochs": 10, "gamma": 0.9, "lr": 1e-3, "entropy": 0.01, "longest": 32,
+            "correlation": 0.8,
+        },
+    ),
+}  # fmt: skip
+
+
+def policy_for(task, seed):
+    """Observations brought to mean 0 and deviation 1, a memory, and outputs near 0, so that no action is preferred."""
+    last = Dense(task.outputs, init={"weight": ("orthogonal", 0.01)})
+    return Model(Standardize(clip=10), LSTM(64), last, input_dim=len(task.observed), seed=seed)
+
+
+def learn(task, steps, seed, progress=False):
+    """The `PPO` after so many steps; learning rate and clip fall to 0 meanwhile."""
+    environments = Environments.make(task.name, task.count, observed=task.observed)
+    ppo = PPO(policy_for(task, seed), environments, decay_steps=steps, seed=seed, **task.options)
+    whole = steps // (task.count * ppo.steps) * task.count * ppo.steps
+    ppo.learn(whole, progress=progress)
+    return ppo
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("task", nargs="?", choices=[*TASKS], help="default: both")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--steps", type=int, default=100_000, help="of all environments together")
+    parser.add_argument("--output", help="file for the policy")
+    parser.add_argument("--quick", action="store_true", help="a few iterations, and ten episodes to judge by")
+    options = parser.parse_args()
+    for name in [options.task] if options.task else TASKS:
+        began = time.process_time()
+        ppo = learn(TASKS[name], 3000 if options.quick else options.steps, options.seed, progress=not options.quick)
+        found = evaluate(ppo.policy, ppo.environments, 10 if options.quick else 100, seed=1000)
+        print(f"{name}: {found.mean:.1f} after {ppo.done} steps, {time.process_time() - began:.0f} s of processor time")
+        if options.output:
+            ppo.policy.save(options.output)
+
+
+if __name__ == "__main__":
+    main()
