@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ltc_np import LTCRNN, AutoNCP, CfC, Dense, MixtureDensity, Model
+from ltc_np import GRU, LTCRNN, AutoNCP, CfC, Dense, MixtureDensity, Model
 from ltc_np.control import (
     Categorical,
     Environments,
@@ -60,14 +60,15 @@ def test_what_has_no_loss():
 def test_who_drives(mode, share):
     """Observations tell (episode, step, last action): whole episodes, the driver's actions, the expert's labels."""
     environments = Environments(toys.counting(mode), observed=[2, 1], dt="info")
-    policy = Model(CfC(4), Dense(3), input_dim=2, seed=0, backend="numpy")
+    policy = Model(GRU(6), Dense(3), input_dim=2, seed=1, backend="numpy")
+    policy.theta[:] *= 5  # so that its state decides in two steps of five
     found = play(policy, lambda x, dt: x[:, 1].astype(int) % 3, environments, 7, share, Categorical(3), 0)
     lengths = [len(x) for x in found.observations]
     assert sorted(lengths) == sorted([5, 4, 5, 4, 5, 5, 3])  # as in test_evaluate.py
     for x, dt, actions in zip(*found, strict=True):
         assert x[:, 1].tolist() == list(range(len(x))) and actions.tolist() == [t % 3 for t in range(len(x))]
         assert dt == pytest.approx([0.5, *(1 + t / 10 for t in range(1, len(x)))])
-        driven = actions if share else policy(x, dt=dt).argmax(axis=1)
+        driven = actions if share else policy(x).argmax(axis=1)
         assert x[0, 0] == -1 and x[1:, 0].tolist() == driven[:-1].tolist()
 
 
