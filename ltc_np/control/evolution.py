@@ -131,6 +131,19 @@ class EvolutionStrategy:
     done: int
     judged: tuple[int, float]
     history: History
+    method: Method
+    sigma: float
+    population: int
+    lr: float | None
+    weight_decay: float | None
+    episodes: int
+    trials: int
+    deterministic: bool
+    seed: int
+    jobs: int
+    comm: Communicator | None
+    factory: Callable[[], Environments]
+    search: Any
 
     @with_signature_hints
     def __init__(
@@ -164,7 +177,7 @@ class EvolutionStrategy:
         free = np.arange(policy.theta.size) if policy.trainable is None else np.flatnonzero(policy.trainable)
         if not free.size:
             raise ValueError("`policy` must have parameters that are not frozen, got none")
-        self.search: Any = self._search(free, population, lr, weight_decay)
+        self.search = self._search(free, population, lr, weight_decay)
         self.population = self.search.population
         self.best, self.generation, self.done, self.history = -math.inf, 0, 0, History()
         self.judged = -1, -math.inf

@@ -127,6 +127,13 @@ class Gradient:
 class Covariance:
     """The covariance matrix adaptation of the package `cma`; ``diagonal``: of variances only."""
 
+    center: Network
+    population: int
+    options: dict[str, Any]
+    search: Any
+    begun: Array
+    told: list[Array]
+
     def __init__(
         self, center: Network, free: Ints, population: int | None, sigma: float, diagonal: bool, seed: int
     ) -> None:

@@ -35,6 +35,12 @@ class Recurrent(torch.nn.Module):
         Of what `RecurrentPPO` makes arrays: inputs, with the elapsed time, and K; one layer.
     """
 
+    module: TorchModel
+    elapsed: int | None
+    input_size: int
+    hidden_size: int
+    num_layers: int
+
     def __init__(self, model: Model, elapsed: int | None = None) -> None:
         super().__init__()
         self.module, self.elapsed = TorchModel(model), elapsed
@@ -73,6 +79,11 @@ class LiquidPolicy(policies.RecurrentActorCriticPolicy):
     lstm_actor, lstm_critic : Recurrent
         ``policy.lstm_actor.module.to_model()`` is the actor's network as a `Model`.
     """
+
+    lstm_actor: Recurrent
+    lstm_critic: Recurrent
+    lstm_hidden_state_shape: tuple[int, int, int]
+    optimizer: Any
 
     def __init__(
         self,
