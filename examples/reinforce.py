@@ -36,7 +36,7 @@ TASKS = {
         "Pendulum-v1", (0, 1), 1, 8,
         {
             "steps": 256, "batch_size": 128, "epochs": 10, "gamma": 0.9, "lr": 1e-3, "entropy": 0.01, "longest": 32,
-            "correlation": 0.8,
+            "correlation": 0.9,
         },
     ),
 }  # fmt: skip
