@@ -4,7 +4,10 @@ from .advantages import gae
 from .distributions import Categorical, Distribution, Gaussian, MixtureOfGaussians, SquashedGaussian
 from .environments import Environments, Step
 from .evaluate import Evaluation, evaluate
+from .evolution import EvolutionStrategy
+from .imitation import Lessons, clone, dagger
 from .ppo import PPO
+from .record import record
 
 __all__ = [
     "PPO",
@@ -12,10 +15,15 @@ __all__ = [
     "Distribution",
     "Environments",
     "Evaluation",
+    "EvolutionStrategy",
     "Gaussian",
+    "Lessons",
     "MixtureOfGaussians",
     "SquashedGaussian",
     "Step",
+    "clone",
+    "dagger",
     "evaluate",
     "gae",
+    "record",
 ]

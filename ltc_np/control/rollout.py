@@ -97,7 +97,8 @@ class Collector:
         self.now = environments.reset(seed)
         self.policy_state, self.critic_state = policy.starting_state(n), critic.starting_state(n)
         self.episodes = Episodes(n)
-        self.correlation, self.noise = correlation, rng.standard_normal((n, distribution.outputs))
+        self.correlation, shape = correlation, (n, distribution.outputs)
+        self.noise = rng.standard_normal(shape) if correlation else np.zeros(shape)
 
     def collect(self, T: int, own: Array) -> Rollout:
         """T steps, with the parameters as they are now and those of the distribution."""

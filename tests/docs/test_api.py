@@ -13,7 +13,7 @@ import ltc_np
 PAGES = sorted((ROOT / "docs" / "api").glob("*.md"))
 ENTRY = re.compile(r"^::: ([\w.]+)((?:\n {4}.*)*)", re.MULTILINE)
 ENTRIES = {name: options for page in PAGES for name, options in ENTRY.findall(page.read_text(encoding="utf-8"))}
-OTHERS = ("aeon", "sktime", "sklearn", "torch", "jax", "nir")  # libraries that some modules need
+OTHERS = ("aeon", "sktime", "sklearn", "torch", "stable_baselines", "jax", "nir")  # libraries that some modules need
 INSIDE = ("kernels", "train.callbacks")  # the former is no part of the API, the latter's names are those of ltc_np
 
 

@@ -28,6 +28,7 @@ FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 NEED = {f"ltc_np.interop.{name}": [name] for name in ("torch", "jax", "nir")} | {
     "ltc_np.interop.jax_callback": ["jax"],
     "ltc_np.interop.nir_graph": ["nir"],
+    "ltc_np.interop.stable_baselines": ["torch", "sb3_contrib"],
     "ltc_np.bench.peers.torch_loops": ["torch"],
     "ltc_np.aeon": ["aeon.base"],
     "ltc_np.sktime": ["sktime.base"],

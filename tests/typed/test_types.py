@@ -19,9 +19,9 @@ from ltc_np.cells import CELLS
 
 HERE = pathlib.Path(__file__).parent
 # Modules of which users see nothing; the list of `tool.pyright` in pyproject.toml is longer, since it is of bodies too.
-# Also a class whose base is one of PyTorch, which need not be installed.
+# Also classes whose bases are of PyTorch and sb3-contrib, which need not be installed.
 INTERNAL = re.compile(
-    rf"{PACKAGE}\.(interop\.torch|kernels|bench|__main__|network\.(bound|cuda|host|stream)|cells\.(cfc_sweep|gates)"
+    rf"{PACKAGE}\.(interop\.(torch|stable_baselines)|kernels|bench|__main__|network\.(bound|cuda|host|stream)|cells\.(cfc_sweep|gates)"
     r"|export\.(builder|lower|run|c\.(exact|floats|functions|lines|own)|fixed\.(run|translate))"
     r"|base\.(archive|blas|threads)|online\.(lrc_ssm|state_space|synaptic|synaptic_plan)|simplify\.wired_cfc)\b"
 )

@@ -1,0 +1,190 @@
+"""Evolution strategies: the estimate against a loop, any number of processes and ranks, files, what is refused."""
+
+import functools
+import os
+import signal
+
+import numpy as np
+import pytest
+from support import ranks
+
+from ltc_np import CfC, Dense, Model, load
+from ltc_np.control import EvolutionStrategy, Gaussian, evaluate
+from ltc_np.control.players import Game, Result, players
+from ltc_np.control.searches import Gradient, Pairs, centred_ranks
+
+toys = pytest.importorskip("support.toys", reason='gymnasium is not installed: pip install "ltc-np[control]"')
+
+METHODS = ["gradient", "cma", "diagonal"]
+
+
+def echoes():
+    """The action should be what is seen."""
+    from ltc_np.control import Environments
+
+    return Environments(toys.echo(2, 0))
+
+
+def policy():
+    model = Model(Dense(1), input_dim=1, seed=0, backend="numpy")
+    model.theta[:] = -0.5, 0.2  # the right ones are 0.5 and 0
+    return model
+
+
+def started(method="gradient", **options):
+    if method != "gradient":
+        pytest.importorskip("cma", reason='cma is not installed: pip install "ltc-np[control]"')
+    usual = {"population": 6, "sigma": 0.1, "episodes": 2, "trials": 4, "seed": 3}
+    return EvolutionStrategy(policy(), echoes, method=method, **usual | options)
+
+
+def told(strategy):
+    """All that a search has found, but for the time."""
+    history = {name: values for name, values in strategy.history.items() if name != "seconds"}
+    return strategy.policy.theta.tobytes(), strategy.center.theta.tobytes(), strategy.best, strategy.done, history
+
+
+def test_centred_ranks():
+    """By counting: those below count 1, equal ones 1/2."""
+    returns = np.array([3.0, -1.0, 3.0, 8.0, 0.0, 3.0])
+    wanted = [(np.sum(returns < r) + (np.sum(returns == r) - 1) / 2) / 5 - 0.5 for r in returns]
+    assert centred_ranks(returns) == pytest.approx(wanted, abs=1e-15)
+
+
+def test_the_estimate_is_that_of_the_paper():
+    """1 / (n sigma) times the sum of rank times step, over all members, and Adam's first step along it."""
+    model = Model(CfC(3), Dense(1), input_dim=2, seed=0, dtype="float64", backend="numpy")
+    model.freeze("1")
+    free = np.flatnonzero(model.trainable)
+    search = Gradient(model, free, 6, 0.1, 0.01, 0.0, seed=5)
+    before = model.theta.copy()
+    members = search.ask(2)
+    returns = np.array([1.0, 4.0, -2.0, 0.5, 9.0, 3.0])
+    wanted = np.zeros(before.size)
+    for member, rank in enumerate(centred_ranks(returns)):
+        wanted += rank * (members.theta(member) - before) / 0.1
+    wanted /= 6 * 0.1
+    assert search.ascent(members, returns) == pytest.approx(wanted[free], rel=1e-12)
+    search.tell(members, returns)
+    assert model.theta - before == pytest.approx(0.01 * wanted / (np.abs(wanted) + 1e-8), abs=1e-12)
+    assert members.theta(0) + members.theta(1) == pytest.approx(2 * before, abs=1e-15)
+
+
+def test_the_estimate_tends_to_the_gradient():
+    """Of a linear function, with values in place of ranks the mean of many would be its slope: the direction is."""
+    slope = np.array([3.0, -1.0, 0.5, 2.0])
+    members = Pairs(np.zeros(4), np.arange(4), 0.1, (0, 0))
+    model = Model(Dense(1), input_dim=3, seed=0, dtype="float64", backend="numpy")
+    search = Gradient(model, np.arange(4), 4000, 0.1, 0.01, 0.0, seed=0)
+    found = search.ascent(members, np.array([members.theta(k) @ slope for k in range(4000)]))
+    cosine = found @ slope / np.linalg.norm(found) / np.linalg.norm(slope)
+    assert cosine > 0.999  # 2,000 directions in 4 dimensions leave about 4 / 2 / 2000 of 1
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_learns_and_is_saved(method, tmp_path):
+    """The action that is seen is found; learn, save, load and learn have the bits of learn and learn."""
+    options = {"lr": 0.1} if method == "gradient" else {}
+    one, two = started(method, **options), started(method, **options)
+    one.learn(12)
+    one.learn(3)
+    two.learn(12)
+    two.save(tmp_path / "search.npz")
+    other = EvolutionStrategy.load(tmp_path / "search.npz", echoes, backend="numpy")
+    assert told(other) == told(two)
+    other.learn(3)
+    assert told(other) == told(one)
+    found = load(tmp_path / "search.npz", backend="numpy")
+    assert np.array_equal(found.theta, two.policy.theta)
+    assert one.best > 7.9 and one.history["center"][0] < 2  # of 8
+
+
+def test_cma_leaves_the_random_numbers_of_others_alone():
+    legacy = np.random.get_state  # the one that cma would use
+    strategy, before = started("cma"), legacy()
+    strategy.learn(2)
+    assert all(np.array_equal(now, then) for now, then in zip(legacy(), before, strict=True))
+
+
+def test_any_number_of_ranks():
+    alone = started()
+    alone.learn(3)
+
+    def learn(comm):
+        strategy = started(comm=comm)
+        strategy.learn(3)
+        return told(strategy)
+
+    for size in 2, 4:
+        assert ranks.run(size, learn) == [told(alone)] * size
+
+
+def test_ranks_must_be_alike():
+    found = ranks.run(2, lambda comm: started(comm=comm, sigma=0.1 + comm.Get_rank()).learn(1))
+    assert all(
+        isinstance(error, ValueError) and "`sigma` must be the same on every rank" in str(error) for error in found
+    )
+
+
+@pytest.mark.slow
+def test_any_number_of_processes():
+    one, two = started(), started(jobs=2)
+    one.learn(2)
+    two.learn(2)
+    assert told(one) == told(two)
+
+
+def test_the_policy_is_the_best_centre():
+    """Steps that are far too long: the centre is lost, and the policy is not."""
+    strategy = started(lr=5.0)
+    strategy.learn(4)
+    assert strategy.best == max(*strategy.history["center"], strategy.judged[1])
+    assert strategy.best > min(strategy.history["center"])
+    at = strategy.policy.theta.copy()
+    strategy.policy.theta[:] = strategy.center.theta
+    assert not np.array_equal(at, strategy.center.theta)
+
+
+def test_a_callback_ends():
+    strategy = started()
+    history = strategy.learn(5, callback=lambda found: found.generation < 2)
+    assert history.stopped == "by the callback" and strategy.generation == 2
+
+
+def test_ctrl_c_ends_after_the_generation():
+    strategy = started()
+    history = strategy.learn(5, callback=lambda found: os.kill(os.getpid(), signal.SIGINT))
+    assert history.stopped == "interrupted" and strategy.generation == 1 and strategy.judged[0] == 1
+
+
+def test_refusals():
+    with pytest.raises(ValueError, match="`population` must be even"):
+        started(population=5)
+    with pytest.raises(ValueError, match="`lr` must be None"):
+        EvolutionStrategy(policy(), echoes, method="cma", lr=0.1)
+    with pytest.raises(TypeError, match="must be a function that makes Environments"):
+        EvolutionStrategy(policy(), "CartPole-v1")
+    with pytest.raises(TypeError, match=r"`environments\(\)` must give Environments"):
+        EvolutionStrategy(policy(), functools.partial(int))
+    frozen = policy()
+    frozen.freeze()
+    with pytest.raises(ValueError, match="not frozen"):
+        EvolutionStrategy(frozen, echoes)
+
+
+def test_members_play_whole_episodes():
+    """In the order asked for, each with its own parameters and the same seed."""
+    environments, distribution = echoes(), Gaussian([-2.0], [2.0])
+    members = Pairs(policy().theta, np.arange(2), 0.3, (1, 0))
+    with players(Game(policy(), distribution, True), environments, echoes, 1) as play:
+        found = play(members, np.array([3, 0]), 4, 7)
+    for result, member in zip(found, (3, 0), strict=True):
+        other = policy()
+        other.theta[:] = members.theta(member)
+        assert result == Result(evaluate(other, echoes(), 4, seed=7).mean, 4 * 8)
+
+
+def test_files_that_are_none(tmp_path):
+    policy().save(tmp_path / "model.npz")
+    with pytest.raises(ValueError, match=r"must be a file of `EvolutionStrategy\.save`"):
+        EvolutionStrategy.load(tmp_path / "model.npz", echoes)

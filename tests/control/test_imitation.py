@@ -1,0 +1,104 @@
+"""Cloning and DAgger: the losses, who drives, what is learnt from."""
+
+import numpy as np
+import pytest
+
+from ltc_np import GRU, LTCRNN, AutoNCP, CfC, Dense, MixtureDensity, Model
+from ltc_np.control import (
+    Categorical,
+    Environments,
+    Gaussian,
+    Lessons,
+    MixtureOfGaussians,
+    SquashedGaussian,
+    clone,
+    dagger,
+    evaluate,
+)
+from ltc_np.control.imitation import play
+
+toys = pytest.importorskip("support.toys", reason='gymnasium is not installed: pip install "ltc-np[control]"')
+
+
+def lessons(actions, rng):
+    """Three episodes, whose actions are right ones by the number that is seen."""
+    xs = [rng.uniform(-1, 1, (T, 1)) for T in (4, 7, 5)]
+    return Lessons(xs, [rng.uniform(0.5, 2, len(x)) for x in xs], [actions(x) for x in xs])
+
+
+@pytest.mark.parametrize(
+    ("distribution", "readout", "actions", "options"),
+    [
+        (Categorical(3, start=1), Dense(3), lambda x: 1 + (x[:, 0] > 0) + (x[:, 0] > 0.5), {"loss": "cross_entropy"}),
+        (Gaussian([-2.0], [2.0]), Dense(1), lambda x: np.clip(3 * x, -2, 2), {"loss": "mse"}),
+        (MixtureOfGaussians([-2.0], [2.0], 2), MixtureDensity(1, 2), lambda x: x, {"loss": "mixture_density"}),
+    ],
+)
+def test_cloning_is_a_fit(distribution, readout, actions, options):
+    """In the units of draws, with elapsed times, each sequence as long as it is."""
+    found = lessons(actions, np.random.default_rng(0))
+    one, two = (Model(CfC(4), readout, input_dim=1, seed=0, backend="numpy") for _ in range(2))
+    common = {"epochs": 2, "batch_size": 2, "seed": 0, "verbose": False}
+    history = clone(one, found, distribution, **common)
+    units = [a - 1 if a.ndim == 1 else a / 2 for a in found.actions]
+    x, dt, y = (
+        np.zeros((3, 7, *values[0].shape[1:]), values[0].dtype) for values in (found.observations, found.dt, units)
+    )
+    for k, T in enumerate((4, 7, 5)):
+        x[k, :T], dt[k, :T], y[k, :T] = found.observations[k], found.dt[k], units[k]
+    wanted = two.fit(x, y, dt=dt, lengths=[4, 7, 5], **common, **options)
+    assert history["loss"] == wanted["loss"] and np.array_equal(one.theta, two.theta)
+
+
+def test_what_has_no_loss():
+    with pytest.raises(TypeError, match="one of Categorical, Gaussian, MixtureOfGaussians"):
+        clone(Model(Dense(1), input_dim=1), Lessons([], [], []), SquashedGaussian([-1.0], [1.0]))
+
+
+@pytest.mark.parametrize("mode", toys.MODES)
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_who_drives(mode, share):
+    """Observations tell (episode, step, last action): whole episodes, the driver's actions, the expert's labels."""
+    environments = Environments(toys.counting(mode), observed=[2, 1], dt="info")
+    policy = Model(GRU(6), Dense(3), input_dim=2, seed=1, backend="numpy")
+    policy.theta[:] *= 5  # so that its state decides in two steps of five
+    found = play(policy, lambda x, dt: x[:, 1].astype(int) % 3, environments, 7, share, Categorical(3), 0)
+    lengths = [len(x) for x in found.observations]
+    assert sorted(lengths) == sorted([5, 4, 5, 4, 5, 5, 3])  # as in test_evaluate.py
+    for x, dt, actions in zip(*found, strict=True):
+        assert x[:, 1].tolist() == list(range(len(x))) and actions.tolist() == [t % 3 for t in range(len(x))]
+        assert dt == pytest.approx([0.5, *(1 + t / 10 for t in range(1, len(x)))])
+        driven = actions if share else policy(x).argmax(axis=1)
+        assert x[0, 0] == -1 and x[1:, 0].tolist() == driven[:-1].tolist()
+
+
+def test_steps_are_shared():
+    """About as many are the expert's as were asked for; the policy never chooses action 2 here."""
+    policy = Model(CfC(4), Dense(3), input_dim=3, seed=0, backend="numpy")
+    policy.params["1.bias"][2] = -100
+    environments = Environments(toys.counting("SAME_STEP"))
+    found = play(policy, lambda x, dt: np.full(len(x), 2), environments, 200, 0.25, Categorical(3), 0)
+    last = np.concatenate([x[1:, 2] for x in found.observations])
+    assert abs(np.mean(last == 2) - 0.25) < 4 * np.sqrt(0.25 * 0.75 / last.size)
+
+
+def test_dagger_repeats_itself_and_keeps_the_best():
+    """The action should be the number seen one step ago, which the expert reads from what the policy does not see."""
+
+    class Told(toys.Echo):
+        observation_space = toys.gymnasium.spaces.Box(-1.0, 1.0, (2,), np.float32)
+
+        def _see(self):
+            return np.concatenate([super()._see(), self.seen[-2]])
+
+    vector = toys.SyncVectorEnv([Told] * 4)
+    environments = Environments(vector, observed=[0])
+    policy = LTCRNN(AutoNCP(8, 1), 1, seed=0, backend="numpy")
+    one, two = policy, LTCRNN(AutoNCP(8, 1), 1, seed=0, backend="numpy")
+    options = {"rounds": 2, "episodes": 8, "trials": 8, "epochs": 3, "batch_size": 4}
+    histories = [dagger(model, lambda x, dt: x[:, 1:], environments, **options) for model in (one, two)]
+    assert np.array_equal(one.theta, two.theta) and histories[0]["return"] == histories[1]["return"]
+    assert histories[0]["steps"] == [64, 128]
+    assert evaluate(one, environments, 8, seed=0).mean == max(histories[0]["return"])
+    with pytest.raises(ValueError, match=r"shape \(4, 1\), got \(4,\)"):
+        dagger(one, lambda x, dt: x[:, 1], environments, **options)

@@ -1,0 +1,47 @@
+"""Moving pictures: as many as steps, of the first environment, whose actions are the policy's."""
+
+import numpy as np
+import pytest
+
+from ltc_np import Dense, Model
+from ltc_np.control import Environments, evaluate, record
+
+toys = pytest.importorskip("support.toys", reason='gymnasium is not installed: pip install "ltc-np[control]"')
+image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+
+
+class Drawn(toys.Counting):
+    """A white column for each step so far, on black."""
+
+    def __init__(self, first=0, render_mode="rgb_array"):
+        super().__init__(first)
+        self.render_mode, self.metadata = render_mode, {"render_modes": ["rgb_array"], "render_fps": 10}
+
+    def render(self):
+        picture = np.zeros((4, 8, 3), np.uint8)
+        picture[:, : self.now] = 255
+        return picture
+
+
+@pytest.mark.parametrize("mode", toys.MODES)
+@pytest.mark.parametrize("every", [1, 2])
+def test_an_episode_is_drawn(mode, every, tmp_path):
+    vector = toys.SyncVectorEnv([Drawn] * 2, autoreset_mode=toys.MODES[mode])
+    policy = Model(Dense(3), input_dim=3, seed=0)
+    found = record(policy, Environments(vector), tmp_path / "episode.gif", every=every)
+    assert found.returns.tolist() == [1 + 2 + 3 + 4 + 5] and found.lengths.tolist() == [5]
+    with image.open(tmp_path / "episode.gif") as gif:
+        assert gif.n_frames == len(range(0, 5, every))
+        for k in range(gif.n_frames):
+            gif.seek(k)
+            assert gif.info["duration"] == 100 * every
+            assert (np.asarray(gif.convert("L")) > 127)[0].sum() == k * every
+
+
+def test_an_episode_is_cut_and_refused(tmp_path):
+    policy, environments = Model(Dense(3), input_dim=3, seed=0), Environments(toys.SyncVectorEnv([Drawn]))
+    assert record(policy, environments, tmp_path / "a.gif", longest=2).lengths.tolist() == [2]
+    assert evaluate(policy, environments, 1).lengths.tolist() == [4]
+    with pytest.raises(ValueError, match='must be made with render_mode="rgb_array", got None'):
+        record(policy, Environments(toys.counting("NEXT_STEP")), tmp_path / "b.gif")
+    assert not (tmp_path / "b.gif").exists()
