@@ -16,6 +16,7 @@ from ltc_np import (
     Dense,
     FullyConnected,
     Layer,
+    LinOSS,
     LiquidS4,
     LrcSSM,
     MixedMemory,
@@ -46,6 +47,7 @@ RECURRENT = {
     "LrcSSM": (LrcSSM(4),),
     "S4D": (S4D(2),),
     "LiquidS4": (LiquidS4(2),),
+    "LinOSS": (LinOSS(2, 3, discretization="exact"),),
     "mixed memory": (MixedMemory(LTC(AutoNCP(6, 2))),),
     "a stack": (Dense(3, "tanh"), LTC(AutoNCP(6, 2)), LSTM(3), Dense(2)),
     "around": (
