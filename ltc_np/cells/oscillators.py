@@ -25,6 +25,8 @@ MOST = 1 - 1 / 256
 LEAST_RATE = {4: 1e-25, 8: 1e-200}
 # Of the squared magnitudes of the multipliers of D-LinOSS, initially.
 RING = (0.81, 1.0)
+# Of the largest A that counts, initially: on the border itself rounding would decide which parameter has the gradient.
+INSIDE = 1 - 1 / 1024
 
 
 class Constants(NamedTuple):
@@ -137,5 +139,5 @@ class Ring(Immutable):
         else:
             s = 1 / square
             G = (s - 1) / d
-            A = np.minimum((1 + s - 2 * np.sqrt(s) * np.cos(angle)) / d**2, most_stiffness(G, d))
+            A = np.minimum((1 + s - 2 * np.sqrt(s) * np.cos(angle)) / d**2, INSIDE * most_stiffness(G, d))
         return {"stiffness": A, "damping": G, "log_step": log_step}

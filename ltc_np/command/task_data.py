@@ -90,4 +90,16 @@ def means(task: Task, found: list[Array]) -> list[Array]:
 
 def outputs(model: Model, x: list[Array], dt: list[Array] | None) -> list[Array]:
     """A model's outputs for whole sequences: (T_i, O) for each, or (O,)."""
+    refuse_short(model, x)
     return list(model.predict(x, dt=dt) if dt is not None and model.takes_dt else model.predict(x))
+
+
+def refuse_short(model: Model, x: list[Array]) -> None:
+    """An error for sequences that end before a model with strides gives its first output."""
+    stride = model.layer_stack.stride
+    short = [len(rows) for rows in x if len(rows) < stride]
+    if short:
+        raise ValueError(
+            f"every group must have at least {stride} rows, of which --conv-layers makes one step, got {len(short)} of "
+            f"{len(x)} with fewer, the shortest with {min(short)}: leave them out, or train with fewer --conv-layers"
+        )

@@ -275,6 +275,7 @@ def _fitted(data: TaskData, recipe: Recipe, args: argparse.Namespace) -> beside.
         seed=args.seed,
         backend=args.backend,
     )
+    task_data.refuse_short(model, data.x)
     if train.dt is not None and not model.takes_dt:
         train, held = train._replace(dt=None), held._replace(dt=None)
         if not args.quiet:

@@ -292,6 +292,15 @@ def test_initial_multipliers_lie_on_the_ring(rule):
     np.testing.assert_allclose(np.std(np.log(d / (1 - d))), 0.5, atol=0.02)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_initial_stiffness_counts(dtype):
+    """Of all oscillators, also where the ring would be beyond the border: there gradients have two values."""
+    model = Model(LinOSS(1, 4000, discretization="damped"), input_dim=1, seed=0, dtype=dtype, backend="numpy")
+    A, G, s = (model.params[name].astype(np.float64) for name in ("stiffness", "damping", "log_step"))
+    share = A / most_stiffness(G, np.exp(s))
+    assert 0.999 < share.max() < 0.9991  # steps of finite differences are shorter
+
+
 def test_published_initial_values():
     model = Model(LinOSS(16, 900), input_dim=16, seed=0, dtype="float64", backend="numpy")
     found = {name: (values.min(), values.max()) for name, values in model.params.items()}

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 import signal
 import sys
 from functools import partial
@@ -186,6 +187,24 @@ def test_convolutions_of_whole_groups(here, ltc):
         "train", "table.csv", "--out", "m.npz", *WAVES, *SMALL, "--conv-layers", "1", "--ensemble", "2"
     )
     assert status == 2 and "--ensemble must be 1 with --conv-layers, got 2" in err
+
+
+def test_a_group_that_convolutions_leave_no_step_of_is_refused(here, ltc):
+    """By all that answers: without an output the first of the classes would be its answer."""
+    columns, settings = words(), ("--target", "word", "--group", "who", "--conv-layers", "2")
+    trained_on(ltc, columns, *settings)
+    write_csv(here / "short.csv", {name: values[:-3] for name, values in columns.items()})
+    kept = len(columns["who"]) - columns["who"].index(columns["who"][-1]) - 3
+    assert 0 < kept < 4
+    said = f"every group must have at least 4 rows, .* got 1 of {len(set(columns['who']))} .* shortest with {kept}:"
+    for line in (
+        ["train", "short.csv", "--out", "m.npz", *settings, *SMALL],
+        ["evaluate", "table.npz", "short.csv"],
+        ["predict", "table.npz", "short.csv", "--out", "p.csv"],
+    ):
+        status, _, err = ltc(*line)
+        assert status == 2 and re.search(said, err)
+    assert not (here / "p.csv").exists() and not (here / "m.npz").exists()
 
 
 def test_densities(here, ltc):

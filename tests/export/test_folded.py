@@ -63,12 +63,23 @@ def test_numbers_are_those_of_the_model(name, rng, tmp_path):
 
 def test_what_would_lose_digits_is_not_folded(rng):
     """In front: a mean of many deviations, and a feature that weighs nothing, from which no past can be known."""
-    for farthest, scale, folds in ((0.9 * FARTHEST, 1.0, True), (3 * FARTHEST, 1.0, False), (1.0, 0.0, False)):
+    cases = (0.9 * FARTHEST, 1.0, 0.0, True), (3 * FARTHEST, 1.0, 0.0, False), (1.0, 0.0, 0.0, False)
+    for farthest, scale, shift, folds in (*cases, (1.0, 0.1, 1.0, True), (1.0, 0.01, 1.0, False)):
         model = made([BatchNorm(), Conv1D(2, 3)], rng)
         model.params["0.scale"] = scale
-        model.params["0.shift"] = 0.0
+        model.params["0.shift"] = shift
         found = program(kept(model, rng, farthest))
         assert ("0.BatchNorm" not in [stage.name for stage in found.stages]) == folds
+
+
+def test_a_feature_that_hardly_counts_takes_no_digits_from_others(rng):
+    """Its past would begin far from all inputs, which share a format in fixed point, and float may not hold it."""
+    model = kept(made([BatchNorm(), Conv1D(2, 3)], rng), rng)
+    x, _ = sequences(model, rng, 3, 20)
+    for scale in (1e-6, 1e-44):
+        model.params["0.scale"], model.params["0.shift"] = [scale, 1, 1], 1.0
+        assert max(each.relative for each in fixed.quantise(model, x).report.errors) < 1e-6
+        assert np.abs(program(model).start).max() < 1e3
 
 
 def test_inside_a_block(rng):

@@ -281,6 +281,15 @@ def test_several_threads_give_the_same_bits(monkeypatch):
     np.testing.assert_array_equal(models[0].theta, models[1].theta)
 
 
+def test_an_optimiser_without_a_step_is_free_for_another_model():
+    """Elapsed times are refused before the optimiser takes the size of a model."""
+    model, optimizer = network(solver="euler", ode_unfolds=1), Adam(0.02)
+    with pytest.raises(ValueError, match="`dt` must keep"):
+        model.fit(*data(model), dt=50.0, batch_size=16, optimizer=optimizer, verbose=0)
+    other = network(FullyConnected(3))
+    assert other.fit(*data(other), batch_size=16, optimizer=optimizer, verbose=0, epochs=1).steps == "bound"
+
+
 @pytest.fixture
 def calls(monkeypatch):
     """How many steps each call of the kernel has made; after the first, a call makes all that may be made at once."""

@@ -17,7 +17,8 @@ from ...layers import BatchNorm, Conv1D, Stack
 from ..builder import Builder
 from ..program import Vector
 
-# In front x is weighed before it is centred.  Of sums up to so many deviations 4 bits are lost, of larger ones more.
+# In front x is weighed before it is centred, and the past begins with -c / a.  Of sums up to so many deviations, and
+# where that is so many from the mean, 4 bits are lost, of larger ones more.
 FARTHEST = 16.0
 
 
@@ -41,7 +42,8 @@ def items(stack: Stack, p: Arrays, buffers: Arrays, b: Builder, state: Vector) -
             found[-1] = last._replace(p=_behind(last.layer, last.p, *affine(layer, own.p, own.buffers)))
         elif type(layer) is Conv1D and last and type(last.layer) is BatchNorm:
             a, c = affine(last.layer, last.p, last.buffers)
-            if np.all(a != 0) and np.abs(c).max() <= FARTHEST:
+            farthest = FARTHEST * np.minimum(np.abs(last.p["scale"]), 1)
+            if np.all(a != 0) and np.all(np.abs(c) <= farthest):
                 b.keeps(own.state[: layer.reach * layer.input_size], np.tile(a, layer.reach), np.tile(c, layer.reach))
                 found[-1] = own._replace(p=_in_front(layer, own.p, a, c))
             else:

@@ -68,13 +68,19 @@ def _flow(b: Builder, own: Oscillators, h: Expr) -> tuple[Expr, Expr]:
     g, psi = found[0]
     if len(found) == 2:
         g, psi = (b.update(old, apply("select", own.real, new, old)) for old, new in zip(*found, strict=True))
-    return g, b.update(psi, apply("select", fast - NEAR, psi, _series(b, own, h)))
+    return g, b.update(psi, apply("select", fast - NEAR, psi, _series(b, own, fast)))
 
 
-def _series(b: Builder, own: Oscillators, h: Expr) -> Expr:
-    """psi / h^2 where roots times h are small: as `flow`'s, whose times are bounded so that nothing overflows."""
-    short = b.store(apply("minimum", h, NEAR / np.maximum(own.fast, SMALLEST)), "short")
-    twice, square = b.store(short * own.damping, "twice"), b.store(short * short * own.stiffness, "square")
+def _series(b: Builder, own: Oscillators, fast: Expr) -> Expr:
+    """psi / h^2 where roots times h are small: as `flow`'s, whose times are bounded so that nothing overflows.
+
+    All is relative to the faster root, and at most 2: in fixed point oscillators share a format, in which the longest
+    time of one that hardly moves would leave no digits to others.
+    """
+    rate = np.maximum(own.fast, SMALLEST)
+    short = b.store(apply("minimum", fast, NEAR), "short")
+    twice = b.store(short * (own.damping / rate), "twice")
+    square = b.store(short * short * (own.stiffness / rate / rate), "square")
     *rest, c, last = series(2, TERMS)
     older: Expr = b.store(short * 0.0 + last, "series")
     now: Expr = b.store(c - twice * older, "series")

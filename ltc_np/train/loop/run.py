@@ -251,9 +251,9 @@ class Run:
         """`_steps` with bound gradients: with few calls between them, since these are what a small step takes."""
         begin, epoch, data = self.at, self.at.epoch, source.whole
         bound: Any = self.bound
-        bound.begin()
         if not begin.is_inside:
             self.check_elapsed(data, epoch, 0)
+        bound.begin()
         order, bounds = source.rows(self.ranks.rng(self.key(epoch)))
         batch, total, weights = begin.batch, begin.total, begin.weights
         while batch < source.batches:

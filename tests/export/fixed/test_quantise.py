@@ -8,7 +8,7 @@ from support import compilers
 from support.exported import WITHOUT
 from support.fixed_point import in_c, made, sequences
 
-from ltc_np import GRU, LSTM, LTC, AutoNCP, CfC, Dense, FullyConnected, LiquidS4, Model, Standardize, WiredCfC
+from ltc_np import GRU, LSTM, LTC, AutoNCP, CfC, Dense, FullyConnected, LinOSS, LiquidS4, Model, Standardize, WiredCfC
 from ltc_np.export.fixed import quantise
 from ltc_np.export.fixed.bound import bound
 from ltc_np.export.fixed.formats import FEWEST, MOST, places_for
@@ -89,6 +89,14 @@ def test_a_step_of_no_time_changes_no_state(name, rng):
     np.testing.assert_array_equal(after, before)
     _, moved = quantised.step(x[:, 0], dt=0.5, state=before)
     assert (moved != before).any()
+
+
+def test_oscillators_that_hardly_move_take_no_digits_from_others(rng):
+    """Numbers of all oscillators share formats; one without stiffness and damping has no rate at all."""
+    model = Model(LinOSS(1, 4, discretization="exact"), input_dim=2, seed=0, dtype="float64", backend="numpy")
+    model.params["stiffness"], model.params["damping"] = [0, 1e-9, 0.2, 1.5], [0, 0.3, 0.8, 2.4]
+    x, arguments = sequences(model, rng, B, T)
+    assert max(each.relative for each in quantise(model, x, **arguments).report.errors) < 1e-6
 
 
 # -------------------------------------------------------------------------------------------------------- random models
