@@ -110,6 +110,10 @@ class RewardScale:
     The mean is left alone: without it, a policy would be told that longer episodes are worse, or better.
     """
 
+    gamma: float
+    sums: Array
+    moments: Moments
+
     def __init__(self, count: int, gamma: float) -> None:
         self.gamma, self.sums, self.moments = gamma, np.zeros(count), Moments(1)
 

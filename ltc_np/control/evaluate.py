@@ -24,6 +24,10 @@ class Stepper:
     n : int
     """
 
+    model: Network
+    n: int
+    start: Array
+
     def __init__(self, model: Network, n: int) -> None:
         self.model, self.n = model, n
         self.refresh()

@@ -150,6 +150,28 @@ class PPO:
     history: History
     done: int
     calls: int
+    steps: int
+    batch_size: int
+    epochs: int
+    gamma: float
+    lam: float
+    lr: float
+    clip: float
+    clip_value: float | None
+    entropy: float
+    value_weight: float
+    clip_norm: float | None
+    target_kl: float | None
+    normalise_advantages: bool
+    normalise_rewards: bool
+    decay_steps: int | None
+    longest: int | None
+    correlation: float
+    seed: int
+    joint: Joint
+    optimizer: Adam
+    observed: Moments
+    rewards: RewardScale
 
     @with_signature_hints
     def __init__(

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..base.types import Array, Bools, Numbers
+from ..base.types import Array, Bools, Ints, Numbers
 from ..network.network import Network
 from .distributions import Distribution, Gaussian
 from .environments import Environments, Step
@@ -51,10 +51,14 @@ class Rollout(NamedTuple):
 class Episodes:
     """Returns and lengths of the episodes that have ended: sums so far of the n that are under way."""
 
+    sums: Array
+    steps: Ints
+    returns: list[float]
+    lengths: list[int]
+
     def __init__(self, count: int) -> None:
         self.sums, self.steps = np.zeros(count), np.zeros(count, np.int64)
-        self.returns: list[float] = []
-        self.lengths: list[int] = []
+        self.returns, self.lengths = [], []
 
     def add(self, step: Step) -> None:
         self.sums += step.rewards
@@ -80,6 +84,18 @@ class Collector:
     correlation : float in [0, 1)
         Of the random parts of numbers from one step to the next.
     """
+
+    environments: Environments
+    distribution: Distribution
+    rng: np.random.Generator
+    policy: Stepper
+    critic: Stepper
+    now: Step
+    policy_state: Array
+    critic_state: Array
+    episodes: Episodes
+    correlation: float
+    noise: Array
 
     def __init__(
         self,
