@@ -98,7 +98,7 @@ def evaluate(
     deterministic: bool = True,
     seed: int = 0,
 ) -> Evaluation:
-    """Whole episodes of a policy.
+    """Whole episodes of a policy, which must end: `gymnasium.wrappers.TimeLimit` sees to it.
 
     Every environment plays its share of the episodes, so that short ones, which are over first, count no more than
     others.
@@ -122,13 +122,14 @@ def evaluate(
     -------
     Evaluation
     """
+    distribution = chosen(policy, environments, distribution)
     n, episodes = environments.count, checks.integer("episodes", episodes)
-    if not isinstance(distribution, Distribution):
-        distribution = environments.distribution(distribution)
-    check_fits(policy, environments, distribution)
     seed = checks.integer("seed", seed, 0)
     rng = np.random.default_rng(seed)
-    own = distribution.initial() if own is None else own
+    own = distribution.initial() if own is None else checks.real("own", own, np.dtype(np.float64))
+    if own.shape != (distribution.own,):
+        raise ValueError(f"`own` must have shape ({distribution.own},), that of {distribution!r}, got {own.shape}")
+    checks.finite("own", own)
     stepper, state = Stepper(policy, n), policy.starting_state(n)
     left = np.full(n, episodes // n) + (np.arange(n) < episodes % n)
     returns, lengths, sums, steps = [], [], np.zeros(n), np.zeros(n, np.int64)
@@ -149,8 +150,13 @@ def evaluate(
     return Evaluation(np.array(returns), np.array(lengths))
 
 
-def check_fits(policy: Network, environments: Environments, distribution: Distribution) -> None:
-    """Refuse a policy that cannot see these observations or choose these actions."""
+def chosen(policy: Network, environments: Environments, distribution: Distribution | DistributionName) -> Distribution:
+    """The distribution of these actions; refuse a policy that cannot see the observations or choose them."""
+    check_environments(environments)
+    if isinstance(distribution, Distribution):
+        environments.check(distribution)
+    else:
+        distribution = environments.distribution(distribution)
     if not isinstance(policy, Network):
         raise TypeError(f"`policy` must be a model of ltc_np, got {checks.brief(policy)}")
     if policy.input_size != environments.size:
@@ -159,6 +165,16 @@ def check_fits(policy: Network, environments: Environments, distribution: Distri
         )
     check_outputs(distribution, policy.output_size)
     check_steps("policy", policy)
+    return distribution
+
+
+def check_environments(environments: Environments) -> None:
+    """Refuse all but `Environments`."""
+    if not isinstance(environments, Environments):
+        raise TypeError(
+            f"`environments` must be Environments, got {checks.brief(environments)}: Environments(vector_env), or "
+            "Environments.make(name, count)"
+        )
 
 
 def check_steps(name: str, network: Network) -> None:

@@ -27,7 +27,7 @@ from . import stored
 from .advantages import Moments, RewardScale, divided, explained_variance, gae
 from .distributions import Distribution, Gaussian
 from .environments import DistributionName, Environments
-from .evaluate import check_fits, check_steps
+from .evaluate import check_environments, check_steps, chosen
 from .pieces import Pieces, cut, gather
 from .rollout import Collector, Rollout
 from .update import Joint, Loss, Terms, loss_and_gradient
@@ -200,13 +200,7 @@ class PPO:
         correlation: float = 0.0,
         seed: int = 0,
     ) -> None:
-        if not isinstance(environments, Environments):
-            raise TypeError(
-                f"`environments` must be Environments, got {checks.brief(environments)}: Environments(vector_env)"
-            )
-        if not isinstance(distribution, Distribution):
-            distribution = environments.distribution(distribution)
-        check_fits(policy, environments, distribution)
+        distribution = chosen(policy, environments, distribution)
         self.policy, self.environments, self.distribution = policy, environments, distribution
         self.critic = _critic_like(policy) if critic is None else _check_critic(critic, policy)
         self.steps, self.batch_size = checks.integer("steps", steps), checks.integer("batch_size", batch_size)
@@ -250,7 +244,8 @@ class PPO:
         ----------
         steps : int >= 1
         callback : function of the `PPO`, optional
-            Called after each iteration; learning ends where it returns False.
+            Called after each iteration; learning ends where it returns False.  It may play in ``environments``, as
+            `evaluate` does; all of them begin new episodes then.
         progress : bool
             Write a line to standard error about twice a second at most.
 
@@ -266,6 +261,8 @@ class PPO:
             The loss or the gradient is not finite: parameters are those before that step of the optimiser.
         """
         end = self.done + checks.integer("steps", steps)
+        if callback is not None:
+            checks.function("callback", callback, "the PPO")
         environment_seed, rng = self._begin()
         collector = Collector(
             self.policy, self.critic, self.environments, self.distribution, rng, int(environment_seed),
@@ -298,6 +295,8 @@ class PPO:
     def _iterate(self, collector: Collector, rng: np.random.Generator) -> Logs:
         """One rollout, and what is learnt of it."""
         left = 1.0 if self.decay_steps is None else max(0.0, 1 - self.done / self.decay_steps)
+        if collector.begin_if_others_played():
+            self.rewards.sums[:] = 0
         rollout = collector.collect(self.steps, self.own)
         self.done += rollout.rewards.size
         scaled = self._scaled(rollout)
@@ -409,6 +408,7 @@ class PPO:
         OSError, ValueError
             As `ltc_np.load`; for the file of a model alone; for environments that do not fit.
         """
+        check_environments(environments)
         policy, found = io.load_with(path, KINDS, backend)
         if found.get("kind") != KIND:
             raise ValueError(

@@ -60,6 +60,10 @@ class Episodes:
         self.sums, self.steps = np.zeros(count), np.zeros(count, np.int64)
         self.returns, self.lengths = [], []
 
+    def forget(self) -> None:
+        """Leave out the episodes that are under way."""
+        self.sums[:], self.steps[:] = 0, 0
+
     def add(self, step: Step) -> None:
         self.sums += step.rewards
         self.steps += step.counts
@@ -91,6 +95,7 @@ class Collector:
     policy: Stepper
     critic: Stepper
     now: Step
+    resets: int
     policy_state: Array
     critic_state: Array
     episodes: Episodes
@@ -110,11 +115,22 @@ class Collector:
         n = environments.count
         self.environments, self.distribution, self.rng = environments, distribution, rng
         self.policy, self.critic = Stepper(policy, n), Stepper(critic, n)
-        self.now = environments.reset(seed)
         self.policy_state, self.critic_state = policy.starting_state(n), critic.starting_state(n)
         self.episodes = Episodes(n)
+        self._begin(seed)
         self.correlation, shape = correlation, (n, distribution.outputs)
         self.noise = rng.standard_normal(shape) if correlation else np.zeros(shape)
+
+    def _begin(self, seed: int) -> None:
+        self.now, self.resets = self.environments.reset(seed), self.environments.resets
+
+    def begin_if_others_played(self) -> bool:
+        """Begin new episodes if somebody has begun some since: those from before cannot go on.  Whether it was so."""
+        if self.environments.resets == self.resets:
+            return False
+        self._begin(int(self.rng.integers(2**31)))
+        self.episodes.forget()
+        return True
 
     def collect(self, T: int, own: Array) -> Rollout:
         """T steps, with the parameters as they are now and those of the distribution."""

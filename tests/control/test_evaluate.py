@@ -59,3 +59,7 @@ def test_every_environment_plays_its_share():
         assert sorted(found.returns) == sorted(10 * e * T + T * (T + 1) / 2 for e, T in episodes)
     with pytest.raises(ValueError, match="input_dim=3"):
         evaluate(Model(Dense(3), input_dim=2), Environments(toys.counting(mode)))
+    with pytest.raises(TypeError, match="`environments` must be Environments, got"):
+        evaluate(policy, toys.counting(mode))
+    with pytest.raises(ValueError, match=r"`own` must have shape \(1,\)"):
+        evaluate(Model(Dense(1), input_dim=1), Environments(toys.echo(2)), own=[0.0, 0.0], deterministic=False)

@@ -27,11 +27,16 @@ def small(policy=None, **options):
 @pytest.mark.compiled
 @pytest.mark.slow
 def test_it_learns_to_remember():
-    """The action must be what was seen a step before; that of now, or none, leaves 1/3 or more of squared error."""
+    """The action must be what was seen a step before; that of now, or none, leaves 1/3 or more of squared error.
+
+    With a rate that stays the same the deviation shrinks on and on, and with it the errors that ratios forgive, until
+    the policy falls apart again: one of six seeds has a return of 1.1 after 30,000 steps.  With one that falls to 0 ten
+    seeds have 7.997 to 7.999 of 8.
+    """
     policy = Model(GRU(8), Dense(1), input_dim=1, seed=0)
     ppo = PPO(
         policy, Environments(toys.echo(8)), distribution=Gaussian([-2.0], [2.0], -1.0), steps=32, batch_size=64,
-        epochs=10, gamma=0.0, lr=1e-2, seed=0,
+        epochs=10, gamma=0.0, lr=1e-2, decay_steps=20_000, seed=0,
     )  # fmt: skip
     before = evaluate(policy, ppo.environments, 40)
     ppo.learn(20_000)
@@ -162,6 +167,22 @@ def test_history_and_callback():
     assert len(history.table()["epoch"]) == 3 and history.seconds > 0
 
 
+def test_a_callback_may_play_in_the_same_environments():
+    """Episodes of 8 steps are under way after 12, and cannot go on: they are not counted with those that follow."""
+    ppo = small(steps=12, seed=1)
+    history = ppo.learn(144, callback=lambda p: evaluate(p.policy, p.environments, 4))
+    assert history["length"] == [8, 8, 8]
+    collector = Collector(ppo.policy, ppo.critic, ppo.environments, ppo.distribution, np.random.default_rng(0), 0)
+    collector.collect(3, ppo.own)
+    assert not collector.begin_if_others_played() and not collector.now.began.any()
+    evaluate(ppo.policy, ppo.environments, 4)
+    assert collector.begin_if_others_played() and collector.now.began.all()
+    assert not collector.begin_if_others_played() and not collector.episodes.steps.any()
+    with pytest.raises(TypeError, match="`callback` must be a function of the PPO, got 3"):
+        ppo.learn(48, callback=3)
+    assert ppo.done == 144
+
+
 def test_ctrl_c_ends_after_the_iteration(capfd):
     ppo = small()
     history = ppo.learn(10_000, callback=lambda p: os.kill(os.getpid(), signal.SIGINT))
@@ -230,3 +251,7 @@ def test_what_does_not_fit(tmp_path):
     ppo.save(tmp_path / "ppo.npz")
     with pytest.raises(ValueError, match="must be 4 as before, got 2"):
         PPO.load(tmp_path / "ppo.npz", Environments(toys.echo(2)))
+    with pytest.raises(TypeError, match="`environments` must be Environments, got 'CartPole-v1'"):
+        PPO.load(tmp_path / "ppo.npz", "CartPole-v1")
+    with pytest.raises(ValueError, match=r"`distribution` must give actions .* choices in 0\.\.2, got Gaussian"):
+        PPO.load(tmp_path / "ppo.npz", Environments(toys.counting("NEXT_STEP", 4), observed=[1]))
