@@ -16,7 +16,7 @@ from .environments import DistributionName, Environments
 
 
 class Stepper:
-    """Steps of n streams of a model, with what the model keeps for `Network.step` and without its checks.
+    """Steps of n streams of a model, with what the model keeps for `Network.step`; of its checks that for NaN is left.
 
     Parameters
     ----------
@@ -44,6 +44,11 @@ class Stepper:
         if self.model.takes_dt:
             stream.dt[:, 0], stream.ones = dt, False
         y, after = stream.run()
+        if np.isnan(y).any():  # the largest of which is the first choice, without any sign
+            raise FloatingPointError(
+                f"outputs of {checks.brief(self.model)} must be numbers, got NaN: its parameters are NaN, or its "
+                "state overflows; go back to a model from before"
+            )
         return y[:, 0].astype(np.float64), after.copy()
 
 
@@ -121,6 +126,13 @@ def evaluate(
     Returns
     -------
     Evaluation
+
+    Raises
+    ------
+    FloatingPointError
+        An output of the policy is NaN.
+    TypeError, ValueError
+        What does not fit.
     """
     distribution = chosen(policy, environments, distribution)
     n, episodes = environments.count, checks.integer("episodes", episodes)
