@@ -54,7 +54,9 @@ class PPO:
     ----------
     policy : Model
         Observations in, parameters of a distribution of actions out; it learns in place.  If its first layer is
-        `Standardize` (take ``clip=10``), that takes the mean and deviation of the observations, between iterations.
+        `Standardize` (take ``clip=10``) that was never fitted, with mean 0 and scale 1, that takes the mean and
+        deviation of the observations, between iterations.  One with other numbers keeps them, so a policy that has
+        learnt by examples goes on as it was.
     environments : Environments
         Environments with ``dt`` need a policy that knows elapsed time to make use of it.
     critic : Model, optional
@@ -171,6 +173,7 @@ class PPO:
     joint: Joint
     optimizer: Adam
     observed: Moments
+    adapts: tuple[bool, bool]
     rewards: RewardScale
 
     @with_signature_hints
@@ -222,6 +225,7 @@ class PPO:
         self.joint = Joint(policy, self.critic, self.own)
         self.optimizer = Adam(self.lr, epsilon=EPSILON)
         self.observed = Moments(environments.size)
+        self.adapts = standardizes(policy), standardizes(self.critic)
         self.rewards = RewardScale(environments.count, self.gamma)
         self.history, self.done, self.calls = History(), 0, 0
         self._spaces = Workspace(), Workspace()
@@ -369,8 +373,8 @@ class PPO:
     def _observe(self, rollout: Rollout) -> None:
         """Let both networks bring observations to mean 0 and deviation 1, as far as these are known."""
         self.observed.add(rollout.observations[rollout.counts])
-        for network in (self.policy, self.critic):
-            if standardizes(network):
+        for network, adapts in zip((self.policy, self.critic), self.adapts, strict=True):
+            if adapts:
                 buffers = network.buffers
                 buffers["0.mean"][:] = self.observed.mean
                 buffers["0.scale"][:] = np.maximum(np.sqrt(self.observed.variance), SMALLEST_SCALE)
@@ -394,7 +398,7 @@ class PPO:
             "kind": KIND, "settings": self.settings(), "count": self.environments.count,
             "distribution": stored.distribution_form(self.distribution), "critic": stored.critic_form(self.critic),
             "own": self.own, "optimizer": self.optimizer.state(), "observed": self.observed.state(),
-            "rewards": self.rewards.moments.state(), "done": self.done, "calls": self.calls,
+            "adapts": list(self.adapts), "rewards": self.rewards.moments.state(), "done": self.done, "calls": self.calls,
             "history": stored.history_form(self.history),
         }  # fmt: skip
         io.save_with(path, self.policy, beside)
@@ -434,6 +438,8 @@ class PPO:
         self.own[:] = own
         self.optimizer.load_state(found["optimizer"])
         self.observed.restore(found["observed"])
+        policy, critic = found["adapts"]
+        self.adapts = bool(policy), bool(critic)
         self.rewards.moments.restore(found["rewards"])
         self.done, self.calls = checks.integer("done", found["done"], 0), checks.integer("calls", found["calls"], 0)
         self.history = stored.history_of(found["history"])
@@ -443,9 +449,11 @@ class PPO:
 
 
 def standardizes(network: Network) -> bool:
-    """Whether observations are brought to mean 0 and deviation 1 by the first layer."""
+    """Whether the first layer can bring observations to mean 0 and deviation 1, and was not fitted before."""
     first = network.layers[0]
-    return len(network.layers) > 1 and isinstance(first, Standardize) and not first.inverse
+    if len(network.layers) < 2 or not isinstance(first, Standardize) or first.inverse:
+        return False
+    return not network.buffers["0.mean"].any() and bool((network.buffers["0.scale"] == 1).all())
 
 
 def _above_0(name: str, value: float | None) -> float | None:

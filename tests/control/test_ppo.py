@@ -114,7 +114,7 @@ def test_the_same_seed_gives_the_same_bits():
 
 def test_observations_are_brought_to_mean_0_by_both_networks():
     ppo = small()
-    assert standardizes(ppo.policy) and standardizes(ppo.critic)
+    assert standardizes(ppo.policy) and standardizes(ppo.critic) and ppo.adapts == (True, True)
     seen = []
     step = ppo.environments.step
 
@@ -134,6 +134,21 @@ def test_observations_are_brought_to_mean_0_by_both_networks():
     for network in (ppo.policy, ppo.critic):
         assert np.allclose(network.buffers["0.mean"], rows.mean(axis=0), rtol=1e-5)
         assert np.allclose(network.buffers["0.scale"], rows.std(axis=0), rtol=1e-5)
+
+
+def test_a_policy_that_was_fitted_keeps_its_scale(tmp_path):
+    """What it has learnt is of those inputs; the new critic takes the scale of the observations, also after a file."""
+    policy = Model(Standardize(), GRU(4), Dense(1), input_dim=1, seed=0, backend="numpy")
+    policy.buffers["0.mean"][:], policy.buffers["0.scale"][:] = 0.25, 2
+    ppo = small(policy)
+    assert ppo.adapts == (False, True)
+    ppo.learn(32)
+    ppo.save(tmp_path / "ppo")
+    again = PPO.load(tmp_path / "ppo", Environments(toys.echo(4)), backend="numpy")
+    before = again.critic.buffers["0.scale"][0]
+    again.learn(32)
+    assert (again.policy.buffers["0.mean"][0], again.policy.buffers["0.scale"][0]) == (0.25, 2)
+    assert again.critic.buffers["0.scale"][0] not in (1, before)
 
 
 def test_rate_and_clip_fall_to_0():
