@@ -398,8 +398,8 @@ class PPO:
             "kind": KIND, "settings": self.settings(), "count": self.environments.count,
             "distribution": stored.distribution_form(self.distribution), "critic": stored.critic_form(self.critic),
             "own": self.own, "optimizer": self.optimizer.state(), "observed": self.observed.state(),
-            "adapts": list(self.adapts), "rewards": self.rewards.moments.state(), "done": self.done, "calls": self.calls,
-            "history": stored.history_form(self.history),
+            "adapts": list(self.adapts), "rewards": self.rewards.moments.state(), "done": self.done,
+            "calls": self.calls, "history": stored.history_form(self.history),
         }  # fmt: skip
         io.save_with(path, self.policy, beside)
 
