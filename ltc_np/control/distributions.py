@@ -369,22 +369,19 @@ def check_outputs(distribution: Distribution, outputs: int) -> None:
     )
 
 
-def check_actions(distribution: Distribution, wanted: Categorical | Gaussian) -> None:
+def check_actions(distribution: Distribution, wanted: Distribution) -> None:
     """Refuse a distribution that gives actions which are not among those of ``wanted``; of others' classes none."""
-    if isinstance(distribution, Categorical) and isinstance(wanted, Categorical):
-        ends = distribution.start, distribution.start + distribution.choices
-        fits = wanted.start <= ends[0] and ends[1] <= wanted.start + wanted.choices
-    elif isinstance(distribution, _Bounded) and isinstance(wanted, Gaussian):
-        same = distribution.low.shape == wanted.low.shape
-        fits = same and not wanted.beyond(np.stack([distribution.low, distribution.high]))
-    else:
-        fits = not isinstance(distribution, (Categorical, _Bounded))
+    fits, rule = not isinstance(distribution, (Categorical, _Bounded)), ""
+    if isinstance(wanted, Categorical):
+        end = wanted.start + wanted.choices
+        rule = f"choices in {wanted.start}..{end - 1}"
+        if isinstance(distribution, Categorical):
+            fits = wanted.start <= distribution.start and distribution.start + distribution.choices <= end
+    elif isinstance(wanted, _Bounded):
+        rule = f"numbers in {wanted.low} to {wanted.high}"
+        if isinstance(distribution, _Bounded) and distribution.low.shape == wanted.low.shape:
+            fits = not wanted.beyond(np.stack([distribution.low, distribution.high]))
     if not fits:
-        rule = (
-            f"choices in {wanted.start}..{wanted.start + wanted.choices - 1}"
-            if isinstance(wanted, Categorical)
-            else f"numbers in {wanted.low} to {wanted.high}"
-        )
         raise ValueError(
             f"`distribution` must give actions that these environments take, {rule}, got {_said(distribution)}: "
             "'auto' makes one that does"
