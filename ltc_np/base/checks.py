@@ -235,6 +235,12 @@ def boolean(name: str, value: object) -> bool:
     return bool(value)
 
 
+def function(name: str, value: object, of: str) -> None:
+    """Refuse a ``value`` that cannot be called; ``of`` says with what it will be."""
+    if not callable(value):
+        raise TypeError(f"`{name}` must be a function of {of}, got {brief(value)}")
+
+
 def lengths(values: ArrayLike | None, B: int, T: int) -> tuple[Ints, Bools | None]:
     """(lengths (B,) int64, valid (B, T) bool or None when every sequence is full)."""
     if values is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..base import checks
 from ..base.types import Array, Bools, Ints
 
 SMALLEST = 1e-8  # a variance below it counts as this
@@ -36,6 +37,11 @@ def gae(
     gamma, lam : floats in [0, 1]
         Discount of a step, and of further errors of the values.
 
+    Raises
+    ------
+    TypeError, ValueError
+        Arrays that are no numbers, or of other shapes.
+
     References
     ----------
     Schulman, Moritz, Levine, Jordan and Abbeel, "High-dimensional continuous control using generalized advantage
@@ -51,6 +57,15 @@ def gae(
     >>> gae(np.ones((1, 3)), values, following, ends, ends).round(4).tolist()
     [[1.4702, 0.4, 1.092]]
     """
+    rewards, values, next_values = (
+        checks.real(name, array, np.dtype(np.float64), "(n, T)")
+        for name, array in (("rewards", rewards), ("values", values), ("next_values", next_values))
+    )
+    terminated, ended = np.asarray(terminated, bool), np.asarray(ended, bool)
+    shapes = [array.shape for array in (rewards, values, next_values, terminated, ended)]
+    if len(shapes[0]) != 2 or len(set(shapes)) > 1:
+        names = "`rewards`, `values`, `next_values`, `terminated` and `ended`"
+        raise ValueError(f"{names} must all have the same shape (n, T), got {', '.join(map(str, shapes))}")
     # Not 0 times a value: that of a state after the end may be infinite.
     delta = rewards + gamma * np.where(terminated, 0.0, next_values) - values
     found, after = np.empty_like(delta), np.zeros(len(delta))
@@ -109,6 +124,10 @@ class RewardScale:
 
     The mean is left alone: without it, a policy would be told that longer episodes are worse, or better.
     """
+
+    gamma: float
+    sums: Array
+    moments: Moments
 
     def __init__(self, count: int, gamma: float) -> None:
         self.gamma, self.sums, self.moments = gamma, np.zeros(count), Moments(1)

@@ -19,9 +19,11 @@ from ..base.types import Array, ArrayLike, Numbers
 from ..losses.mixture import Mixture
 from ..losses.mixture_density import LOG_NORMAL, log_softmax, parts, unchecked
 
-# Nodes and weights of E f(xi) for a standard normal xi; of the entropies here they leave less than 1e-6.
+# Nodes and weights of E f(xi) for a standard normal xi.  Entropies here have errors below 1e-6 for deviations up to 1,
+# of 2e-3 at 2.7 and of 0.08 at 7.4; derivatives are those of what is computed.
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(32)
 WEIGHTS = WEIGHTS / WEIGHTS.sum()
+ROUNDING = 1e-6  # of actions with 32 bits, in units of half the distance of their bounds
 
 
 class Adjoint(NamedTuple):
@@ -170,6 +172,12 @@ class _Bounded(Distribution):
         """The middle of the bounds and half of their distance, (A,) each: actions are middle + half * unit."""
         return self._middle, self._half
 
+    def beyond(self, actions: Array) -> bool:
+        """Whether some of the actions (..., A) lie outside the bounds, by more than they are rounded."""
+        with np.errstate(invalid="ignore"):  # of bounds that are both infinite, which are the same
+            apart = np.maximum(self.low - actions, actions - self.high)
+        return bool((apart > ROUNDING * self._half).any())
+
     def actions(self, draws: Numbers) -> Numbers:
         return np.clip(self._middle + self._half * draws, self.low, self.high)
 
@@ -178,6 +186,11 @@ class _Bounded(Distribution):
         if found.ndim != 2 or found.shape[1] != self.low.size:
             raise ValueError(f"`actions` must have shape (N, {self.low.size}), got {found.shape}")
         checks.finite("actions", found)
+        if self.beyond(found):
+            raise ValueError(
+                f"`actions` must lie in {self.low} to {self.high}, got some in {found.min(axis=0)} to "
+                f"{found.max(axis=0)}: np.clip(actions, low, high)"
+            )
         return (found - self._middle) / self._half
 
     def _squared(self, y: Array, log_sigma: Array, draws: Numbers) -> tuple[Array, Array]:
@@ -354,3 +367,29 @@ def check_outputs(distribution: Distribution, outputs: int) -> None:
             else f"Dense({distribution.outputs})"
         )
     )
+
+
+def check_actions(distribution: Distribution, wanted: Distribution) -> None:
+    """Refuse a distribution that gives actions which are not among those of ``wanted``; of others' classes none."""
+    fits, rule = not isinstance(distribution, (Categorical, _Bounded)), ""
+    if isinstance(wanted, Categorical):
+        end = wanted.start + wanted.choices
+        rule = f"choices in {wanted.start}..{end - 1}"
+        if isinstance(distribution, Categorical):
+            fits = wanted.start <= distribution.start and distribution.start + distribution.choices <= end
+    elif isinstance(wanted, _Bounded):
+        rule = f"numbers in {wanted.low} to {wanted.high}"
+        if isinstance(distribution, _Bounded) and distribution.low.shape == wanted.low.shape:
+            fits = not wanted.beyond(np.stack([distribution.low, distribution.high]))
+    if not fits:
+        raise ValueError(
+            f"`distribution` must give actions that these environments take, {rule}, got {_said(distribution)}: "
+            "'auto' makes one that does"
+        )
+
+
+def _said(distribution: Distribution) -> str:
+    """With its bounds, which a repr leaves out."""
+    if isinstance(distribution, _Bounded):
+        return f"{type(distribution).__name__}({distribution.low}, {distribution.high})"
+    return repr(distribution)

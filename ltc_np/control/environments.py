@@ -10,7 +10,7 @@ import numpy as np
 from ..base import checks
 from ..base.optional import need
 from ..base.types import Array, Bools, Numbers
-from .distributions import Categorical, Distribution, Gaussian, MixtureOfGaussians, SquashedGaussian
+from .distributions import Categorical, Distribution, Gaussian, MixtureOfGaussians, SquashedGaussian, check_actions
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -81,6 +81,8 @@ class Environments:
     size : int
         D, numbers of an observation that the policy sees.
     vector : gymnasium.vector.VectorEnv
+    resets : int
+        How often `reset` has begun episodes everywhere; who goes on sees by it that others have played in between.
 
     Raises
     ------
@@ -103,6 +105,7 @@ class Environments:
     vector: Any
     observed: tuple[int, ...] | None
     dt: Elapsed
+    resets: int
 
     def __init__(self, vector: Any, *, observed: Sequence[int] | None = None, dt: Elapsed = None) -> None:
         gymnasium = need("gymnasium", "control", "`ltc_np.control.Environments`")
@@ -114,13 +117,12 @@ class Environments:
         self.vector, self.count = vector, vector.num_envs
         self._mode = _mode(vector, gymnasium)
         D = _numbers(vector.single_observation_space, gymnasium)
-        self.observed = None if observed is None else tuple(checks.integer("observed", k, 0, D - 1) for k in observed)
-        if self.observed == () or len(set(self.observed or ())) != len(self.observed or ()):
-            raise ValueError(f"`observed` must be different numbers in 0..{D - 1}, at least one, got {observed}")
+        self.observed = None if observed is None else _observed(observed, D)
         self.size = D if self.observed is None else len(self.observed)
         self.dt = _elapsed(dt)
         self._auto = _actions(vector.single_action_space, gymnasium)
         self._ended: Bools = np.zeros(self.count, bool)
+        self.resets = 0
 
     @classmethod
     def make(
@@ -129,9 +131,14 @@ class Environments:
         """``count`` environments of a name that Gymnasium has registered.
 
         ``keywords`` go to `gymnasium.make_vec`: ``vectorization_mode="sync"`` or ``"async"``, ``wrappers=[...]``, and
-        what the environment itself takes.
+        what the environment itself takes.  Gymnasium wraps single environments only, so those with ``wrappers`` are
+        "sync" by default, also of names that have a vectorised form, such as CartPole-v1.
         """
         gymnasium = need("gymnasium", "control", "`ltc_np.control.Environments`")
+        if "num_envs" in keywords:
+            raise TypeError("`Environments.make` has no argument `num_envs`: it is `count`")
+        if keywords.get("wrappers"):
+            keywords.setdefault("vectorization_mode", "sync")
         return cls(
             gymnasium.make_vec(name, num_envs=checks.integer("count", count), **keywords), observed=observed, dt=dt
         )
@@ -152,8 +159,14 @@ class Environments:
         numbers = cast(Gaussian, self._auto)
         return kinds[name](numbers.low, numbers.high)
 
+    def check(self, distribution: Distribution) -> None:
+        """A ValueError for a distribution whose actions these environments do not take."""
+        check_actions(distribution, self._auto)
+
     def reset(self, seed: int | None = None) -> Step:
         """Begin an episode everywhere; environment k with ``seed + k``."""
+        seed = None if seed is None else checks.integer("seed", seed, 0)
+        self.resets += 1
         observations, infos = self.vector.reset(seed=seed)
         self._ended = np.zeros(self.count, bool)
         now, dt = self._seen(observations), self._times(infos, np.ones(self.count, bool))
@@ -162,8 +175,12 @@ class Environments:
 
     def step(self, actions: Numbers) -> Step:
         """One step of all: ``actions`` (n,) or (n, A), as of `Distribution.actions`."""
-        space = self.vector.single_action_space
-        given = np.asarray(actions, space.dtype)
+        space, given = self.vector.single_action_space, np.asarray(actions)
+        shape = (self.count, *space.shape)
+        if given.shape != shape or (space.dtype.kind in "iu" and given.dtype.kind not in "iu"):
+            kind = "integers" if space.dtype.kind in "iu" else "numbers"
+            raise ValueError(f"`actions` must be {kind} of shape {shape}, got {checks.describe(given)}")
+        given = given.astype(space.dtype)
         observations, rewards, terminated, truncated, infos = self.vector.step(given)
         terminated, truncated = np.array(terminated, bool), np.array(truncated, bool)
         ignored = self._ended if self._mode == "NEXT_STEP" else np.zeros(self.count, bool)
@@ -218,7 +235,7 @@ class Environments:
             found = np.asarray(infos.get("dt", np.zeros(self.count)), np.float64)
             said = np.asarray(infos.get("_dt", np.full(self.count, "dt" in infos)), bool)
         if found.shape != (self.count,):
-            raise ValueError(f"elapsed times must be ({self.count},) numbers, got shape {found.shape}")
+            raise ValueError(f"`dt` must give elapsed times of shape ({self.count},), got {found.shape}")
         missing = ~said if needed is None else needed & ~said
         if missing.any():
             raise ValueError(f'`dt="info"` needs the key "dt" in infos of every step and reset, got {sorted(infos)}')
@@ -243,6 +260,16 @@ def _numbers(space: Any, gymnasium: ModuleType) -> int:
             f"observations must be a Box of numbers, got {space}: gymnasium.wrappers.FlattenObservation makes one"
         )
     return int(np.prod(space.shape))
+
+
+def _observed(observed: Any, D: int) -> tuple[int, ...]:
+    """Which numbers of D are seen."""
+    values = np.asarray(observed)
+    if values.dtype.kind not in "iu" or values.ndim != 1 or len(set(values.tolist())) != max(values.size, 1):
+        raise (ValueError if values.dtype.kind in "iu" else TypeError)(
+            f"`observed` must be a sequence of different numbers in 0..{D - 1}, at least one, got {observed}"
+        )
+    return tuple(checks.integer("observed", k, 0, D - 1) for k in values.tolist())
 
 
 def _elapsed(dt: Elapsed) -> Elapsed:

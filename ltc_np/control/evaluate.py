@@ -16,13 +16,17 @@ from .environments import DistributionName, Environments
 
 
 class Stepper:
-    """Steps of n streams of a model, with what the model keeps for `Network.step` and without its checks.
+    """Steps of n streams of a model, with what the model keeps for `Network.step`; of its checks that for NaN is left.
 
     Parameters
     ----------
     model : Network
     n : int
     """
+
+    model: Network
+    n: int
+    start: Array
 
     def __init__(self, model: Network, n: int) -> None:
         self.model, self.n = model, n
@@ -40,6 +44,11 @@ class Stepper:
         if self.model.takes_dt:
             stream.dt[:, 0], stream.ones = dt, False
         y, after = stream.run()
+        if np.isnan(y).any():  # the largest of which is the first choice, without any sign
+            raise FloatingPointError(
+                f"outputs of {checks.brief(self.model)} must be numbers, got NaN: its parameters are NaN, or its "
+                "state overflows; go back to a model from before"
+            )
         return y[:, 0].astype(np.float64), after.copy()
 
 
@@ -94,7 +103,7 @@ def evaluate(
     deterministic: bool = True,
     seed: int = 0,
 ) -> Evaluation:
-    """Whole episodes of a policy.
+    """Whole episodes of a policy, which must end: `gymnasium.wrappers.TimeLimit` sees to it.
 
     Every environment plays its share of the episodes, so that short ones, which are over first, count no more than
     others.
@@ -117,14 +126,22 @@ def evaluate(
     Returns
     -------
     Evaluation
+
+    Raises
+    ------
+    FloatingPointError
+        An output of the policy is NaN.
+    TypeError, ValueError
+        What does not fit.
     """
+    distribution = chosen(policy, environments, distribution)
     n, episodes = environments.count, checks.integer("episodes", episodes)
-    if not isinstance(distribution, Distribution):
-        distribution = environments.distribution(distribution)
-    check_fits(policy, environments, distribution)
     seed = checks.integer("seed", seed, 0)
     rng = np.random.default_rng(seed)
-    own = distribution.initial() if own is None else own
+    own = distribution.initial() if own is None else checks.real("own", own, np.dtype(np.float64))
+    if own.shape != (distribution.own,):
+        raise ValueError(f"`own` must have shape ({distribution.own},), that of {distribution!r}, got {own.shape}")
+    checks.finite("own", own)
     stepper, state = Stepper(policy, n), policy.starting_state(n)
     left = np.full(n, episodes // n) + (np.arange(n) < episodes % n)
     returns, lengths, sums, steps = [], [], np.zeros(n), np.zeros(n, np.int64)
@@ -145,8 +162,13 @@ def evaluate(
     return Evaluation(np.array(returns), np.array(lengths))
 
 
-def check_fits(policy: Network, environments: Environments, distribution: Distribution) -> None:
-    """Refuse a policy that cannot see these observations or choose these actions."""
+def chosen(policy: Network, environments: Environments, distribution: Distribution | DistributionName) -> Distribution:
+    """The distribution of these actions; refuse a policy that cannot see the observations or choose them."""
+    check_environments(environments)
+    if isinstance(distribution, Distribution):
+        environments.check(distribution)
+    else:
+        distribution = environments.distribution(distribution)
     if not isinstance(policy, Network):
         raise TypeError(f"`policy` must be a model of ltc_np, got {checks.brief(policy)}")
     if policy.input_size != environments.size:
@@ -155,6 +177,16 @@ def check_fits(policy: Network, environments: Environments, distribution: Distri
         )
     check_outputs(distribution, policy.output_size)
     check_steps("policy", policy)
+    return distribution
+
+
+def check_environments(environments: Environments) -> None:
+    """Refuse all but `Environments`."""
+    if not isinstance(environments, Environments):
+        raise TypeError(
+            f"`environments` must be Environments, got {checks.brief(environments)}: Environments(vector_env), or "
+            "Environments.make(name, count)"
+        )
 
 
 def check_steps(name: str, network: Network) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import pickle
 import sys
 import time
 from collections.abc import Callable
@@ -24,7 +25,7 @@ from ..train.ranks.communication import Alone, of_communicator
 from . import stored
 from .distributions import Distribution
 from .environments import DistributionName, Environments
-from .evaluate import check_fits
+from .evaluate import chosen
 from .players import Game, Play, players
 from .searches import Covariance, Gradient, Rows
 
@@ -169,10 +170,8 @@ class EvolutionStrategy:
         self.episodes, self.trials = checks.integer("episodes", episodes), checks.integer("trials", trials)
         self.deterministic = checks.boolean("deterministic", deterministic)
         self.seed, self.jobs, self.comm = checks.integer("seed", seed, 0), checks.integer("jobs", jobs), comm
-        self.factory, self.environments = environments, _made(environments)
-        if not isinstance(distribution, Distribution):
-            distribution = self.environments.distribution(distribution)
-        check_fits(policy, self.environments, distribution)
+        self.factory, self.environments = environments, _made(environments, self.jobs)
+        distribution = chosen(policy, self.environments, distribution)
         self.policy, self.center, self.distribution = policy, copy.deepcopy(policy), distribution
         free = np.arange(policy.theta.size) if policy.trainable is None else np.flatnonzero(policy.trainable)
         if not free.size:
@@ -231,6 +230,8 @@ class EvolutionStrategy:
             best centre at any time.
         """
         end = self.generation + checks.integer("generations", generations)
+        if callback is not None:
+            checks.function("callback", callback, "the EvolutionStrategy")
         ranks = of_communicator(self.comm)
         game = Game(copy.deepcopy(self.policy), self.distribution, self.deterministic)
         self.history.stopped, began = "", time.monotonic()
@@ -356,13 +357,22 @@ class EvolutionStrategy:
         return f"EvolutionStrategy({self.policy!r}, {self.method!r}, {self.generation} generations done)"
 
 
-def _made(environments: Callable[[], Environments]) -> Environments:
-    """What the function makes."""
+def _made(environments: Callable[[], Environments], jobs: int) -> Environments:
+    """What the function makes, which other processes must be able to call."""
     if not callable(environments):
         raise TypeError(
             f"`environments` must be a function that makes Environments, got {checks.brief(environments)}: "
             'functools.partial(Environments.make, "CartPole-v1", 4)'
         )
+    if jobs > 1:
+        try:
+            pickle.dumps(environments)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise TypeError(
+                f"`environments` must be a function that can be pickled with jobs={jobs}, got "
+                f"{checks.brief(environments)} ({checks.one_line(error)}): functools.partial(Environments.make, "
+                '"CartPole-v1", 4), or a function of a module'
+            ) from None
     found = environments()
     if not isinstance(found, Environments):
         raise TypeError(f"`environments()` must give Environments, got {checks.brief(found)}")

@@ -16,9 +16,9 @@ from ..model import Model
 from ..optim import Adam
 from ..train.history import History
 from ..train.loop.interrupt import BY_SIGINT, BY_SIGTERM
-from .distributions import Categorical, Distribution, Gaussian, MixtureOfGaussians
+from .distributions import Categorical, Distribution, Gaussian, MixtureOfGaussians, check_outputs
 from .environments import DistributionName, Environments
-from .evaluate import Stepper, check_fits, evaluate
+from .evaluate import Stepper, chosen, evaluate
 
 LOSSES: dict[type[Distribution], str] = {
     Categorical: "cross_entropy", Gaussian: "mse", MixtureOfGaussians: "mixture_density",
@@ -64,9 +64,10 @@ def clone(policy: Model, lessons: Lessons, distribution: Distribution, **options
     History
         Of `fit`.
     """
-    if type(distribution) not in LOSSES:
-        names = ", ".join(kind.__name__ for kind in LOSSES)
-        raise TypeError(f"`distribution` must be one of {names}, got {checks.brief(distribution)}")
+    _check(distribution, options, ("loss", "dt", "lengths"))
+    if not isinstance(lessons, Lessons):
+        raise TypeError(f"`lessons` must be Lessons(observations, dt, actions), got {checks.brief(lessons)}")
+    check_outputs(distribution, policy.output_size)
     return policy.fit(
         lessons.observations,
         [distribution.draws(actions) for actions in lessons.actions],
@@ -74,6 +75,18 @@ def clone(policy: Model, lessons: Lessons, distribution: Distribution, **options
         loss=LOSSES[type(distribution)],
         **options,
     )
+
+
+def _check(distribution: Distribution, options: dict[str, Any], own: tuple[str, ...]) -> None:
+    """Refuse a distribution without a loss, and options that are not the user's."""
+    if type(distribution) not in LOSSES:
+        names = ", ".join(kind.__name__ for kind in LOSSES)
+        raise TypeError(f"`distribution` must be one of {names}, got {checks.brief(distribution)}")
+    for name in own:
+        if name in options:
+            raise TypeError(
+                f"`{name}` follows from the other arguments here, got {checks.brief(options[name])}: leave it out"
+            )
 
 
 @with_signature_hints
@@ -144,14 +157,15 @@ def dagger(
     """
     rounds, episodes = checks.integer("rounds", rounds), checks.integer("episodes", episodes)
     mixing, lr = checks.number("mixing", mixing, high=1), checks.number("lr", lr, low_open=True)
-    if not isinstance(distribution, Distribution):
-        distribution = environments.distribution(distribution)
-    check_fits(policy, environments, distribution)
+    trials, seed = checks.integer("trials", trials), checks.integer("seed", seed, 0)
+    distribution = chosen(policy, environments, distribution)
+    _check(distribution, options, ("loss", "dt", "lengths", "optimizer"))
+    checks.function("expert", expert, "observations and elapsed times")
     learnt, history, began = Lessons([], [], []), History(), time.monotonic()
     best = policy.theta.copy(), policy.buffer_vector.copy()
     try:
         for k in range(rounds):
-            drawn = np.random.SeedSequence(checks.integer("seed", seed, 0), spawn_key=(k,)).generate_state(2) >> 1
+            drawn = np.random.SeedSequence(seed, spawn_key=(k,)).generate_state(2) >> 1
             lessons = play(policy, expert, environments, episodes, mixing**k, distribution, int(drawn[0]))
             for known, found in zip(learnt, lessons, strict=True):
                 known += found
@@ -206,6 +220,10 @@ def play(
         wanted = np.asarray(expert(now.observations, now.dt))
         if wanted.shape != own.shape:
             raise ValueError(f"`expert` must give actions of shape {own.shape}, got {wanted.shape}")
+        try:
+            distribution.draws(wanted)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"`expert` must give actions that the environments take: {error}") from None
         taught = (rng.random(n) < share).reshape(n, *[1] * (own.ndim - 1))
         after = whole.step(np.where(taught, wanted, own))
         for k in np.flatnonzero(after.counts & (left > 0)):

@@ -27,7 +27,7 @@ from . import stored
 from .advantages import Moments, RewardScale, divided, explained_variance, gae
 from .distributions import Distribution, Gaussian
 from .environments import DistributionName, Environments
-from .evaluate import check_fits, check_steps
+from .evaluate import check_environments, check_steps, chosen
 from .pieces import Pieces, cut, gather
 from .rollout import Collector, Rollout
 from .update import Joint, Loss, Terms, loss_and_gradient
@@ -54,7 +54,9 @@ class PPO:
     ----------
     policy : Model
         Observations in, parameters of a distribution of actions out; it learns in place.  If its first layer is
-        `Standardize` (take ``clip=10``), that takes the mean and deviation of the observations, between iterations.
+        `Standardize` (take ``clip=10``) that was never fitted, with mean 0 and scale 1, that takes the mean and
+        deviation of the observations, between iterations.  One with other numbers keeps them, so a policy that has
+        learnt by examples goes on as it was.
     environments : Environments
         Environments with ``dt`` need a policy that knows elapsed time to make use of it.
     critic : Model, optional
@@ -150,6 +152,29 @@ class PPO:
     history: History
     done: int
     calls: int
+    steps: int
+    batch_size: int
+    epochs: int
+    gamma: float
+    lam: float
+    lr: float
+    clip: float
+    clip_value: float | None
+    entropy: float
+    value_weight: float
+    clip_norm: float | None
+    target_kl: float | None
+    normalise_advantages: bool
+    normalise_rewards: bool
+    decay_steps: int | None
+    longest: int | None
+    correlation: float
+    seed: int
+    joint: Joint
+    optimizer: Adam
+    observed: Moments
+    adapts: tuple[bool, bool]
+    rewards: RewardScale
 
     @with_signature_hints
     def __init__(
@@ -178,13 +203,7 @@ class PPO:
         correlation: float = 0.0,
         seed: int = 0,
     ) -> None:
-        if not isinstance(environments, Environments):
-            raise TypeError(
-                f"`environments` must be Environments, got {checks.brief(environments)}: Environments(vector_env)"
-            )
-        if not isinstance(distribution, Distribution):
-            distribution = environments.distribution(distribution)
-        check_fits(policy, environments, distribution)
+        distribution = chosen(policy, environments, distribution)
         self.policy, self.environments, self.distribution = policy, environments, distribution
         self.critic = _critic_like(policy) if critic is None else _check_critic(critic, policy)
         self.steps, self.batch_size = checks.integer("steps", steps), checks.integer("batch_size", batch_size)
@@ -206,6 +225,7 @@ class PPO:
         self.joint = Joint(policy, self.critic, self.own)
         self.optimizer = Adam(self.lr, epsilon=EPSILON)
         self.observed = Moments(environments.size)
+        self.adapts = standardizes(policy), standardizes(self.critic)
         self.rewards = RewardScale(environments.count, self.gamma)
         self.history, self.done, self.calls = History(), 0, 0
         self._spaces = Workspace(), Workspace()
@@ -228,7 +248,8 @@ class PPO:
         ----------
         steps : int >= 1
         callback : function of the `PPO`, optional
-            Called after each iteration; learning ends where it returns False.
+            Called after each iteration; learning ends where it returns False.  It may play in ``environments``, as
+            `evaluate` does; all of them begin new episodes then.
         progress : bool
             Write a line to standard error about twice a second at most.
 
@@ -244,6 +265,8 @@ class PPO:
             The loss or the gradient is not finite: parameters are those before that step of the optimiser.
         """
         end = self.done + checks.integer("steps", steps)
+        if callback is not None:
+            checks.function("callback", callback, "the PPO")
         environment_seed, rng = self._begin()
         collector = Collector(
             self.policy, self.critic, self.environments, self.distribution, rng, int(environment_seed),
@@ -276,6 +299,8 @@ class PPO:
     def _iterate(self, collector: Collector, rng: np.random.Generator) -> Logs:
         """One rollout, and what is learnt of it."""
         left = 1.0 if self.decay_steps is None else max(0.0, 1 - self.done / self.decay_steps)
+        if collector.begin_if_others_played():
+            self.rewards.sums[:] = 0
         rollout = collector.collect(self.steps, self.own)
         self.done += rollout.rewards.size
         scaled = self._scaled(rollout)
@@ -348,8 +373,8 @@ class PPO:
     def _observe(self, rollout: Rollout) -> None:
         """Let both networks bring observations to mean 0 and deviation 1, as far as these are known."""
         self.observed.add(rollout.observations[rollout.counts])
-        for network in (self.policy, self.critic):
-            if standardizes(network):
+        for network, adapts in zip((self.policy, self.critic), self.adapts, strict=True):
+            if adapts:
                 buffers = network.buffers
                 buffers["0.mean"][:] = self.observed.mean
                 buffers["0.scale"][:] = np.maximum(np.sqrt(self.observed.variance), SMALLEST_SCALE)
@@ -373,8 +398,8 @@ class PPO:
             "kind": KIND, "settings": self.settings(), "count": self.environments.count,
             "distribution": stored.distribution_form(self.distribution), "critic": stored.critic_form(self.critic),
             "own": self.own, "optimizer": self.optimizer.state(), "observed": self.observed.state(),
-            "rewards": self.rewards.moments.state(), "done": self.done, "calls": self.calls,
-            "history": stored.history_form(self.history),
+            "adapts": list(self.adapts), "rewards": self.rewards.moments.state(), "done": self.done,
+            "calls": self.calls, "history": stored.history_form(self.history),
         }  # fmt: skip
         io.save_with(path, self.policy, beside)
 
@@ -387,6 +412,7 @@ class PPO:
         OSError, ValueError
             As `ltc_np.load`; for the file of a model alone; for environments that do not fit.
         """
+        check_environments(environments)
         policy, found = io.load_with(path, KINDS, backend)
         if found.get("kind") != KIND:
             raise ValueError(
@@ -412,6 +438,8 @@ class PPO:
         self.own[:] = own
         self.optimizer.load_state(found["optimizer"])
         self.observed.restore(found["observed"])
+        policy, critic = found["adapts"]
+        self.adapts = bool(policy), bool(critic)
         self.rewards.moments.restore(found["rewards"])
         self.done, self.calls = checks.integer("done", found["done"], 0), checks.integer("calls", found["calls"], 0)
         self.history = stored.history_of(found["history"])
@@ -421,9 +449,11 @@ class PPO:
 
 
 def standardizes(network: Network) -> bool:
-    """Whether observations are brought to mean 0 and deviation 1 by the first layer."""
+    """Whether the first layer can bring observations to mean 0 and deviation 1, and was not fitted before."""
     first = network.layers[0]
-    return len(network.layers) > 1 and isinstance(first, Standardize) and not first.inverse
+    if len(network.layers) < 2 or not isinstance(first, Standardize) or first.inverse:
+        return False
+    return not network.buffers["0.mean"].any() and bool((network.buffers["0.scale"] == 1).all())
 
 
 def _above_0(name: str, value: float | None) -> float | None:

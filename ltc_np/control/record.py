@@ -14,7 +14,7 @@ from ..base.types import PathLike
 from ..network.network import Network
 from .distributions import Distribution
 from .environments import DistributionName, Environments
-from .evaluate import Evaluation, Stepper, check_fits
+from .evaluate import Evaluation, Stepper, chosen
 
 
 @with_signature_hints
@@ -36,7 +36,7 @@ def record(
     environments : Environments
         Made with ``render_mode="rgb_array"``; the first of them is shown.  They begin anew.
     path : str or Path
-        The file, which is written whole or not at all.
+        The file, whose name ends with .gif, which is written whole or not at all.
     distribution : Distribution or name
         What the policy's outputs mean; see `Environments.distribution`.
     every : int >= 1
@@ -56,10 +56,16 @@ def record(
     ------
     ImportError
         There is no Pillow, which comes with the extra ``plot``.
-    ValueError
-        The environments make no pictures.
+    OSError
+        No file can be written there.
+    TypeError, ValueError
+        The environments make no pictures, or what does not fit.
     """
     image: Any = need("PIL.Image", "plot", "`ltc_np.control.record`")
+    distribution, file_path = chosen(policy, environments, distribution), pathlib.Path(path)
+    if file_path.suffix.lower() != ".gif":
+        raise ValueError(f'`path` must end with ".gif", as only such files are written, got {path}')
+    files.check_writable(file_path)
     every, longest = checks.integer("every", every), checks.integer("longest", longest)
     vector = environments.vector
     if vector.render_mode != "rgb_array":
@@ -67,9 +73,6 @@ def record(
             f'`environments` must be made with render_mode="rgb_array", got {vector.render_mode!r}: '
             'Environments.make(name, 1, render_mode="rgb_array")'
         )
-    if not isinstance(distribution, Distribution):
-        distribution = environments.distribution(distribution)
-    check_fits(policy, environments, distribution)
     stepper, state = Stepper(policy, environments.count), policy.starting_state(environments.count)
     now, pictures, total = environments.reset(checks.integer("seed", seed, 0)), [], 0.0
     for t in range(longest):
@@ -83,7 +86,7 @@ def record(
             break
     between = max(20, round(1000 * every / (vector.metadata or {}).get("render_fps", 30)))
     files.write(
-        pathlib.Path(path),
+        file_path,
         lambda file: pictures[0].save(file, "GIF", save_all=True, append_images=pictures[1:], duration=between, loop=0),
     )
     return Evaluation(np.array([total]), np.array([t + 1]))

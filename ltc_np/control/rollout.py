@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..base.types import Array, Bools, Numbers
+from ..base.types import Array, Bools, Ints, Numbers
 from ..network.network import Network
 from .distributions import Distribution, Gaussian
 from .environments import Environments, Step
@@ -51,10 +51,18 @@ class Rollout(NamedTuple):
 class Episodes:
     """Returns and lengths of the episodes that have ended: sums so far of the n that are under way."""
 
+    sums: Array
+    steps: Ints
+    returns: list[float]
+    lengths: list[int]
+
     def __init__(self, count: int) -> None:
         self.sums, self.steps = np.zeros(count), np.zeros(count, np.int64)
-        self.returns: list[float] = []
-        self.lengths: list[int] = []
+        self.returns, self.lengths = [], []
+
+    def forget(self) -> None:
+        """Leave out the episodes that are under way."""
+        self.sums[:], self.steps[:] = 0, 0
 
     def add(self, step: Step) -> None:
         self.sums += step.rewards
@@ -81,6 +89,19 @@ class Collector:
         Of the random parts of numbers from one step to the next.
     """
 
+    environments: Environments
+    distribution: Distribution
+    rng: np.random.Generator
+    policy: Stepper
+    critic: Stepper
+    now: Step
+    resets: int
+    policy_state: Array
+    critic_state: Array
+    episodes: Episodes
+    correlation: float
+    noise: Array
+
     def __init__(
         self,
         policy: Network,
@@ -94,11 +115,22 @@ class Collector:
         n = environments.count
         self.environments, self.distribution, self.rng = environments, distribution, rng
         self.policy, self.critic = Stepper(policy, n), Stepper(critic, n)
-        self.now = environments.reset(seed)
         self.policy_state, self.critic_state = policy.starting_state(n), critic.starting_state(n)
         self.episodes = Episodes(n)
+        self._begin(seed)
         self.correlation, shape = correlation, (n, distribution.outputs)
         self.noise = rng.standard_normal(shape) if correlation else np.zeros(shape)
+
+    def _begin(self, seed: int) -> None:
+        self.now, self.resets = self.environments.reset(seed), self.environments.resets
+
+    def begin_if_others_played(self) -> bool:
+        """Begin new episodes if somebody has begun some since: those from before cannot go on.  Whether it was so."""
+        if self.environments.resets == self.resets:
+            return False
+        self._begin(int(self.rng.integers(2**31)))
+        self.episodes.forget()
+        return True
 
     def collect(self, T: int, own: Array) -> Rollout:
         """T steps, with the parameters as they are now and those of the distribution."""

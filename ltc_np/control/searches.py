@@ -90,6 +90,14 @@ class Gradient:
         It moves.
     """
 
+    center: Network
+    free: Ints
+    population: int
+    sigma: float
+    weight_decay: float
+    seed: int
+    optimizer: Adam
+
     def __init__(
         self, center: Network, free: Ints, population: int, sigma: float, lr: float, weight_decay: float, seed: int
     ) -> None:
@@ -127,10 +135,15 @@ class Gradient:
 class Covariance:
     """The covariance matrix adaptation of the package `cma`; ``diagonal``: of variances only."""
 
+    cma: Any
     center: Network
+    free: Ints
     population: int
+    sigma: float
+    seed: int
     options: dict[str, Any]
     search: Any
+    rng: np.random.Generator
     begun: Array
     told: list[Array]
 
@@ -150,7 +163,7 @@ class Covariance:
     def _begin(self) -> None:
         self.rng = np.random.default_rng(self.seed)
         self.search = self.cma.CMAEvolutionStrategy(self.begun, self.sigma, self.options)
-        self.told: list[Array] = []
+        self.told = []
 
     def _draw(self, *shape: int) -> Array:
         return self.rng.standard_normal(shape)

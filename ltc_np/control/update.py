@@ -152,6 +152,11 @@ class Joint:
     Its gradient has one norm, and there is one number of steps.  It is what `Optimizer.step` asks of a model.
     """
 
+    networks: tuple[Network, Network]
+    own: Array
+    theta: Array
+    layout: _Layout
+
     def __init__(self, policy: Network, critic: Network, own: Array) -> None:
         self.networks, self.own = (policy, critic), own
         self.theta = np.concatenate([policy.theta, critic.theta, own]).astype(
@@ -193,6 +198,9 @@ class Joint:
 
 class _Layout:
     """What an optimiser asks of a layout."""
+
+    decay: Bools
+    lr_scale: Array | None
 
     def __init__(self, joint: Joint) -> None:
         layouts = [network.layout for network in joint.networks]

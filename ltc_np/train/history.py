@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 SHOWN = 5  # rows at either end of a long table
+WIDEST = 4  # pictures side by side
 
 
 class History(dict[str, list[float]]):
@@ -80,7 +81,7 @@ class History(dict[str, list[float]]):
         return self.val_epoch if name.startswith("val_") else self.epoch
 
     def plot(self) -> Figure:
-        """Draw everything over the epochs: the loss and each metric side by side, with those of the validation data.
+        """Draw everything over the epochs: the loss and each metric, four in a row, with those of the validation data.
 
         Needs matplotlib (``pip install "ltc-np[plot]"``).
 
@@ -104,10 +105,14 @@ class History(dict[str, list[float]]):
         if not names:
             raise ValueError("`plot` needs at least one epoch, got a history without any")
         with plot.style():
-            figure, (axes,) = pyplot.subplots(
-                1, len(names), figsize=(3.15 * len(names), 2.05), squeeze=False, layout="constrained"
+            columns = min(len(names), WIDEST)
+            rows = -(-len(names) // columns)
+            figure, axes = pyplot.subplots(
+                rows, columns, figsize=(3.15 * columns, 2.05 * rows), squeeze=False, layout="constrained"
             )
-        for name, ax in zip(names, axes, strict=True):
+        for ax in axes.flat[len(names) :]:
+            ax.remove()
+        for name, ax in zip(names, axes.flat, strict=False):
             plot.learning_curves(self, name, ax=ax)
         return figure
 

@@ -92,3 +92,13 @@ def test_explained_variance():
 )
 def test_pieces_are_divided_by_their_steps(sizes, target, wanted):
     assert [group.tolist() for group in divided(np.array(sizes), target)] == wanted
+
+
+def test_arrays_of_other_shapes_are_refused():
+    ends = np.zeros((2, 3), bool)
+    for wrong in ((np.ones((2, 3)), np.ones((2, 1)), np.ones((2, 3))), (np.ones(3), np.ones(3), np.ones(3))):
+        with pytest.raises(ValueError, match=r"the same shape \(n, T\)"):
+            gae(*wrong, ends, ends)
+    with pytest.raises(TypeError, match="`values` must be real numbers"):
+        gae(np.ones((2, 3)), [["a"] * 3] * 2, np.ones((2, 3)), ends, ends)
+    assert gae([[1.0]], [[0.5]], [[2.0]], [[False]], [[False]], 0.5).tolist() == [[1.5]]  # lists too

@@ -127,3 +127,14 @@ def test_what_does_not_fit():
         check_outputs(KINDS["mixture"], 3)
     check_outputs(KINDS["mixture"], Model(MixtureDensity(2, components=3), input_dim=1).output_size)
     check_outputs(KINDS["gaussian"], Model(Dense(2), input_dim=1).output_size)
+
+
+@pytest.mark.parametrize("name", ["gaussian", "squashed", "mixture"])
+def test_actions_beyond_the_bounds_have_no_draw(name):
+    """But for the rounding of numbers with 32 bits."""
+    kind = KINDS[name]
+    for wrong in ([[-2.1, 1.0]], [[0.0, 3.0001]], [[0.0, -1e-4]]):
+        with pytest.raises(ValueError, match="`actions` must lie in"):
+            kind.draws(wrong)
+    assert np.isfinite(kind.draws([[-2.0000001, 3.0000002]])).all()
+    assert Gaussian([0.0], [np.inf]).draws([[1e9]]).tolist() == [[1e9]]

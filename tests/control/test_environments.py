@@ -114,3 +114,43 @@ def test_rewards_that_are_no_numbers():
     environments.vector.envs[1].step = lambda action: (np.zeros(3), np.nan, False, False, {})
     with pytest.raises(ValueError, match="`rewards` must be finite"):
         environments.step(np.zeros(3, int))
+
+
+def test_distributions_of_other_actions_are_refused():
+    """Those with fewer choices, or with narrower bounds, are taken: they choose what the environments know."""
+    choices, numbers = Environments(toys.counting("NEXT_STEP")), Environments(toys.echo(2))
+    for fits in (Categorical(3), Categorical(2, start=1)):
+        choices.check(fits)
+    for fits in (Gaussian([-2.0], [2.0]), SquashedGaussian([-2 - 1e-7], [1.0]), MixtureOfGaussians([-1.0], [2.0])):
+        numbers.check(fits)
+    for wrong in (Categorical(4), Categorical(3, start=1), Categorical(2, start=-1), Gaussian([0.0], [1.0])):
+        with pytest.raises(ValueError, match=r"these environments take, choices in 0\.\.2, got"):
+            choices.check(wrong)
+    for wrong in (
+        Categorical(3), Gaussian([-2.0] * 2, [2.0] * 2), SquashedGaussian([-2.1], [2.0]), Gaussian([-2.0], [np.inf])
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=r"take, numbers in \[-2\.\] to \[2\.\], got"):
+            numbers.check(wrong)
+
+
+def test_actions_of_another_kind_are_refused():
+    environments = Environments(toys.counting("NEXT_STEP"))
+    environments.reset(seed=0)
+    for wrong in (np.zeros(3), [0, 1], np.zeros((3, 1), int)):
+        with pytest.raises(ValueError, match=r"`actions` must be integers of shape \(3,\)"):
+            environments.step(wrong)
+    assert environments.step([0, 1, 2]).observations[:, 2].tolist() == [0, 1, 2]
+
+
+def test_wrapped_environments_by_name():
+    """CartPole-v1 has a vectorised form, which Gymnasium does not wrap."""
+    environments = Environments.make("CartPole-v1", 2, wrappers=[gymnasium.wrappers.FlattenObservation])
+    assert isinstance(environments.vector, gymnasium.vector.SyncVectorEnv)
+    environments.close()
+    with pytest.raises(TypeError, match="no argument `num_envs`: it is `count`"):
+        Environments.make("CartPole-v1", 2, num_envs=2)
+    for wrong in (2, slice(0, 2), [True, False], []):
+        with pytest.raises((TypeError, ValueError), match=r"a sequence of different numbers in 0\.\.2"):
+            Environments(toys.counting("NEXT_STEP"), observed=wrong)
+    with pytest.raises(TypeError, match="`seed` must be an int"):
+        Environments(toys.counting("NEXT_STEP")).reset("now")

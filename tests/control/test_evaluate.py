@@ -59,3 +59,20 @@ def test_every_environment_plays_its_share():
         assert sorted(found.returns) == sorted(10 * e * T + T * (T + 1) / 2 for e, T in episodes)
     with pytest.raises(ValueError, match="input_dim=3"):
         evaluate(Model(Dense(3), input_dim=2), Environments(toys.counting(mode)))
+    with pytest.raises(TypeError, match="`environments` must be Environments, got"):
+        evaluate(policy, toys.counting(mode))
+    with pytest.raises(ValueError, match=r"`own` must have shape \(1,\)"):
+        evaluate(Model(Dense(1), input_dim=1), Environments(toys.echo(2)), own=[0.0, 0.0], deterministic=False)
+
+
+def test_a_policy_without_numbers_has_no_return():
+    """The largest of NaNs is the first choice: there would be a return like any other."""
+    pytest.importorskip("gymnasium", reason='gymnasium is not installed: pip install "ltc-np[control]"')
+    from support import toys
+
+    from ltc_np.control import Environments
+
+    policy = Model(Dense(3), input_dim=3, seed=0, backend="numpy")
+    policy.params["bias"][1] = np.nan
+    with pytest.raises(FloatingPointError, match="must be numbers, got NaN"):
+        evaluate(policy, Environments(toys.counting("NEXT_STEP")), 2)

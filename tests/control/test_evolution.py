@@ -145,6 +145,14 @@ def test_the_policy_is_the_best_centre():
     assert not np.array_equal(at, strategy.center.theta)
 
 
+def test_what_other_processes_cannot_call():
+    """Before they are started: Python's message says no remedy."""
+    with pytest.raises(TypeError, match=r"can be pickled with jobs=2, got .*: functools.partial"):
+        EvolutionStrategy(policy(), (lambda: echoes()), jobs=2)
+    with pytest.raises(TypeError, match="`callback` must be a function of the EvolutionStrategy, got 3"):
+        started().learn(1, callback=3)
+
+
 def test_a_callback_ends():
     strategy = started()
     history = strategy.learn(5, callback=lambda found: found.generation < 2)

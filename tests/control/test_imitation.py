@@ -102,3 +102,26 @@ def test_dagger_repeats_itself_and_keeps_the_best():
     assert evaluate(one, environments, 8, seed=0).mean == max(histories[0]["return"])
     with pytest.raises(ValueError, match=r"shape \(4, 1\), got \(4,\)"):
         dagger(one, lambda x, dt: x[:, 1], environments, **options)
+
+
+def test_what_does_not_fit():
+    """Before anything is played or learnt."""
+    environments, policy = Environments(toys.echo(2)), Model(Dense(1), input_dim=1, seed=0, backend="numpy")
+    before = policy.theta.copy()
+    with pytest.raises(ValueError, match=r"3 outputs of Categorical\(3\), got 1"):
+        clone(policy, lessons(lambda x: np.zeros(len(x), int), np.random.default_rng(0)), Categorical(3))
+    with pytest.raises(TypeError, match=r"must be Lessons\(observations, dt, actions\), got"):
+        clone(policy, (np.zeros((1, 2, 1)), np.zeros((1, 2, 1))), Gaussian([-2.0], [2.0]))
+    expert = np.add  # any function of two arrays
+    for name, options in (
+        ("optimizer", {"optimizer": None}), ("loss", {"loss": "mae"}), ("trials", {"trials": 0}),
+        ("distribution", {"distribution": "squashed"}),
+    ):  # fmt: skip
+        with pytest.raises((TypeError, ValueError), match=f"`{name}`"):
+            dagger(policy, expert, environments, epochs=1, **options)
+    with pytest.raises(TypeError, match="`expert` must be a function"):
+        dagger(policy, "expert", environments)
+    assert environments.resets == 0
+    with pytest.raises(ValueError, match=r"`expert` must give actions that the environments take: .* np.clip"):
+        dagger(policy, lambda x, dt: np.full((2, 1), 2.5), environments)
+    assert np.array_equal(policy.theta, before)

@@ -27,11 +27,16 @@ def small(policy=None, **options):
 @pytest.mark.compiled
 @pytest.mark.slow
 def test_it_learns_to_remember():
-    """The action must be what was seen a step before; that of now, or none, leaves 1/3 or more of squared error."""
+    """The action must be what was seen a step before; that of now, or none, leaves 1/3 or more of squared error.
+
+    With a rate that stays the same the deviation shrinks on and on, and with it the errors that ratios forgive, until
+    the policy falls apart again: one of six seeds has a return of 1.1 after 30,000 steps.  With one that falls to 0 ten
+    seeds have 7.997 to 7.999 of 8.
+    """
     policy = Model(GRU(8), Dense(1), input_dim=1, seed=0)
     ppo = PPO(
         policy, Environments(toys.echo(8)), distribution=Gaussian([-2.0], [2.0], -1.0), steps=32, batch_size=64,
-        epochs=10, gamma=0.0, lr=1e-2, seed=0,
+        epochs=10, gamma=0.0, lr=1e-2, decay_steps=20_000, seed=0,
     )  # fmt: skip
     before = evaluate(policy, ppo.environments, 40)
     ppo.learn(20_000)
@@ -109,7 +114,7 @@ def test_the_same_seed_gives_the_same_bits():
 
 def test_observations_are_brought_to_mean_0_by_both_networks():
     ppo = small()
-    assert standardizes(ppo.policy) and standardizes(ppo.critic)
+    assert standardizes(ppo.policy) and standardizes(ppo.critic) and ppo.adapts == (True, True)
     seen = []
     step = ppo.environments.step
 
@@ -129,6 +134,21 @@ def test_observations_are_brought_to_mean_0_by_both_networks():
     for network in (ppo.policy, ppo.critic):
         assert np.allclose(network.buffers["0.mean"], rows.mean(axis=0), rtol=1e-5)
         assert np.allclose(network.buffers["0.scale"], rows.std(axis=0), rtol=1e-5)
+
+
+def test_a_policy_that_was_fitted_keeps_its_scale(tmp_path):
+    """What it has learnt is of those inputs; the new critic takes the scale of the observations, also after a file."""
+    policy = Model(Standardize(), GRU(4), Dense(1), input_dim=1, seed=0, backend="numpy")
+    policy.buffers["0.mean"][:], policy.buffers["0.scale"][:] = 0.25, 2
+    ppo = small(policy)
+    assert ppo.adapts == (False, True)
+    ppo.learn(32)
+    ppo.save(tmp_path / "ppo")
+    again = PPO.load(tmp_path / "ppo", Environments(toys.echo(4)), backend="numpy")
+    before = again.critic.buffers["0.scale"][0]
+    again.learn(32)
+    assert (again.policy.buffers["0.mean"][0], again.policy.buffers["0.scale"][0]) == (0.25, 2)
+    assert again.critic.buffers["0.scale"][0] not in (1, before)
 
 
 def test_rate_and_clip_fall_to_0():
@@ -160,6 +180,22 @@ def test_history_and_callback():
     assert np.isnan(history["return"][0]) == (not np.isfinite(history["length"][0]))
     assert history["length"][-1] == 8
     assert len(history.table()["epoch"]) == 3 and history.seconds > 0
+
+
+def test_a_callback_may_play_in_the_same_environments():
+    """Episodes of 8 steps are under way after 12, and cannot go on: they are not counted with those that follow."""
+    ppo = small(steps=12, seed=1)
+    history = ppo.learn(144, callback=lambda p: evaluate(p.policy, p.environments, 4))
+    assert history["length"] == [8, 8, 8]
+    collector = Collector(ppo.policy, ppo.critic, ppo.environments, ppo.distribution, np.random.default_rng(0), 0)
+    collector.collect(3, ppo.own)
+    assert not collector.begin_if_others_played() and not collector.now.began.any()
+    evaluate(ppo.policy, ppo.environments, 4)
+    assert collector.begin_if_others_played() and collector.now.began.all()
+    assert not collector.begin_if_others_played() and not collector.episodes.steps.any()
+    with pytest.raises(TypeError, match="`callback` must be a function of the PPO, got 3"):
+        ppo.learn(48, callback=3)
+    assert ppo.done == 144
 
 
 def test_ctrl_c_ends_after_the_iteration(capfd):
@@ -230,3 +266,7 @@ def test_what_does_not_fit(tmp_path):
     ppo.save(tmp_path / "ppo.npz")
     with pytest.raises(ValueError, match="must be 4 as before, got 2"):
         PPO.load(tmp_path / "ppo.npz", Environments(toys.echo(2)))
+    with pytest.raises(TypeError, match="`environments` must be Environments, got 'CartPole-v1'"):
+        PPO.load(tmp_path / "ppo.npz", "CartPole-v1")
+    with pytest.raises(ValueError, match=r"`distribution` must give actions .* choices in 0\.\.2, got Gaussian"):
+        PPO.load(tmp_path / "ppo.npz", Environments(toys.counting("NEXT_STEP", 4), observed=[1]))

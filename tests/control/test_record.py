@@ -45,3 +45,11 @@ def test_an_episode_is_cut_and_refused(tmp_path):
     with pytest.raises(ValueError, match='must be made with render_mode="rgb_array", got None'):
         record(policy, Environments(toys.counting("NEXT_STEP")), tmp_path / "b.gif")
     assert not (tmp_path / "b.gif").exists()
+
+
+def test_a_path_is_refused_before_an_episode_is_played(tmp_path):
+    policy, environments = Model(Dense(3), input_dim=3, seed=0), Environments(toys.SyncVectorEnv([Drawn]))
+    for path, error in ((tmp_path / "a.mp4", ValueError), (tmp_path / "none" / "a.gif", FileNotFoundError)):
+        with pytest.raises(error, match="`path` must"):
+            record(policy, environments, path)
+    assert environments.resets == 0 and not list(tmp_path.iterdir())

@@ -80,6 +80,17 @@ def test_a_picture_has_what_was_measured(pyplot, tmp_path):
     assert len(trained(validation=None).plot().axes[0].get_lines()) == 1
 
 
+@pytest.mark.slow
+def test_many_pictures_are_in_rows_of_four(pyplot):
+    history = History()
+    for epoch in range(2):
+        history.add(epoch, {f"a{k}": float(k + epoch) for k in range(6)})
+    figure = history.plot()
+    places = [ax.get_subplotspec() for ax in figure.axes]
+    assert [ax.get_ylabel() for ax in figure.axes] == [f"a{k}" for k in range(6)]
+    assert [(p.rowspan.start, p.colspan.start) for p in places] == [(k // 4, k % 4) for k in range(6)]
+
+
 def test_a_picture_needs_epochs_and_matplotlib(pyplot, monkeypatch):
     with pytest.raises(ValueError, match="`plot` needs at least one epoch, got a history without any"):
         History().plot()
