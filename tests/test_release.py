@@ -136,9 +136,12 @@ def tree(tmp_path, monkeypatch):
     real += ["ltc_np/base/version.py", "ltc_np/kernels/sources.py"]
     stubs = [
         "base/activations",
+        "base/blas",
         "base/layout",
         "base/polynomials",
         "kernels/codes",
+        "kernels/losses",
+        "kernels/numpy/linoss",
         "kernels/numpy/ssm",
         "kernels/library",
     ]

@@ -18,14 +18,16 @@ def _modules(folder):
     return [folder / name for name in sorted(names) if name.removesuffix(".py").isidentifier()]
 
 
-# The last six for their coefficients, numbers and formulas.
+# Those behind the folder for their coefficients, numbers and formulas.
 SOURCES = [
     *_modules(_HERE / "cpu"),
     _HERE.parent / "base/activations.py",
+    _HERE.parent / "base/blas.py",
     _HERE.parent / "base/layout.py",
     _HERE.parent / "base/polynomials.py",
     _HERE / "codes.py",
     _HERE / "losses.py",
+    _HERE / "numpy/linoss.py",
     _HERE / "numpy/ssm.py",
 ]
 # Of a library of compiled kernels: also who writes its functions, and who calls them.

@@ -47,6 +47,8 @@ def compared(start, seed, steps, folder, compiler, flags, libm=True, unroll=Fals
         exact = truth(in_float64(model), x, dt)
         if exact is None:
             continue
+        s = model.layer_stack.stride
+        y = y[:, s - 1 :: s]  # between its outputs it leaves y alone
         bound = 1e-5 * max(1.0, np.abs(exact).max())
         if np.abs(y - exact).max() <= bound:  # not where it is NaN
             count += 1

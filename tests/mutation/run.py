@@ -45,7 +45,13 @@ CAUGHT, HUNG, SURVIVED, GONE, BROKEN, EQUIVALENT = "caught", "hung", "SURVIVED",
 BAD = (SURVIVED, GONE, BROKEN)
 # Sources whose text is part of the key of compiled kernels: a changed one gets a cache of its own, so that what was
 # compiled for the others stays.
-COMPILED = ("ltc_np/kernels/c*", "ltc_np/kernels/losses.py", "ltc_np/kernels/numpy/ssm.py", "ltc_np/base/[alp]*.py")
+COMPILED = (
+    "ltc_np/kernels/c*",
+    "ltc_np/kernels/losses.py",
+    "ltc_np/kernels/numpy/linoss.py",
+    "ltc_np/kernels/numpy/ssm.py",
+    "ltc_np/base/[ablp]*.py",
+)
 WARM = HERE / "warm.py"
 PYTEST = ["-x", "-q", "-p", "no:cacheprovider"]
 CI = ["-m", "not (gpu or product or sweep or fuzz)"]  # what `.ci/run` runs; without it, what the README's command does

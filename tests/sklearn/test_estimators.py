@@ -378,7 +378,7 @@ def test_a_network_that_goes_on_stays_as_it_was_made(data, name):
     X, y = data[:2]
     other = {"units": 5, "wiring": "ncp", "ode_unfolds": 7, "time_constants": None, "readout": "mean", "dropout": 0.5,
              "input_dropout": 0.5, "clip_inputs": 2.0, "readout_units": 3, "dtype": "float64", "backend": "auto",
-             "backbone_units": 8, "ensemble": 2, "shortcut": "ridge"}  # fmt: skip
+             "backbone_units": 8, "conv_layers": 2, "ensemble": 2, "shortcut": "ridge"}  # fmt: skip
     small, kind = SMALL | {"backend": "numpy"}, CfCRegressor if name == "backbone_units" else LTCRegressor
     for regressor, method in ((kind(**small), "partial_fit"), (kind(warm_start=True, **small), "fit")):
         own = getattr(getattr(regressor, method)(X, y).set_params(learning_rate=1e-3), method)(X, y)

@@ -14,7 +14,7 @@ from ltc_np.kernels.sources import library_hash
 from support.backends import NO_CARD
 
 # Quick to compile; together they take every kind of argument but None.
-KERNELS = ("cfc.activate", "lrc._pack", "rate.multiply_add_chains", "sgd.change")
+KERNELS = ("cfc.activate", "lrc._pack", "rate.multiply_add_chains", "sgd.change", "sgd.step")
 
 
 def body(kernel):
