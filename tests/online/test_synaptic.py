@@ -32,7 +32,9 @@ LAYERS = {
     "lrc by both": lambda: (LRC(Random(7, 3, 0.5), elastance_by="state_and_inputs"), 7),
     "lrc constant": lambda: (LRC(Random(7, 3, 0.5), elastance=None, positivity="clip"), 3),
 }
-FEW = ("NCP", "exponential", "gains", "lrc symmetric")
+# Those of LRC in `.ci/run` alone: their kernel takes seconds to compile.
+LRC_SYMMETRIC, LRC_GAINS = (pytest.param(name, marks=pytest.mark.slow) for name in ("lrc symmetric", "lrc gains"))
+FEW = ("NCP", "exponential", "gains", LRC_SYMMETRIC)
 
 
 def network(name, seed=0, backend="numpy", dtype="float64"):
@@ -287,7 +289,7 @@ def test_only_what_motor_neurons_see_within_reach_learns(traces):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("name", ["NCP", "exponential", "lrc symmetric"])
+@pytest.mark.parametrize("name", ["NCP", "exponential", LRC_SYMMETRIC])
 def test_no_time_changes_nothing(traces, name, backend):
     model = network(name, 0, backend)
     x, targets, dt = stream(model, 3)
@@ -299,7 +301,7 @@ def test_no_time_changes_nothing(traces, name, backend):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("name", ["NCP", "lrc gains"])
+@pytest.mark.parametrize("name", ["NCP", LRC_GAINS])
 def test_it_goes_on_from_a_copy_with_the_same_bits(traces, name, backend):
     model = network(name, 0, backend)
     x, targets, dt = stream(model, 8)
@@ -319,7 +321,7 @@ def test_it_goes_on_from_a_copy_with_the_same_bits(traces, name, backend):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("name", ["NCP", "gains", "euler", "lrc gains"])
+@pytest.mark.parametrize("name", ["NCP", "gains", "euler", LRC_GAINS])
 def test_new_parameters_are_taken(traces, name, backend):
     model = network(name, 0, backend)
     x, targets, dt = stream(model, 5)
