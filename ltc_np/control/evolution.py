@@ -16,7 +16,6 @@ from .. import io
 from ..base import checks
 from ..base.calls import with_signature_hints
 from ..base.types import Backend, Communicator, Ints, PathLike
-from ..model import KINDS
 from ..network.network import Network
 from ..train.history import History
 from ..train.loop.interrupt import Interrupt
@@ -332,12 +331,7 @@ class EvolutionStrategy:
         OSError, ValueError
             As `ltc_np.load`; for the file of a model alone; for environments that do not fit.
         """
-        policy, found = io.load_with(path, KINDS, backend)
-        if found.get("kind") != KIND:
-            raise ValueError(
-                f"{path} must be a file of `EvolutionStrategy.save`, got another: "
-                "`EvolutionStrategy(ltc_np.load(path), environments)` begins with its model"
-            )
+        policy, found = stored.read(path, KIND, cls.__name__, backend)
         try:
             strategy = cls(
                 policy, environments, distribution=stored.distribution_of(found["distribution"]), jobs=jobs, comm=comm,

@@ -17,7 +17,7 @@ from ..base.workspace import Workspace
 from ..layers.dense import Dense
 from ..layers.mixture_density import MixtureDensity
 from ..layers.standardize import Standardize
-from ..model import KINDS, Model
+from ..model import Model
 from ..network.network import Network
 from ..optim import Adam
 from ..optim.clip import clip_by_global_norm
@@ -41,6 +41,7 @@ ENOUGH = 1.5  # times `target_kl` ends an update
 RECENT = 100  # episodes, whose mean return the history has
 LARGEST_REWARD = 10.0  # in its own scale; further ones count as this
 SMALLEST_SCALE = 1e-4  # of an observation that never changes
+SMALLEST_CLIP = 1e-12  # where `decay_steps` are over
 
 
 class PPO:
@@ -336,7 +337,11 @@ class PPO:
         """Learn from a rollout; ``left`` is the share of rate and clip.  The mean of all batches."""
         pieces = cut(rollout.began, rollout.counts, self.longest)
         terms = Terms(
-            max(self.clip * left, 1e-12), self.clip_value, self.entropy, self.value_weight, self.normalise_advantages
+            max(self.clip * left, SMALLEST_CLIP),
+            self.clip_value,
+            self.entropy,
+            self.value_weight,
+            self.normalise_advantages,
         )
         found: list[Loss] = []
         for _ in range(self.epochs):
@@ -413,12 +418,7 @@ class PPO:
             As `ltc_np.load`; for the file of a model alone; for environments that do not fit.
         """
         check_environments(environments)
-        policy, found = io.load_with(path, KINDS, backend)
-        if found.get("kind") != KIND:
-            raise ValueError(
-                f"{path} must be a file of `PPO.save`, got another: `PPO(ltc_np.load(path), environments)` begins "
-                "with its model"
-            )
+        policy, found = stored.read(path, KIND, cls.__name__, backend)
         try:
             if environments.count != found["count"]:
                 raise ValueError(f"`environments` must be {found['count']} as before, got {environments.count}")

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..base.types import Backend
+from .. import io
+from ..base.types import Backend, PathLike
 from ..layers import Stack
-from ..model import Model
+from ..model import KINDS, Model
 from ..network.network import Network
 from ..train.history import History
 from .distributions import Categorical, Distribution, Gaussian, MixtureOfGaussians, SquashedGaussian
@@ -17,6 +18,17 @@ from .distributions import Categorical, Distribution, Gaussian, MixtureOfGaussia
 DISTRIBUTIONS: dict[str, type[Distribution]] = {
     kind.__name__: kind for kind in (Categorical, Gaussian, SquashedGaussian, MixtureOfGaussians)
 }
+
+
+def read(path: PathLike, kind: str, owner: str, backend: Backend) -> tuple[Network, dict[str, Any]]:
+    """The policy of a file, and what a class called ``owner`` has written beside it; a ValueError for another file."""
+    policy, found = io.load_with(path, KINDS, backend)
+    if found.get("kind") != kind:
+        raise ValueError(
+            f"{path} must be a file of `{owner}.save`, got another: `{owner}(ltc_np.load(path), environments)` begins "
+            "with its model"
+        )
+    return policy, found
 
 
 def distribution_form(distribution: Distribution) -> dict[str, Any]:

@@ -18,7 +18,7 @@ def _modules(folder):
     return [folder / name for name in sorted(names) if name.removesuffix(".py").isidentifier()]
 
 
-# Those behind the folder for their coefficients, numbers and formulas.
+# Kernels take coefficients, numbers and formulas from the single files.
 SOURCES = [
     *_modules(_HERE / "cpu"),
     _HERE.parent / "base/activations.py",
