@@ -121,7 +121,7 @@ class LinOSS(Layer):
     Initially B is uniform in +-1/sqrt(I), C in +-1/sqrt(P), d normal; im and imex: A uniform in 0..1, steps in
     1/2..0.73; damped and exact: what a step (of dt = 1) multiplies by is spread over the ring of magnitudes 0.9 to 1,
     steps are about 1/2.  For another unit of time set ``init={"log_step": -log(usual dt) - 0.7}``.
-    exact: where an undamped oscillator turns by more than 2^17 (float64: 2^46) radians in a step, its phase is wrong.
+    exact: an undamped oscillator that turns by more than 2^17 (float64: 2^46) radians in a step has a wrong phase.
     State: ``velocity`` and ``position`` (2 * P), real parts before imaginary ones.
     Cost: 2*B*T*P*(I + N) multiplications in products, 12 per step and oscillator beside; three times that with
     gradients.  Memory for gradients: 2 * P numbers a step, with ``memory="low"`` one state every 512 steps.  Threads

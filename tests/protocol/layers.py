@@ -272,7 +272,7 @@ ROWS = {
             LinOSS(2, 18, input_dim=2, init={"stiffness": (0.0, 3.0)}),
             # Some are beyond the stable region, and held at its border.
             LinOSS(3, 4, input_dim=2, discretization="damped", init={"stiffness": (5.0, 30.0), "damping": (0.3, 1.0)}),
-            # These swing to the end. At rest outputs do not depend on damping and step: such gradients are all rounding.
+            # These swing to the end. At rest outputs do not depend on damping and step: their gradients are rounding.
             LinOSS(2, 17, input_dim=2, discretization="damped", init={"damping": (0.0, 0.02), "stiffness": (0.2, 4.0)}),
         ],
     ),
