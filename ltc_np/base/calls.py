@@ -30,17 +30,18 @@ def with_signature_hints(function: F) -> F:
 
 def describe_mismatch(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str | None:
     """What is wrong with the arguments of a call, in one sentence; None if they fit."""
+    bound = _is_method(function, args)
+    takes, given = _parameters(function, bound), args[1:] if bound else args
     try:
-        inspect.signature(function).bind(*args, **kwargs)
-        return None
+        found = inspect.signature(function).bind(*args, **kwargs).arguments
+        if takes.needed <= found.keys():  # Python 3.13.0 takes a name in **kwargs for that of a parameter by position
+            return None
     except TypeError:
         pass
     name = function.__name__
     if name == "__init__":
         name = type(args[0]).__name__
     name = "a call of the model" if name == "__call__" else f"`{name}`"
-    bound = _is_method(function, args)
-    takes, given = _parameters(function, bound), args[1:] if bound else args
     reason = (
         _unknown(takes, kwargs)
         or _too_many(takes, given)

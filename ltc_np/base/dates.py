@@ -40,9 +40,11 @@ def array(values: Any) -> Numbers | None:
         return None
     if len({_is_zoned(value) for value in known}) > 1:
         raise ValueError("dates must all have a time zone, or none of them, got some of both")
-    nothing: Any = np.timedelta64("NaT", "us") if durations else np.datetime64("NaT", "us")
-    found = [nothing if _is_missing(value) else _exact(value) for value in objects.flat]
-    return array(np.array(found).reshape(objects.shape))
+    exact = np.array([_exact(value) for value in known])
+    found = np.full(objects.shape, np.array("NaT", exact.dtype))
+    # Not all in one list: there NumPy 2.2 makes 0 of a NaT whose unit is coarser than those of the others.
+    found.flat[[k for k, value in enumerate(objects.flat) if not _is_missing(value)]] = exact
+    return array(found)
 
 
 def zoned(values: Any) -> bool:

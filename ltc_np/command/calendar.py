@@ -32,5 +32,5 @@ def columns(times: Ints, names: Sequence[str]) -> Array:
 def _of_year(times: Ints) -> Array:
     """How much of its year has passed at each time: years have unequal lengths."""
     year: Numbers = times.astype("datetime64[us]").astype("datetime64[Y]")
-    first, following = (at.astype("datetime64[us]").astype(np.int64) for at in (year, year + 1))
+    first, following = (at.astype("datetime64[us]").astype(np.int64) for at in (year, year + np.timedelta64(1, "Y")))
     return (times - first) / (following - first)

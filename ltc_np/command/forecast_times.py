@@ -77,7 +77,7 @@ def _on_the_day(month: Numbers, step: int, day: int, clock: int, count: int) -> 
 
 def _last_days(months: Numbers) -> Numbers:
     """The last day of months, counted from 0."""
-    return ((months + 1).astype("datetime64[D]") - months.astype("datetime64[D]")).astype(int) - 1
+    return ((months + np.timedelta64(1, "M")).astype("datetime64[D]") - months.astype("datetime64[D]")).astype(int) - 1
 
 
 def _step(times: Numbers) -> float | int | None:

@@ -341,7 +341,7 @@ def broken(tmp_path_factory, trained):
     for name, columns in changed.items():
         write_csv(folder / name, columns)
     np.savez(folder / "table.npz", **{name: np.array(values) for name, values in table.items()})
-    np.savez(folder / "dated.npz", time=np.arange(n), power=np.arange(n).astype("M8[D]") + 19723, heat=np.zeros(n))
+    np.savez(folder / "dated.npz", time=np.arange(n), power=(np.arange(n) + 19723).astype("M8[D]"), heat=np.zeros(n))
     LTCRNN(FullyConnected(80, 1), 2, seed=0, backend="numpy").save(folder / "large.npz")
     (folder / "short.npz").write_bytes((folder / "table.npz").read_bytes()[:900])
     (folder / "cut.npz").write_bytes((folder / "drive.npz").read_bytes()[:900])

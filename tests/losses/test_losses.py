@@ -46,7 +46,7 @@ def test_value_and_derivative(name, weighted, classes, shape):
 @pytest.mark.parametrize("name", losses.LOSSES)
 def test_every_loss_is_shown_by_hand(name):
     """Its docstring has an example, which tests/docs/test_docs.py runs."""
-    assert re.search(rf"^    >>> .*\b{name}\(", losses.get(name).__doc__, re.MULTILINE)
+    assert re.search(rf"^ *>>> .*\b{name}\(", losses.get(name).__doc__, re.MULTILINE)
 
 
 def test_formulas_are_found_by_their_names():
