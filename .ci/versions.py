@@ -4,9 +4,9 @@
     python3 .ci/versions.py [--python 3.12] [--quick] [--write-trust]
 
 Each Python runs with the newest dependencies and with the lowest that it can have, the newest one also as it is
-documented without Numba.  The oldest Python with the lowest dependencies runs a wider part of the suite.  What is not
-there is named.  `--quick` has the ends only: the oldest Python with the lowest dependencies, and the newest with the
-newest ones and without Numba, all with few tests.
+documented without Numba.  The ends, the oldest with the lowest dependencies and the newest with the newest, run all of
+the README's tests in the checkout.  What is not there is named.  `--quick` has these ends and the newest Python without
+Numba, all with few tests.
 """
 
 import argparse
@@ -35,11 +35,8 @@ HELP = "tests/command/test_train.py::test_every_hyperparameter_is_an_option"
 # Golden values, of which those of float32 also compiled, model files of former versions, the ground floor, wirings, and
 # help made of docstrings.  Most of the time compiles kernels, so few are needed.
 FILES = "tests/test_io.py::test_files_of_before"
-QUICK = ["tests/base", "tests/wirings", "tests/cells/test_golden.py", FILES, HELP]
+QUICK = ["-m", "not (slow or fuzz)", "tests/base", "tests/wirings", "tests/cells/test_golden.py", FILES, HELP]
 QUICK += ["-k", "not float64 and not cuda and not (files_of_before and cpu)"]
-WIDE = [*(f"tests/test_{name}.py" for name in ("io", "mistakes", "package", "tutorial"))]
-WIDE += [f"tests/{name}" for name in ("base", "data", "losses", "metrics", "wirings", "cells/test_golden.py")]
-WIDE += ["tests/kernels/test_kernels.py", "tests/network/test_walk.py", "tests/protocol/test_files.py", HELP]
 NAMES = "import sys, venv, ensurepip; print('.'.join(map(str, sys.version_info[:3])))"
 VERSIONS = """
 import importlib.metadata as m
@@ -58,7 +55,7 @@ class Leg:
     kind: str
     dependencies: dict
     selection: list
-    workers: bool = False
+    whole: bool = False  # the README's tests, of the checkout
     versions: str = ""
     outcome: str = ""
 
@@ -94,17 +91,22 @@ def interpreters(pythons=tuple(LOWEST), environ=os.environ):
 
 
 def legs(found, quick=False):
-    """What is run with these interpreters, the longest first; ``quick``: the ends only, and few tests."""
+    """What is run with these interpreters; ``quick``: the ends only, and few tests."""
     all_legs = []
     for python, interpreter in found.items():
-        lowest = Leg(python, interpreter, "lowest", LOWEST[python], QUICK)
-        if not all_legs and not quick:
-            lowest.selection, lowest.workers = WIDE, True
-        all_legs += [lowest, Leg(python, interpreter, "newest", NEWEST, QUICK)]
+        all_legs += [
+            Leg(python, interpreter, "lowest", LOWEST[python], QUICK),
+            Leg(python, interpreter, "newest", NEWEST, QUICK),
+        ]
     if found:
         python, interpreter = [*found.items()][-1]
         all_legs.append(Leg(python, interpreter, "without Numba", WITHOUT_NUMBA, QUICK))
-    return [all_legs[0], *all_legs[-2:]] if found and quick else all_legs
+    ends = [all_legs[0], *all_legs[-2:]] if found else []
+    if quick:
+        return ends
+    for leg in ends[:2]:
+        leg.selection, leg.whole = ["-n", "auto", "--dist", "loadgroup"], True
+    return all_legs
 
 
 def run(leg, wheel, folder, scratch):
@@ -118,13 +120,15 @@ def run(leg, wheel, folder, scratch):
         if leg.dependencies is WITHOUT_NUMBA:
             say(*pip, "--no-deps", wheel, *packages)
             say(*pip, "pytest", "hypothesis")
+        elif leg.whole:
+            say(*pip, "-e", f"{ROOT}[test]", *packages)
         else:
-            say(*pip, f"{wheel}[test]" if leg.workers else wheel, "pytest", "hypothesis", *packages)
+            say(*pip, wheel, "pytest", "hypothesis", *packages)
         leg.versions = say(python, "-c", VERSIONS)
-        pytest = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not (slow or fuzz)", *leg.selection]
-        said = say(*pytest, *(["-n", "auto", "--dist", "loadgroup"] if leg.workers else []), cwd=folder)
+        pytest = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *leg.selection]
+        said = say(*pytest, cwd=ROOT if leg.whole else folder)
         where = say(python, "-c", "import ltc_np; print(ltc_np.__file__)", cwd=folder)
-        if not Path(where).is_relative_to(env):
+        if not Path(where).is_relative_to(ROOT if leg.whole else env):
             raise Failed(f"what was tested is not what was installed: {where}")
         leg.outcome = said.splitlines()[-1]
     except Failed as error:
@@ -165,11 +169,11 @@ def main(arguments=None):
         say(scratch / "build/bin/python", "-m", "pip", "wheel", "-q", "--no-deps", "-w", scratch, ROOT)
         (wheel,) = scratch.glob("*.whl")
         all_legs = legs(found, given.quick)
-        alone = [leg for leg in all_legs if leg.workers]
+        alone = [leg for leg in all_legs if leg.whole]
         for leg in alone:
             run(leg, wheel, scratch / "tests", scratch)
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-            others = [leg for leg in all_legs if not leg.workers]
+            others = [leg for leg in all_legs if not leg.whole]
             [*pool.map(lambda leg: run(leg, wheel, scratch / "tests", scratch), others)]
     for python in missing:
         print(f"NOT RUN: there is no Python {python} here")

@@ -390,7 +390,7 @@ def test_dt_of_dates_refuses():
         ([1.0, 2.0], None, "h", "`unit` must be left out of times that are numbers, got 'h'"),
         ([days, [1.0, 2.0]], None, "h", "`unit` must be left out of times that are numbers"),
         (days.reshape(1, 1, 3), None, "h", "`times` must be"),
-        (days, None, np.timedelta64(1, "M"), "`unit` must be .* got np.timedelta64"),
+        (days, None, np.timedelta64(1, "M"), r"`unit` must be .* got (np|numpy)\.timedelta64"),
         (np.array([1, 2], "m8[M]"), None, "h", r"durations must be in weeks or shorter units, .* got timedelta64\[M\]"),
         (np.array(DAYS, "M8[ns]"), np.datetime64("1400"), "h", r"must fit into datetime64\[ns\], got 1400-01-01"),
         ([DAY, DAY.replace(tzinfo=timezone.utc)], None, "h", "dates must all have a time zone, or none of them"),

@@ -15,7 +15,7 @@ def test_every_part_of_a_model_counts():
     assert first == identity(model())
     assert first["ltc_np"] == ltc_np.__version__
     other = model()
-    other.buffer_vector[0] = np.nextafter(other.buffer_vector[0], 2)
+    other.buffer_vector[0] = np.nextafter(other.buffer_vector[0], np.float32(2))
     hashes = [first["sha256"], *(identity(one)["sha256"] for one in (model(1), model(0, 5), other))]
     assert len(set(hashes)) == 4
     assert all(len(one) == 64 for one in hashes)

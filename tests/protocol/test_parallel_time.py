@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from protocol.calls import close, given, results, same_bits
+from protocol.calls import close, given, results, same_bits, whole
 
 from ltc_np import Model
 from ltc_np.base.workspace import Fresh
@@ -38,7 +38,7 @@ def test_chunks_are_the_sequence(layer, backend, chunks, dtype):
 @pytest.mark.host
 def test_the_probe_runs_backwards_through_every_layer(layer, backend):
     """And what it finds is enough: another adjoint at the same places has faded too, but for its direction."""
-    model, some = Model(layer, seed=0, dtype="float64", backend=backend), given(layer, 2, 300, dtype="float64")
+    model, some = Model(layer, seed=0, dtype="float64", backend=backend), whole(layer, 2, 300, dtype="float64")
     (own,) = model.layers
     if not own.contracting:
         return
@@ -46,10 +46,9 @@ def test_the_probe_runs_backwards_through_every_layer(layer, backend):
     prepared, full = model.engine.prepare(Fresh()).layers[0], np.full(2, 300)
     task = Task(own, prepared, some.x, dt, full, model.initial_state(2))
     steps = fading(task, "full", 8, 150, 1e-6, Fresh())
-    if steps is None:
-        return
-    windows = ProbeWindows.of(task, steps)
-    y, state, tape = windows.run(task, task.h0[windows.rows], 0, steps, "full", Fresh())
+    windows = ProbeWindows.of(task, steps or 8)
+    y, state, tape = windows.run(task, task.h0[windows.rows], 0, steps or 8, "full", Fresh())
     d_h, nothing = np.ones_like(state), own.layout.arrays(np.zeros(own.layout.size))
     d_start = own.backward(prepared, tape, np.zeros_like(y), d_h, nothing, False, False, Fresh())[1]
-    assert np.abs(d_start).max() < 1e-4
+    left = np.abs(d_start).max()
+    assert left > 1e-6 if steps is None else left < 1e-4

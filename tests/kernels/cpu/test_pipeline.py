@@ -5,7 +5,7 @@ import gc
 import numpy as np
 import pytest
 
-numba = pytest.importorskip("numba")
+numba, llvmlite = pytest.importorskip("numba"), pytest.importorskip("llvmlite.binding")
 
 
 def kernel(function):
@@ -69,6 +69,7 @@ def test_functions_in_functions_still_compile():
 
 
 @pytest.mark.numba
+@pytest.mark.skipif(not hasattr(llvmlite, "create_pipeline_tuning_options"), reason="Numba's own way here")
 def test_loops_are_not_unrolled():
     @kernel
     def scan(x):
