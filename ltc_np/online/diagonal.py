@@ -41,7 +41,7 @@ class DiagonalTraces(Traces):
         self._x, self._dt = np.empty((1, 1, cell.input_size), dtype), np.empty((1, 1), dtype)
         self._one, self._workspace = np.ones(1, np.int64), Workspace()
         self._prepared: Any = None
-        self.arrays = {name: np.empty(shape, dtype) for name, shape in self.shapes(cell).items()}
+        self.hold(self.shapes(cell), dtype)
         self.reset()
 
     @staticmethod

@@ -35,6 +35,7 @@ class LrcSSMTraces(DiagonalTraces):
         # Of a step: the open synapses, the sums over them, the potentials before and after, and the kernel's own.
         self._work = [np.empty(shape, dtype) for shape in ((1, I), (1, 2 * N), (1, N), (1, 1, N), (work,))]
         super().__init__(cell, dtype, backend)
+        self._parts = self.arrays["traces"][: 2 * I], self.arrays["traces"][2 * I :]  # of mu and sigma, and the rest
 
     @staticmethod
     def shapes(cell: LrcSSM) -> dict[str, tuple[int, ...]]:
@@ -77,5 +78,8 @@ class LrcSSMTraces(DiagonalTraces):
         return y
 
     def _by_effective(self, d_y: Array) -> Array:
-        traces, shared = self.arrays["traces"], 2 * self._cell.input_size
-        return np.concatenate([traces[:shared] @ d_y, (traces[shared:] * d_y).ravel()])
+        shared, own = self._parts
+        found = np.empty_like(self._values)
+        np.matmul(shared, d_y, out=found[: len(shared)])
+        np.multiply(own, d_y, out=found[len(shared) :].reshape(own.shape))
+        return found
