@@ -38,7 +38,6 @@ class AnswerLoss:
 
 def made_for(loss: LibraryLoss, network: Network) -> AnswerLoss | None:
     """That of a loss of errors and a network of the CPU's; None of others."""
-    on_cpu = kernels.on_host(network.backend) == "cpu"
-    return (
-        AnswerLoss(loss, network) if on_cpu and losses.name_of(loss) in KNOWN and not losses.has_classes(loss) else None
-    )
+    if kernels.on_host(network.backend) != "cpu" or losses.name_of(loss) not in KNOWN or losses.has_classes(loss):
+        return None
+    return AnswerLoss(loss, network)

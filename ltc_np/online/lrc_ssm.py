@@ -29,7 +29,8 @@ class LrcSSMTraces(DiagonalTraces):
 
     def __init__(self, cell: LrcSSM, dtype: Float, backend: Backend) -> None:
         I, N, backend = cell.input_size, cell.units, kernels.on_host(backend)
-        self._kernels = kernels.load(backend, "lrc_ssm_traces")
+        self._kernels, self._layer = kernels.load(backend, "lrc_ssm_traces"), cell
+        self._packed: tuple[tuple[Array, Array], ...] = ()
         self._scratch = self._kernels.scratch(cell.rule, I, N, dtype)
         work = kernels.load(backend, "lrc_ssm").work_size(tuple(cell.rule), N, dtype.itemsize)
         # Of a step: the open synapses, the sums over them, the potentials before and after, and the kernel's own.
@@ -44,23 +45,23 @@ class LrcSSMTraces(DiagonalTraces):
         return {"state": (N,), "traces": ((P - 2 * I) // N + 2 * I, N)}
 
     def prepare(self, theta: Array) -> None:
-        if self._prepared is not None:
+        if self._packed:
             self._cell.layout.effective(theta, out=self._values)
             for taken, given in self._packed:
                 taken[...] = given
             return
         super().prepare(theta)
-        I, N, values, p = self._cell.input_size, self._cell.units, self._values, self._prepared
+        I, N, values, p = self._layer.input_size, self._layer.units, self._values, self._prepared
         weights, units = values[2 * I : 2 * I * (1 + N)].reshape(2, I, N), values[2 * I * (1 + N) :].reshape(-1, N)
-        # What has to follow the effective values, of which mu and sigma are views.
+        # What has to follow the effective values, of which mu and sigma are views; a step reads nothing else of p.
         self._packed = (p.weights.reshape(I, 2, N), weights.transpose(1, 0, 2)), (p.unit[: len(units)], units)
 
     def _check(self, dt: Array) -> None:
-        limit = self._cell.method.limit
+        cell, limit = self._layer, self._layer.method.limit
         # No rate is above 1, so the largest, which takes longer than a step, says nothing of shorter unfolds.
-        if limit is not None and float(dt[0, 0]) / self._cell.ode_unfolds >= limit:
-            fastest = self._cell.fastest(self._cell.layout.arrays(self._values))
-            self._cell.check(self._prepared._replace(fastest=fastest), dt)
+        if limit is not None and float(dt[0, 0]) / cell.ode_unfolds >= limit:
+            fastest = cell.fastest(cell.layout.arrays(self._values))
+            cell.check(self._prepared._replace(fastest=fastest), dt)
 
     def _step(self, x: Array, dt: Array) -> Array:
         p, (s, drives, before, y, work), state = self._prepared, self._work, self.arrays["state"][None]
