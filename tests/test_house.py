@@ -102,8 +102,10 @@ TESTED_THROUGH = {
             sklearn.ahead
         """,
         "tests/online/test_learner.py and test_gradients.py go through them by `Learner`": """
-            online.gradients online.learning online.part online.readouts online.settings online.targets
-            online.waiting
+            online.gradients online.learning online.part online.readouts online.settings online.waiting
+        """,
+        "tests/online/test_targets.py measures by it": """
+            network.answer_loss
         """,
         "tests/online/test_synaptic.py follows layers with them": """
             kernels.cpu.synaptic_traces

@@ -212,10 +212,11 @@ class LrcSSM(Layer):
             kernels.load(backend, "lrc_ssm"),
             ELASTANCES.index(self.elastance),
             tuple(self.rule),
-            self._fastest(p),
+            self.fastest(p),
         )
 
-    def _fastest(self, p: Arrays) -> float | None:
+    def fastest(self, p: Arrays) -> float | None:
+        """The largest that epsilon sigmoid(f) can be, at most 1; None where nobody asks."""
         if self.method.limit is None or self.check_stability == "off":
             return None
         most = p["gleak"] + np.maximum(p["sensory_w"], 0).sum(0, np.float64) + np.maximum(p["w"], 0)
@@ -244,7 +245,7 @@ class LrcSSM(Layer):
             for cut in parts[first:last]:
                 for block in blocks(cut, lengths, T, CHUNK):
                     drives = rows_of(kept, block, 2 * N, block.at) if kept.size else rows_of(own.drives, block, 2 * N)
-                    _drive(prepared, block, x, rows_of(own.s, block, I), drives)
+                    drive(prepared, block, x, rows_of(own.s, block, I), drives)
                     forward_steps(unit, kind, rule, *block[:4], dt, drives, v, y, own.work)
 
         with blas.one_thread():
@@ -278,7 +279,7 @@ class LrcSSM(Layer):
                     s, d_s = rows_of(own.s, block, I), rows_of(own.d_s, block, I)
                     d_drives = rows_of(own.d_drives, block, 2 * N)
                     drives = rows_of(kept, block, 2 * N, block.at) if kept.size else rows_of(own.drives, block, 2 * N)
-                    _drive(prepared, block, x, s, None if kept.size else drives)
+                    drive(prepared, block, x, s, None if kept.size else drives)
                     backward_steps(
                         unit, kind, rule, *block[:4], dt, drives, h0, y, d_y, d_v, d_drives, d_dt, total.unit, own.work
                     )
@@ -299,7 +300,7 @@ class LrcSSM(Layer):
         """
         n, I, N = len(x), self.input_size, self.units
         s, drives = np.empty((n, I), x.dtype), np.empty((n, 2 * N), x.dtype)
-        _drive(prepared, Block(0, n, 0, 1, 0), x[:, None], s, drives)
+        drive(prepared, Block(0, n, 0, 1, 0), x[:, None], s, drives)
         seen = prepared.kernels.observe(prepared.unit, prepared.kind, prepared.rule, dt, drives, state)
         return seen | {"sensory_activations": s}
 
@@ -326,7 +327,7 @@ class LrcSSM(Layer):
         return parts, workspace.kept("scratch", (B, T, workers), make)
 
 
-def _drive(prepared: _Prepared, block: Block, x: Array, s: Array, out: Array | None) -> None:
+def drive(prepared: _Prepared, block: Block, x: Array, s: Array, out: Array | None) -> None:
     """The open synapses s of the inputs, and, where they are asked for, the sums over them: f and z, side by side."""
     prepared.kernels.synapses(prepared.mu, prepared.sigma, *block[:4], x, s)
     if out is not None:
@@ -344,7 +345,7 @@ def _d_drive(
     sums: _Sums,
     work: Array,
 ) -> None:
-    """Adjoint of `_drive`; d_s and work are worked in, d_x may be empty."""
+    """Adjoint of `drive`; d_s and work are worked in, d_x may be empty."""
     sums.weights[:] += np.dot(s.T, d_out)
     np.dot(d_out, prepared.transposed, out=d_s)
     prepared.kernels.d_synapses(prepared.mu, prepared.sigma, *block[:4], x, s, d_s, d_x, sums.mu, sums.sigma, work)

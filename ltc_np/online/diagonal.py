@@ -38,9 +38,10 @@ class DiagonalTraces(Traces):
         self._cell = cell
         self._backend: Any = kernels.on_host(backend)
         self._values = np.empty(cell.layout.size, dtype)
+        self._x, self._dt = np.empty((1, 1, cell.input_size), dtype), np.empty((1, 1), dtype)
         self._one, self._workspace = np.ones(1, np.int64), Workspace()
         self._prepared: Any = None
-        self.arrays = {name: np.empty(shape, dtype) for name, shape in self.shapes(cell).items()}
+        self.hold(self.shapes(cell), dtype)
         self.reset()
 
     @staticmethod
@@ -49,8 +50,9 @@ class DiagonalTraces(Traces):
         """Of ``arrays``, the state and the traces."""
 
     @abc.abstractmethod
-    def _carry(self, x: Array, dt: Array, before: Array, y: Array, saved: Any) -> None:
-        """Take the traces through the step from ``before`` (1, K), of which `Layer.forward` has saved this."""
+    def _step(self, x: Array, dt: Array) -> Array:
+        """Take the state and the traces through a step with inputs x (1, 1, I) and dt (1, 1), which is not too long;
+        returns y (1, 1, O), in an array that the next step may write to."""
 
     @abc.abstractmethod
     def _by_effective(self, d_y: Array) -> Array:
@@ -60,16 +62,15 @@ class DiagonalTraces(Traces):
         values = self._cell.layout.effective(theta, out=self._values)
         self._prepared = self._cell.prepare(self._cell.layout.arrays(values), {}, self._backend)
 
+    def _check(self, dt: Array) -> None:
+        """Refuse a step that is too long for the parameters."""
+        self._cell.check(self._prepared, dt)
+
     @np.errstate(over="ignore", invalid="ignore")  # who calls looks at the outputs
     def advance(self, x: Array, dt: float) -> Array:
-        dtype, state = self._values.dtype, self.arrays["state"]
-        x, elapsed = np.array(x, dtype).reshape(1, 1, -1), np.full((1, 1), dt, dtype)
-        before = state[None]
-        self._cell.check(self._prepared, elapsed)
-        y, after, saved = self._cell.forward(self._prepared, x, elapsed, self._one, before, "full", self._workspace)
-        self._carry(x, elapsed, before, y, saved)
-        state[:] = after[0]
-        return y[0, 0].copy()
+        self._x[0, 0], self._dt[0, 0] = x, dt
+        self._check(self._dt)
+        return self._step(self._x, self._dt)[0, 0].copy()
 
     def gradient(self, d_y: Array) -> Array:
         return self._cell.layout.d_effective(self._values, self._by_effective(d_y))

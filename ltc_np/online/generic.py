@@ -64,7 +64,7 @@ class AnyTraces(Traces):
         P, self._K = self._trained.size, K
         # Of the state and the outputs: the first rows are those that the next step needs, the others answer `gradient`.
         self._rows = np.eye(K + O, dtype=dtype)[0 if self._exact else K :]
-        self.arrays = {"state": np.empty(K, dtype), "sensitivities": np.zeros((len(self._rows), P), dtype)}
+        self.hold({"state": (K,), "sensitivities": (len(self._rows), P)}, dtype)
         self._x, self._dt = np.empty((1, 1, network.input_size), dtype), np.empty((1, 1), dtype)
         self._lengths, self._workspace = np.ones(1, np.int64), Workspace()
         self.prepare(network.theta)

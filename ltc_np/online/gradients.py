@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -109,6 +109,7 @@ class Gradients(Part):
         look_first(cut(model, *places(model)), method, B, late)
         self._learnings = [Learning(model, optimizer, method, n, guard) for _ in range(B // n)]
         self._parts = [slice(k, k + n) for k in range(0, B, n)]  # of the streams
+        self._each = list(zip(self._learnings, self._parts, strict=True))
         self._state = np.empty((B, model.state_size), model.dtype)  # where the deployed network is
 
     @property
@@ -122,11 +123,8 @@ class Gradients(Part):
     def reset(self, streams: slice) -> None:
         self._state[streams] = self._model.initial_state()
         first, last, _ = streams.indices(len(self._state))
-        for learning, part in zip(self._learnings, self._parts, strict=True):
+        for learning, part in self._each:
             learning.reset(slice(max(first - part.start, 0), max(last - part.start, 0)))
-
-    def _each(self) -> Iterator[tuple[Learning, slice]]:
-        return zip(self._learnings, self._parts, strict=True)
 
     # ------------------------------------------------------------------------------------------------------ answers
 
@@ -135,7 +133,7 @@ class Gradients(Part):
         deployed, state = _stepped(self._model, x, dt, self._state)  # refuses inputs before anything has changed
         begun, found, goods = [learning.begin() for learning in self._learnings], list[Ran](), list[Stepped]()
         try:
-            for learning, part in self._each():
+            for learning, part in self._each:
                 now = self._of(part, x, dt)
                 if learning.good is not None:
                     goods.append(_stepped(learning.good, *now, learning.good_state))
@@ -145,15 +143,19 @@ class Gradients(Part):
                 learning.undo(where)
             raise
         self._state[...] = state
-        f, own = _joined([one.f for one in found]), _joined([one.y for one in found])
+        if len(found) == 1:
+            f, own, events = found[0]
+        else:
+            f, own = np.concatenate([one.f for one in found]), np.concatenate([one.y for one in found])
+            events = tuple(event for one in found for event in one.events)
         good, y = own, own.copy()
         if goods:
             good = _joined([one.y for one in goods])
-            for (learning, part), step in zip(self._each(), goods, strict=True):
+            for (learning, part), step in zip(self._each, goods, strict=True):
                 learning.good_state[...] = step.state
                 y[part] = {"learnt": own, "last good": good, "deployed": deployed}[learning.watched.answering][part]
-        rows = _joined([learning.rows(f[part]) for learning, part in self._each()]) if self._late else None
-        return Answer(y, Kept(f, own, good, deployed, rows), tuple(event for one in found for event in one.events))
+        rows = _joined([learning.rows(f[part]) for learning, part in self._each]) if self._late else None
+        return Answer(y, Kept(f, own, good, deployed, rows), events)
 
     def _of(self, part: slice, x: Array, dt: ArrayLike | None) -> tuple[Array, ArrayLike | None]:
         """What is observed on some of the streams."""
@@ -194,7 +196,7 @@ class Gradients(Part):
     @QUIET
     def peek(self, x: Array, dt: ArrayLike | None) -> Array:
         found = []
-        for learning, part in self._each():
+        for learning, part in self._each:
             now = self._of(part, x, dt)
             answering, good = learning.watched.answering, learning.good
             if answering == "deployed":
@@ -211,7 +213,7 @@ class Gradients(Part):
 
     @QUIET
     def learn(self, answer: Answer, observed: Observed) -> list[Told]:
-        steps = [found for learning, part in self._each() if (found := self._asked(learning, part, answer, observed))]
+        steps = [found for learning, part in self._each if (found := self._asked(learning, part, answer, observed))]
         try:
             sound = [step.learning.step(step.gradient) for step in steps]
             if not all(sound):
@@ -256,22 +258,25 @@ class Gradients(Part):
         kept: Kept = answer.kept
         own_y, found, measure = kept.own[part], list[Losses](), self._targets.measure
         d_y = np.zeros(own_y.shape, own_y.dtype)
-        for b, known, weight in observed.streams():
-            if part.start <= b < part.stop:
-                one, target = slice(b, b + 1), observed.target[b : b + 1]
-                own, derivative = measure(kept.own[one], target, known)
-                deployed, _ = measure(kept.deployed[one], target, known)
-                good = given = own
-                if self._guard is not None:
-                    (good, _), (given, _) = (measure(y[one], target, known) for y in (kept.good, answer.y))
-                # What the learnt weights do is the guard's affair, an extreme target or weight the caller's.
-                if weight > self._largest or not math.isfinite(deployed + (0 if self._guard is None else good + given)):
-                    raise FloatingPointError(
-                        f"errors must stay finite in {d_y.dtype}, but overflow for a target of {target[0]} and a "
-                        f"weight of {weight:g}: nothing was learnt; take targets or weights of a smaller scale"
-                    )
-                found.append(Losses(own, good, deployed, given))
-                d_y[b - part.start] = weight * derivative[0]
+        for b in range(part.start, part.stop):
+            counts = observed.stream(b)
+            if counts is None:
+                continue
+            (known, weight), one = counts, slice(b, b + 1)
+            target = observed.target[one]
+            own, derivative = measure(kept.own[one], target, known)
+            deployed, _ = measure(kept.deployed[one], target, known)
+            good = given = own
+            if self._guard is not None:
+                (good, _), (given, _) = (measure(y[one], target, known) for y in (kept.good, answer.y))
+            # What the learnt weights do is the guard's affair, an extreme target or weight the caller's.
+            if weight > self._largest or not math.isfinite(deployed + (0 if self._guard is None else good + given)):
+                raise FloatingPointError(
+                    f"errors must stay finite in {d_y.dtype}, but overflow for a target of {target[0]} and a "
+                    f"weight of {weight:g}: nothing was learnt; take targets or weights of a smaller scale"
+                )
+            found.append(Losses(own, good, deployed, given))
+            d_y[b - part.start] = weight * derivative[0]
         if not found:
             return None
         if len(found) > 1:

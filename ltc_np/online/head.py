@@ -60,14 +60,17 @@ class LinearHead:
 
     def __init__(self, network: Model) -> None:
         (F, O), dtype = (network.input_size, network.output_size), network.dtype
-        self._scale, self._mean = np.ones(O, dtype), np.zeros(O, dtype)
-        if len(network.layers) == 2:
+        self._scaled = len(network.layers) == 2
+        if self._scaled:
             self._scale, self._mean = network.buffers["1.scale"].copy(), network.buffers["1.mean"].copy()
         self._weights, self._f = np.empty((F + 1, O), dtype), np.ones((0, F + 1), dtype)
+        self._to_features = self._weights[:-1].T
 
     def prepare(self, theta: Array) -> None:
-        np.multiply(theta.reshape(self._weights.shape), self._scale, out=self._weights)
-        self._weights[-1] += self._mean
+        self._weights[:] = theta.reshape(self._weights.shape)
+        if self._scaled:
+            self._weights *= self._scale
+            self._weights[-1] += self._mean
 
     def _with_one(self, f: Array) -> Array:
         if len(self._f) != len(f):
@@ -79,7 +82,12 @@ class LinearHead:
         return self._with_one(f) @ self._weights
 
     def backward(self, f: Array, d_y: Array) -> tuple[Array, Array]:
-        return (self._with_one(f).T @ (d_y * self._scale)).reshape(-1), d_y @ self._weights[:-1].T
+        d_f = d_y @ self._to_features
+        if self._scaled:
+            d_y = d_y * self._scale
+        f = self._with_one(f)
+        d_weights = f[0, :, None] * d_y[0] if len(f) == 1 else f.T @ d_y
+        return d_weights.reshape(-1), d_f
 
 
 class AnyHead:

@@ -159,7 +159,7 @@ class Learner:
         self.shared, self.delay = checks.boolean("shared", shared), checks.integer("delay", delay, least=0)
         self.input_size, self.output_size = model.input_size, model.output_size
         self._model = copy.deepcopy(model)
-        self._targets = Targets(self.loss)
+        self._targets = Targets(self.loss, self._model)
         self._part = self._begin()
         self._waiting = Waiting(self.delay, self.streams, self.output_size)
         self.log = Log()

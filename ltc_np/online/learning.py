@@ -11,7 +11,7 @@ import numpy as np
 
 from ..base import checks
 from ..base.sums import sum_of_squares
-from ..base.types import Array, Arrays
+from ..base.types import Array
 from ..model import Model
 from ..optim import Optimizer
 from .guard import Guard, Watched, copied
@@ -21,13 +21,14 @@ from .split import cut, places, traces_for
 from .traces import Traces
 
 STATE = "state"  # among the arrays of `Traces`
+NOTHING: tuple[str, ...] = ()  # has happened
 
 
 class Begun(NamedTuple):
     """Weights, and all that each stream carries, before an answer."""
 
     watched: Watched
-    arrays: list[Arrays]
+    wholes: list[Array]
 
 
 class Learning:
@@ -87,7 +88,7 @@ class Learning:
         """Let all parts have the weights that the model has now."""
         theta, size = self.model.theta, self._middle.layout.size
         for traces in self.traces:
-            traces.prepare(theta[:size].copy())
+            traces.prepare(theta[:size])
         self._head.prepare(theta[size:])
 
     def reset(self, streams: slice) -> None:
@@ -110,14 +111,12 @@ class Learning:
 
     def begin(self) -> Begun:
         """Where an answer begins, copied: for `undo`."""
-        arrays = [{name: array.copy() for name, array in traces.arrays.items()} for traces in self.traces]
-        return Begun(self.watched, arrays)
+        return Begun(self.watched, [traces.whole.copy() for traces in self.traces])
 
     def undo(self, begun: Begun) -> None:
         """Take back the answer, and weights that were given up in it."""
-        for traces, arrays in zip(self.traces, begun.arrays, strict=True):
-            for name, array in arrays.items():
-                traces.arrays[name][...] = array
+        for traces, whole in zip(self.traces, begun.wholes, strict=True):
+            traces.whole[:] = whole
         if self.watched is not begun.watched:
             self.watched = begun.watched
             self.back()
@@ -130,13 +129,18 @@ class Learning:
         """
         if self._front is not None:
             x = self._front.step(x)[0]
-        f = np.array([traces.advance(row, h) for traces, row, h in zip(self.traces, x, dt, strict=True)])
+        if len(self.traces) == 1:
+            f = self.traces[0].advance(x[0], dt[0])[None]
+        else:
+            f = np.array([traces.advance(row, h) for traces, row, h in zip(self.traces, x, dt, strict=True)])
         return f, self._head.forward(f)
 
     def overflows(self, y: Array) -> str:
         """What does: "states", among which outputs y count, "sensitivities", which would for ever, or nothing, ""."""
-        arrays = [array for traces in self.traces for array in traces.arrays.values()]
-        if math.isfinite(sum_of_squares(y) + sum(map(sum_of_squares, arrays))):
+        total = sum_of_squares(y)
+        for traces in self.traces:
+            total += sum_of_squares(traces.whole)
+        if math.isfinite(total):
             return ""
         states = [traces.arrays[STATE] for traces in self.traces]
         return "sensitivities" if math.isfinite(sum(map(sum_of_squares, [y, *states]))) else "states"
@@ -147,6 +151,8 @@ class Learning:
         """The derivative (P,) of the sum of d_y . y of all streams, for their last answers; d_y (n, O) is 0 where a
         stream does not count."""
         d_head, d_f = self._head.backward(f, d_y)
+        if len(self.traces) == 1:
+            return self._whole(self.traces[0].gradient(d_f[0]), d_head)
         each = [traces.gradient(row) for traces, row, own in zip(self.traces, d_f, d_y, strict=True) if own.any()]
         d_middle = np.zeros(self._middle.layout.size, f.dtype) if not each else each[0]
         for more in each[1:]:
@@ -176,12 +182,14 @@ class Learning:
         """One step of the optimiser, after which `follow`, `begin_anew` or `back` comes; whether all is finite."""
         if not checks.all_finite(gradient):
             return False
-        if self.optimizer.lr is not self._given.lr:
-            self.optimizer.lr = self._given.lr
-        self.optimizer.step(self.model, gradient)
-        if not checks.surely_finite(self.model.theta):
-            return False
-        return all(checks.all_finite(m) for m in self.optimizer.moments.values())
+        optimizer, lr, theta = self.optimizer, self._given.lr, self.model.theta
+        if optimizer.lr is not lr:
+            optimizer.lr = lr
+        optimizer.step(self.model, gradient)
+        total, moments = sum_of_squares(theta), optimizer.moments.values()
+        for moment in moments:
+            total += sum_of_squares(moment)
+        return math.isfinite(total) or (checks.surely_finite(theta) and all(map(checks.all_finite, moments)))
 
     def back(self) -> None:
         """Undo `step`."""
@@ -191,14 +199,15 @@ class Learning:
     def follow(self, deployed: Array, seen: list[tuple[float, float, float]]) -> tuple[float, tuple[str, ...]]:
         """After `step`, keep the weights, or what the guard makes of them after the losses of observations by the
         learnt, the last good and the deployed weights; how far away they are then, and what was done."""
-        distance = math.sqrt(sum_of_squares(self.model.theta - deployed))
-        W, kept, events = self.model.theta.copy(), self.optimizer.state(), tuple[str, ...]()
+        theta = self.model.theta
+        distance = math.sqrt(sum_of_squares(theta - deployed))
+        W, kept, events = theta.copy(), self.optimizer.state(), NOTHING
         if self.guard is None or self.good is None:
             self.watched = Watched(W, kept, self.watched.good)
         else:
             self.watched, distance, events = self.watched.moved(W, kept, deployed, distance, self.guard)
             if self.watched.W is not W:
-                self.model.theta[:] = self.watched.W
+                theta[:] = self.watched.W
             for losses in seen:
                 before = self.watched
                 self.watched, more = before.judged(self.guard, losses)

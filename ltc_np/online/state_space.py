@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .. import kernels
 from ..base.types import Array, Backend, Float
 from ..cells.state_space import StateSpaceCell
@@ -28,8 +26,12 @@ class StateSpaceTraces(DiagonalTraces):
         M, H = cell.layout.slices["decay"][1]
         return {"state": (cell.state_size,), "traces": (5, 2, M, H), "slopes": (6 * M + 2, H)}
 
-    def _carry(self, x: Array, dt: Array, before: Array, y: Array, saved: Any) -> None:
-        self._kernels.carry(self._prepared.space, x[0], dt[0], before, self.arrays["traces"], self.arrays["slopes"])
+    def _step(self, x: Array, dt: Array) -> Array:
+        state, p = self.arrays["state"], self._prepared
+        y, after, _ = self._cell.forward(p, x, dt, self._one, state[None], None, self._workspace)
+        self._kernels.carry(p.space, x[0], dt[0], state[None], self.arrays["traces"], self.arrays["slopes"])
+        state[:] = after[0]
+        return y
 
     def _by_effective(self, d_y: Array) -> Array:
         return (self.arrays["slopes"] * d_y).ravel()

@@ -10,7 +10,6 @@ import numpy as np
 from .. import kernels
 from ..base import checks
 from ..base.types import Array, Arrays, Backend, Float
-from ..base.workspace import aligned
 from ..cells import LRC, LTC
 from ..cells.base import Layer
 from ..cells.synaptic import SynapticCell
@@ -73,14 +72,19 @@ class SynapticTraces(Traces):
         self.plan = synaptic_plan.make(layer, *_followed(method), dtype)
         self._x, self._dt = np.zeros(layer.input_size, dtype), np.zeros(1, dtype)
         self._y, self._d_state = np.zeros(layer.output_size, dtype), np.zeros(layer.state_size, dtype)
-        state, J = aligned(layer.state_size, dtype), aligned(3 * self.plan.size, dtype).reshape(3, -1)
-        self.arrays = {"state": state, "sensitivities": J[0]}
+        self.hold({"state": (layer.state_size,), "sensitivities": (3, self.plan.size)}, dtype)
+        J = self.arrays["sensitivities"]
+        self.arrays["sensitivities"] = J[0]  # the other two rows, which come last, are to work in
+        self.whole = self.whole[: self.whole.size - 2 * self.plan.size]
         self._theta = np.zeros(layer.layout.size, dtype)
         self._values, self._factor = np.empty(layer.layout.size, dtype), np.empty(self.plan.own.size, dtype)
         self._p, self._ones = layer.layout.arrays(self._values), np.ones(layer.layout.size)
         self._effective = kernels.load(backend, "effective")
         self._again: Callable[[], None] | None = None
-        self._followed = Followed(self._x, self._dt, state, self._y, J)
+        self._followed = Followed(self._x, self._dt, self.arrays["state"], self._y, J)
+        none, slices = (slice(0), ()), layer.layout.slices
+        self._output_w, self._output_b = slices.get("output_w", none)[0], slices.get("output_b", none)[0]
+        self._motor = self.arrays["state"][: layer.output_size]
         self._feedback: Array | None = None
         if isinstance(method, EProp) and method.feedback == "random":
             rng = np.random.default_rng(method.seed)
@@ -105,7 +109,7 @@ class SynapticTraces(Traces):
     def prepare(self, theta: Array) -> None:
         layout = self.layer.layout
         self._theta[:] = theta
-        layout.effective(theta, out=self._values)
+        layout.effective(self._theta, out=self._values)
         self._ones.fill(1)  # NumPy works in it
         self._factor[:] = self._effective.d_effective(layout, self._values, self._ones)[: self._factor.size]
         if self._again is None:
@@ -133,17 +137,15 @@ class SynapticTraces(Traces):
         return self._y.copy()
 
     def gradient(self, d_y: Array) -> Array:
-        layer = self.layer
-        gradient = np.zeros(layer.layout.size, self._values.dtype)
-        d_motor = d_y
-        if layer.output_mapping is not None:
-            O, slices = layer.output_size, layer.layout.slices
-            gradient[slices["output_w"][0]] = d_y * self.arrays["state"][:O]
-            if layer.output_mapping == "affine":
-                gradient[slices["output_b"][0]] = d_y
-            d_motor = d_y * self._p["output_w"]
+        gradient = np.zeros(self._values.size, self._values.dtype)
+        d_motor, mapping = d_y, self.layer.output_mapping
+        if mapping is not None:
+            gradient[self._output_w] = d_y * self._motor
+            if mapping == "affine":
+                gradient[self._output_b] = d_y
+            d_motor = d_y * self._values[self._output_w]
         if self._feedback is None:
-            self._d_state[: layer.output_size] = d_motor
+            self._d_state[: len(d_y)] = d_motor
         else:
             np.dot(self._feedback, d_y, out=self._d_state)
         self._collect(self._d_state, gradient)

@@ -13,6 +13,8 @@ from ..base import checks
 from ..base.sums import sum_of_squares
 from ..base.types import Array, ArrayLike, Bools, LibraryLoss, Numbers
 from ..losses.registry import kind_of
+from ..model import Model
+from ..network import answer_loss
 
 PLACES = "these are places in `classes_` of an estimator"
 
@@ -42,13 +44,19 @@ class Observed(NamedTuple):
         known = np.ones(self.error.shape, bool) if self.known is None else self.known
         return known if self.weight is None else known & (self.weight > 0)[:, None]
 
+    def stream(self, b: int) -> tuple[Bools | None, float] | None:
+        """(O,) which outputs of a stream have a target, None for all, and its weight; None where no target counts."""
+        if self.known is None and self.weight is None:
+            return None, 1.0
+        known = None if self.known is None or self.known[b].all() else self.known[b]
+        weight = 1.0 if self.weight is None else float(self.weight[b])
+        return (known, weight) if weight > 0 and (known is None or known.any()) else None
+
     def streams(self) -> Iterator[tuple[int, Bools | None, float]]:
-        """Of each stream that has a target which counts: its number, (O,) which outputs have one, and its weight."""
+        """The number of each stream that has a target which counts, and what `stream` says of it."""
         for b in range(len(self.error)):
-            known = None if self.known is None or self.known[b].all() else self.known[b]
-            weight = 1.0 if self.weight is None else float(self.weight[b])
-            if weight > 0 and (known is None or known.any()):
-                yield b, known, weight
+            if (found := self.stream(b)) is not None:
+                yield b, *found
 
 
 def wrong_shape(name: str, got: Numbers, shape: tuple[int, ...], each: str, more: str = "") -> ValueError:
@@ -65,10 +73,13 @@ class Targets:
     ----------
     loss : function
         From `ltc_np.losses.get`.
+    model : Model
+        Which gives the answers.
     """
 
-    def __init__(self, loss: LibraryLoss) -> None:
+    def __init__(self, loss: LibraryLoss, model: Model) -> None:
         kind = kind_of(loss)
+        self._all_known = answer_loss.made_for(loss, model)
         self._given, self._loss = loss, losses.trusted(loss)
         self._repeats = kind is not None and kind.for_each_output is not None
         self._whole = kind is not None and kind.integer_targets
@@ -121,7 +132,9 @@ class Targets:
 
     def measure(self, y: Array, target: Numbers, known: Bools | None) -> tuple[float, Array]:
         """The loss of outputs y (1, O), the mean of those with a target, and its derivative (1, O); ``known`` is of
-        `Observed.streams`."""
+        `Observed.stream`."""
+        if known is None and self._all_known is not None:
+            return self._all_known(y, target)
         weight = None if known is None else known[None].astype(y.dtype)
         total, weight_sum, d_y = self._loss(y, target, weight, None)
         return total / weight_sum, d_y if weight_sum == 1 else d_y / y.dtype.type(weight_sum)

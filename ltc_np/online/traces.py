@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import abc
+import math
+from collections.abc import Mapping
 
-from ..base.types import Array, Arrays
+from ..base.types import Array, Arrays, Float, Shape
+from ..base.workspace import aligned
+
+LINE = 64  # bytes of a cache line: arrays begin with one
 
 
 class Traces(abc.ABC):
@@ -15,9 +20,22 @@ class Traces(abc.ABC):
     arrays : dict
         All that is kept between steps, by name: ``"state"`` (K,), as the layer's own step has it, and the
         sensitivities, each of which is 0 at the start.  Learners copy them into files and back, in place.
+    whole : array
+        Flat, of which ``arrays`` are parts, with zeros between them: what is copied and looked at in one go.
     """
 
     arrays: Arrays
+    whole: Array
+
+    def hold(self, shapes: Mapping[str, Shape], dtype: Float) -> None:
+        """Make ``arrays`` of these shapes."""
+        per_line = LINE // dtype.itemsize
+        sizes = [-(-math.prod(shape) // per_line) * per_line for shape in shapes.values()]
+        self.whole, self.arrays, at = aligned(sum(sizes), dtype), {}, 0
+        self.whole.fill(0)
+        for (name, shape), size in zip(shapes.items(), sizes, strict=True):
+            self.arrays[name] = self.whole[at : at + math.prod(shape)].reshape(shape)
+            at += size
 
     @abc.abstractmethod
     def prepare(self, theta: Array) -> None:

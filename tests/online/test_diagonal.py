@@ -280,3 +280,15 @@ def test_a_step_that_would_amplify_errors_is_refused_and_changes_nothing(backend
         traces.advance(np.ones(2), 5.0)
     for key, array in before.items():
         np.testing.assert_array_equal(traces.arrays[key], array)
+
+
+@pytest.mark.parametrize(("gleak", "longest"), [(10.0, 1.99), (-3.0, 10.0)])
+def test_steps_are_as_long_as_the_fastest_unit_allows(backend, gleak, longest):
+    """Below the limit for any parameters, and above it where these have made no unit so fast."""
+    cell = LrcSSM(3, input_dim=2)
+    model = model_of(cell, backend)
+    traces = traces_of(model)
+    model.params["gleak"][:] = gleak
+    traces.prepare(model.theta)
+    want, _ = model.step(np.ones(2), dt=longest)
+    np.testing.assert_array_equal(traces.advance(np.ones(2), longest), want)

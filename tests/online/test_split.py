@@ -186,3 +186,15 @@ def test_a_dense_wiring_says_its_cost():
     ):
         look_first(model, Exact(), 1)
     look_first(model, SnAp(1), 1)  # says nothing
+
+
+@pytest.mark.parametrize("layer", [LTC(NCP), LRC(NCP), LrcSSM(3), S4D(4), LSTM(3)], ids=repr)
+def test_all_that_traces_keep_lies_in_one_array(layer):
+    """So that a copy of it is enough to take a step back."""
+    model = Model(layer, input_dim=2, seed=0)
+    traces = traces_for(model, Exact())
+    sizes = sum(array.size for array in traces.arrays.values())
+    assert sizes <= traces.whole.size <= sizes + 16 * len(traces.arrays)
+    traces.whole.fill(7)
+    for array in traces.arrays.values():
+        assert (array == 7).all()
