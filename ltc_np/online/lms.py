@@ -31,7 +31,8 @@ class LMS(Rule):
     def update(
         self, W: Array, kept: Kept, f: Array, error: Array, known: Bools | None, weight: float
     ) -> tuple[Array, Kept]:
-        return W + (self.rate * weight) * error[:, None] * f, kept
+        rate = f.dtype.type(self.rate * weight)  # with NumPy 1 a larger number would make all of it float64
+        return W + rate * error[:, None] * f, kept
 
 
 class NLMS(Rule):

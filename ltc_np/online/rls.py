@@ -60,7 +60,7 @@ class RLS(Rule):
         S = kept["S"]
         if known is not None and len(S) == 1 < len(W):  # from here on every output has observations of its own
             S = np.repeat(S, len(W), axis=0)
-        root = math.sqrt(weight)
+        root = f.dtype.type(math.sqrt(weight))
         changed, W = S.copy(), W.copy()
         for k, own in enumerate(S):
             rows = slice(None) if len(S) == 1 else slice(k, k + 1)
