@@ -86,6 +86,7 @@ class LinOSS(Layer):
     discretization: OscillatorName
 
     causal = True
+    keeps_outputs = False
     lowering = "linoss.lower"
     words = MappingProxyType({"discretization": DISCRETIZATIONS})
 
