@@ -183,6 +183,8 @@ class Layer(Declared, Immutable):
     cuts_inside : bool
         Not itself, but a layer in it may be cut: `forward` takes the keyword ``cut``, a function that is called with
         that layer and the arguments of its `forward`.
+    keeps_outputs : bool
+        What `forward` saves may hold its outputs, so that a caller of `Model.forward` gets a copy of them.
     reference_solver : str or None
         Of a layer with the arguments ``solver`` and ``ode_unfolds``: the solver that `ltc_np.solver_error` compares
         with, by many unfolds.  None: the layer is no differential equation.
@@ -204,6 +206,7 @@ class Layer(Declared, Immutable):
     init: dict[str, Any]
     open: bool = False
     cuts_inside: bool = False
+    keeps_outputs: bool = True
     reference_solver: str | None = None
     words: Mapping[str, tuple[str | None, ...]] = MappingProxyType({})
     also_called: tuple[str, ...] = ()

@@ -83,8 +83,8 @@ class HostEngine(Engine):
         self.check_outputs(y, state, dt)
         if keep is None:
             return Answer(given.outputs(y), given.state(state), None)
-        if given.return_sequences:
-            y = y.copy()  # the tape may hold y, and this one is the caller's
+        if given.return_sequences and self.network.layer_stack.layers[-1].keeps_outputs:
+            y = y.copy()  # this one is the caller's
         y = given.outputs(y)
         return Answer(y, given.state(state), Tape(self, given, prepared, saved, y.shape))
 

@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
+from support.backends import NO_KERNELS
 from support.gradients import worst
 
 from ltc_np import Dense, LinOSS, Model, from_config, set_num_threads
-from ltc_np.cells.blocks import blocks, cuts
-from ltc_np.cells.linoss import CHUNK, FEW
 from ltc_np.cells.oscillators import MOST, most_stiffness
 from ltc_np.kernels.codes import GRADIENT_ROWS
 
@@ -20,6 +19,9 @@ GOLDEN = {
     "exact": "0.06874795 0.15624524 0.20631214 0.25177914",
 }
 each = pytest.mark.parametrize("rule", RULES)
+needs_kernels = pytest.mark.skipif(NO_KERNELS is not None, reason=f"compares the kernels of the CPU: {NO_KERNELS}")
+# Steps of three blocks, and sequences of which several short ones are in a block, more than rows of gradients.
+LONG, MANY = 261, 70
 # Integrators, slow ones, critical ones and some on either side, overdamped ones, fast ones.
 STIFFNESS = np.array([0, 0, 1e-9, 1e-5, 0.01, 0.0225, 0.0225000001, 0.0224999999, 0.0225001, 1, 30, 1e-3, 4])
 DAMPING = np.array([0, 0.3, 0.3, 0, 0.2, 0.3, 0.3, 0.3, 0.3, 0.1, 1e-9, 50, 4])
@@ -149,16 +151,54 @@ def test_a_held_input_may_be_cut_anywhere(backend):
 
 
 def test_blocks_go_on_where_the_last_one_ended(backend):
-    """Longer than a block, and more sequences than rows of gradients."""
-    T = CHUNK + 3
+    """Longer than a block, and so many short sequences that several are in one."""
+    T = LONG
     model, rng = made("damped", P=3, backend=backend), np.random.default_rng(0)
     x = rng.normal(size=(1, T, 2))
     y, state = model(x, return_state=True)
     want, last = by_matrices(model, "damped", x[0], np.ones(T), np.zeros(12))
     np.testing.assert_allclose(y[0], want, rtol=0, atol=1e-11)
     np.testing.assert_allclose(state[0], last, rtol=0, atol=1e-11)
-    many = rng.normal(size=(GRADIENT_ROWS + 3, FEW + 1, 2))
-    np.testing.assert_allclose(model(many)[-1], model(many[-1]), rtol=1e-12, atol=1e-12)
+    for steps in (5, 66):
+        many, h0 = rng.normal(size=(MANY, steps, 2)), rng.normal(size=(MANY, 12))
+        want = [model(x, h0=h) for x, h in zip(many, h0, strict=True)]
+        np.testing.assert_allclose(model(many, h0=h0), want, rtol=1e-12, atol=1e-12)
+
+
+@needs_kernels
+def test_sizes_are_those_of_blocks():
+    from ltc_np.kernels.cpu.linoss import ROWS, Cut
+
+    assert 2 * ROWS < LONG < 3 * ROWS
+    assert Cut.make(1, LONG) == (87, 1, 1)
+    assert Cut.make(MANY, 5).several == ROWS // 5 < MANY
+    assert Cut.make(MANY, 66).parts == GRADIENT_ROWS < MANY
+
+
+@needs_kernels
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("I", "N", "P"), [(18, 18, 17), (3, 33, 16), (40, 1, 35)])
+def test_any_sizes(I, N, P, dtype):
+    """Rows of products that are no whole vectors, against NumPy: outputs, and gradients by their own size."""
+    rng, lengths = np.random.default_rng(0), [20, 7, 0]
+    x, d_y, found = rng.normal(size=(3, 20, I)), rng.normal(size=(3, 20, N)), []
+    for backend in ("numpy", "cpu"):
+        model = made("exact", N, P, I, backend, dtype)
+        y, tape = model.forward(x, dt=0.5, lengths=lengths)
+        g = model.backward(tape, d_y)
+        found.append({"y": y, "x": g.x, "h0": g.h0, "dt": g.dt, **model.views(g.theta)})
+    for name, want in found[0].items():
+        digits = 1e-13 if dtype == "float64" else 1e-5  # of sums of some hundred terms
+        np.testing.assert_allclose(found[1][name], want, rtol=0, atol=digits * np.abs(want).max(), err_msg=name)
+
+
+def test_outputs_are_the_caller_s(backend):
+    """The tape does not need them, so that they are not copied."""
+    model, x = made("imex", backend=backend), np.random.default_rng(0).normal(size=(2, 4, 2))
+    y, tape = model.forward(x)
+    want = model.backward(tape, np.ones(y.shape)).theta
+    y[:] = 7
+    assert np.array_equal(model.backward(tape, np.ones(y.shape)).theta, want)
 
 
 # ------------------------------------------------------------------------------------------- gradients
@@ -176,15 +216,16 @@ def test_gradients(rule, backend):
 def test_gradients_over_blocks(rule):
     model, rng = made(rule, backend="cpu"), np.random.default_rng(0)
     assert worst(model, rng.normal(size=(1, 30, 2)), **time(rule, rng.uniform(0.1, 1, (1, 30)))) < 1e-6
-    x = rng.normal(size=(3, 2 * CHUNK + 5, 2))
-    found = []
-    for backend in ("numpy", "cpu"):
-        other = made(rule, backend=backend)
-        y, tape = other.forward(x, lengths=[2 * CHUNK + 5, CHUNK, CHUNK + 1], **time(rule, 0.5))
-        g = other.backward(tape, np.ones(y.shape))
-        found.append(dict(other.views(g.theta).items()) | {"x": g.x, "h0": g.h0})
-    for name, want in found[0].items():
-        np.testing.assert_allclose(found[1][name], want, rtol=0, atol=1e-10 * np.abs(want).max(), err_msg=name)
+    for B, T, lengths in ((3, LONG, [LONG, 87, 88]), (MANY, 5, rng.integers(0, 6, MANY))):
+        x, d_y, h0 = rng.normal(size=(B, T, 2)), rng.normal(size=(B, T, 3)), rng.normal(size=(B, 20))
+        found, dt = [], rng.choice([0.2, 0.7], (B, T))
+        for backend in ("numpy", "cpu"):
+            other = made(rule, backend=backend)
+            _, tape = other.forward(x, h0=h0, lengths=lengths, **time(rule, dt))
+            g = other.backward(tape, d_y, h0)
+            found.append({"x": g.x, "h0": g.h0, **other.views(g.theta)} | ({} if g.dt is None else {"dt": g.dt}))
+        for name, want in found[0].items():
+            np.testing.assert_allclose(found[1][name], want, rtol=0, atol=1e-10 * np.abs(want).max(), err_msg=name)
 
 
 def difference(f, at, size):
@@ -359,13 +400,3 @@ def test_threads_have_no_say():
         finally:
             set_num_threads(None)
     assert np.array_equal(*found)
-
-
-@pytest.mark.parametrize(("B", "together"), [(1, 1), (5, 3), (40, 2), (16, 16)])
-def test_every_step_is_in_one_block(B, together):
-    lengths = np.random.default_rng(0).integers(0, 9, B)
-    seen = np.zeros((B, 9), int)
-    for cut in cuts(B, together):
-        for block in blocks(cut, lengths, 9, 8):
-            seen[block.first : block.last, block.begin : block.end] += 1
-    assert (seen[np.arange(9) < lengths[:, None]] == 1).all() and seen.max(initial=0) <= 1

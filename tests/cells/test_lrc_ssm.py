@@ -8,6 +8,7 @@ from support import golden
 from support.gradients import worst
 
 from ltc_np import Dense, LrcSSM, Model, dt_from_times, from_config, gradcheck, set_num_threads, solver_error
+from ltc_np.cells.blocks import blocks, cuts
 from ltc_np.cells.lrc_ssm import CHUNK, MOST_SEQUENCES
 from ltc_np.kernels.codes import ELASTANCES, GRADIENT_ROWS, SOLVERS
 from ltc_np.kernels.numpy.elastance import elastance_of
@@ -319,3 +320,13 @@ def test_arguments_are_checked(options, message):
         LrcSSM(**{"units": 3, "input_dim": 2} | options)
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("B", "together"), [(1, 1), (5, 3), (40, 2), (16, 16)])
+def test_every_step_is_in_one_block(B, together):
+    lengths = np.random.default_rng(0).integers(0, 9, B)
+    seen = np.zeros((B, 9), int)
+    for cut in cuts(B, together):
+        for block in blocks(cut, lengths, 9, 8):
+            seen[block.first : block.last, block.begin : block.end] += 1
+    assert (seen[np.arange(9) < lengths[:, None]] == 1).all() and seen.max(initial=0) <= 1

@@ -10,11 +10,11 @@ an impulse leaves of the position, psi its integral, and m = -G g - A psi.  Wher
 s^2 + G s + A they are divided differences of the exponential function, exp[-r1, -r2] h and exp[0, -r1, -r2] h^2, whose
 limits power series give.  docs/maths/linoss.md derives every line.
 
-A block has some steps of some sequences: first..last-1 of them, steps begin..end-1; its rows lie one below the other,
-sequence after sequence.  The real and the imaginary part of an oscillator are two copies of it: P columns, then P.
+The real and the imaginary part of an oscillator are two copies of it: P columns, then P.
 """
 
 import math
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -34,11 +34,6 @@ def series(offset, terms):
 def balanced_series(terms):
     """Of (sin(w) / w - cos(w)) / (2 w^2) in -w^2."""
     return [(n + 1) / math.factorial(2 * n + 3) for n in range(terms)]
-
-
-def work_size(P, itemsize):
-    """Numbers that `forward_steps` and `backward_steps` work in."""
-    return 0
 
 
 def _once(coefficients, twice, square):
@@ -122,26 +117,8 @@ def d_flow(own, h, g, psi, d_m, d_l, d_g, d_psi):
     return -d_A, -d_G
 
 
-def _held(exact, own, P, h):
-    """(m, l, g, psi) of steps as long as h, which the others than the exact one do not look at."""
-    own = Oscillators(*own[:, :P])
-    return flow(own, own.step * h) if exact else own[3:]
-
-
-def _step(own, held, f, now):
-    """z and x (b, 2, P) side by side, (b, 2, 2, P), after a step; f (b, 2, P); and the rest of the force."""
-    (m, l, g, psi), (z, x) = (a.reshape(-1, 1, a.shape[-1]) for a in held), (now[:, 0], now[:, 1])
-    r = f - own.stiffness * x
-    return np.stack([z + (m * z + g * r), x + (l * x + g * z + psi * f)], axis=1), r
-
-
-def _by_step(states, b):
-    """A view of states (2, b * steps, 2 * P) as (b, steps, 2, 2, P)."""
-    return np.moveaxis(states.reshape(2, b, -1, 2, states.shape[2] // 2), 0, 2)
-
-
-def forward_steps(exact, own, first, last, begin, end, dt, lengths, drives, state, states, work):
-    """Take a block through its steps.
+class Weights:
+    """What steps and products need of the parameters.
 
     Parameters
     ----------
@@ -149,74 +126,114 @@ def forward_steps(exact, own, first, last, begin, end, dt, lengths, drives, stat
         Whether dt counts, and the rows of ``own`` are those of the exact form.
     own : (7, M) array
         `Oscillators`, M >= P.
-    dt : (B, T) array
-        Only looked at by the exact form.
-    lengths : (B,) int64 array
-        After a sequence's end its state stays.
-    drives : (b * steps, 2 * P) array
-        The forces.
-    state : (B, 4 * P) array
-        Velocities and positions, real parts and imaginary parts of each: before these steps, then after them.
-    states : (2, b * steps, 2 * P) array
-        Out: the velocities and the positions after each step.
-    work : (work_size,) array
+    inputs, outputs : (I, 2 * P) and (2 * P, N) arrays
+        B, real and imaginary parts side by side; C of the real parts of positions, and of the imaginary ones.
+    d : (N,) array, or an empty one
     """
-    b, steps, P = last - first, end - begin, states.shape[2] // 2
-    found, forces = _by_step(states, b), drives.reshape(b, steps, 2, P)
-    now, rows = state[first:last].reshape(b, 2, 2, P), Oscillators(*own[:, :P])
-    for t in range(steps):
-        held = _held(exact, own, P, dt[first:last, begin + t, None])
-        after, _ = _step(rows, held, forces[:, t], now)
-        found[:, t] = now = np.where((begin + t < lengths[first:last])[:, None, None, None], after, now)
-    state[first:last] = now.reshape(b, -1)
+
+    def __init__(self, exact, own, inputs, outputs, d):
+        self.exact, self.own, self.inputs, self.outputs, self.d = exact, own, inputs, outputs, d
+        (self.I, width), self.N = inputs.shape, outputs.shape[1]
+        self.P = width // 2
+
+    def held(self, h):
+        """`Oscillators`, and m, l, g and psi of steps as long as h (B, 1), which only the exact one looks at."""
+        own = Oscillators(*self.own[:, : self.P])
+        return own, [a.reshape(-1, 1, self.P) for a in (flow(own, own.step * h) if self.exact else own[3:])]
 
 
-def backward_steps(
-    exact, own, first, last, begin, end, dt, lengths, drives, start, states, d_state, d_drives, d_dt, row_sums, work
-):  # fmt: skip
-    """Adjoint of `forward_steps`.
+class Saved(NamedTuple):
+    """What the adjoint needs: x, dt, lengths, forces (B, T, 2, P), and the states before all steps and after each,
+    (B, T + 1, 2, 2, P): velocity and position, real and imaginary part.
+    """
+
+    x: Any
+    dt: Any
+    lengths: Any
+    forces: Any
+    states: Any
+
+
+class Sums(NamedTuple):
+    """Gradients: ``own`` (5, P) float64, of A, G and step (exact) or of A, m, l, g and psi (others); of matrices; and
+    ``skip`` (N,), which means nothing where there is no d.
+    """
+
+    own: Any
+    inputs: Any
+    outputs: Any
+    skip: Any
+
+
+def forward(weights, x, dt, lengths, h0, keep, workspace):
+    """Run the sequences.
 
     Parameters
     ----------
-    start : (B, 4 * P) array
-        The states before these steps.
-    d_state : (B, 4 * P) array
-        Adjoint of the state: after these steps, then before them.
-    d_drives : (b * steps, 2 * P) array
-        Adjoint of the positions after each step, as far as they are read out, 0 after a sequence's end; then of the
-        forces.
-    d_dt : (B, T) array
-        Out, of the exact form; not written if it is empty.
-    row_sums : (5, P) float64 array
-        The gradients are added: of A, G and step (exact), or of A, m, l, g and psi (others).
+    weights : Weights
+    x (B, T, I), dt (B, T), lengths (B,), h0 (B, 4 * P) : arrays
+        Velocities and positions, real parts and imaginary parts of each.  After a sequence's end its state stays.
+    keep : bool
+        Whether `backward` will follow.
+
+    Returns
+    -------
+    y (B, T, N), h_last (B, 4 * P), and `Saved` or None
     """
-    b, steps, P = last - first, end - begin, states.shape[2] // 2
-    found, forces = _by_step(states, b), drives.reshape(b, steps, 2, P)
-    d_forces, first_state = d_drives.reshape(b, steps, 2, P), start[first:last].reshape(b, 2, 2, P)
-    d_now, rows = d_state[first:last].reshape(b, 2, 2, P), Oscillators(*own[:, :P])
-    A, G, (d_A, *d_others) = rows.stiffness, rows.damping, row_sums
-    for t in range(steps - 1, -1, -1):
-        alive = (begin + t < lengths[first:last])[:, None, None]
-        elapsed = dt[first:last, begin + t, None]
-        held = _held(exact, own, P, elapsed)
-        before, f = found[:, t - 1] if t else first_state, forces[:, t]
-        _, r = _step(rows, held, f, before)
-        (m, l, g, psi), (z, x) = (a.reshape(-1, 1, P) for a in held), (before[:, 0], before[:, 1])
-        d_z, d_x = np.where(alive, d_now[:, 0], 0), np.where(alive, d_now[:, 1] + d_forces[:, t], 0)
-        d_r = g * d_z + psi * d_x
-        d_held = d_z * z, d_x * x, d_z * r + d_x * z, d_x * f
-        past = d_z + (m * d_z + g * d_x), d_x + (l * d_x - A * g * d_z)
-        d_A -= (g * d_z * x).sum((0, 1), np.float64)
-        if exact:
+    (B, T, I), P = x.shape, weights.P
+    forces = np.dot(x.reshape(B * T, I), weights.inputs).reshape(B, T, 2, P)
+    states = np.empty((B, T + 1, 2, 2, P), x.dtype)
+    states[:, 0] = h0.reshape(B, 2, 2, P)
+    for t in range(T):
+        own, (m, l, g, psi) = weights.held(dt[:, t, None])
+        f, z, at = forces[:, t], states[:, t, 0], states[:, t, 1]
+        r = f - own.stiffness * at
+        after = np.stack([z + (m * z + g * r), at + (l * at + g * z + psi * f)], axis=1)
+        states[:, t + 1] = np.where((t < lengths)[:, None, None, None], after, states[:, t])
+    y = np.dot(states[:, 1:, 1].reshape(B * T, 2 * P), weights.outputs).reshape(B, T, -1)
+    if weights.d.size:
+        y += x * weights.d
+    return y, states[:, T].reshape(B, 4 * P), Saved(x, dt, lengths, forces, states) if keep else None
+
+
+def backward(weights, saved, d_y, d_h, want_x, want_dt, workspace):
+    """Adjoint of `forward`: d_x (B, T, I) and d_dt (B, T), or None, d_h0 between them, and `Sums`.
+
+    d_y is 0 after a sequence's end.
+    """
+    (x, dt, lengths, forces, states), P = saved, weights.P
+    (B, T, N), I = d_y.shape, weights.I
+    d_forces = np.dot(d_y.reshape(B * T, N), weights.outputs.T).reshape(B, T, 2, P)  # those of positions at first
+    d_now, d_dt, d_own = d_h.reshape(B, 2, 2, P), np.zeros((B, T), x.dtype), np.zeros((5, P))
+    d_A, *d_others = d_own
+    for t in range(T - 1, -1, -1):
+        alive, elapsed = (t < lengths)[:, None, None], dt[:, t, None]
+        own, (m, l, g, psi) = weights.held(elapsed)
+        A, G, f, z, at = own.stiffness, own.damping, forces[:, t], states[:, t, 0], states[:, t, 1]
+        r = f - A * at
+        d_z, d_at = np.where(alive, d_now[:, 0], 0), np.where(alive, d_now[:, 1] + d_forces[:, t], 0)
+        d_held = d_z * z, d_at * at, d_z * r + d_at * z, d_at * f
+        past = d_z + (m * d_z + g * d_at), d_at + (l * d_at - A * g * d_z)
+        d_A -= (g * d_z * at).sum((0, 1), np.float64)
+        if weights.exact:
             d_h = (past[0] * (r - G * z) + past[1] * z).sum(1)
-            if d_dt.size:
-                d_dt[first:last, begin + t] = (d_h * rows.step).sum(1)
-            d_stiffness, d_damping = d_flow(rows, rows.step * elapsed, *held[2:], *(each.sum(1) for each in d_held))
+            d_dt[:, t] = (d_h * own.step).sum(1)
+            flown = own.step * elapsed, g[:, 0], psi[:, 0]
+            d_stiffness, d_damping = d_flow(own, *flown, *(each.sum(1) for each in d_held))
             d_A += d_stiffness.sum(0, np.float64)
             d_others[0] += d_damping.sum(0, np.float64)
             d_others[1] += (d_h * elapsed).sum(0, np.float64)
         else:
             for total, each in zip(d_others, d_held, strict=True):
                 total += each.sum((0, 1), np.float64)
-        d_now, d_forces[:, t] = np.where(alive[..., None], np.stack(past, axis=1), d_now), d_r
-    d_state[first:last] = d_now.reshape(b, -1)
+        d_now, d_forces[:, t] = np.where(alive[..., None], np.stack(past, axis=1), d_now), g * d_z + psi * d_at
+    u, d_u, d_out = x.reshape(B * T, I), d_forces.reshape(B * T, 2 * P), d_y.reshape(B * T, N)
+    positions = states[:, 1:, 1].reshape(B * T, 2 * P)
+    skip = (u * d_out).sum(0, np.float64) if weights.d.size else np.zeros(N)
+    total = Sums(d_own, np.dot(u.T, d_u), np.dot(positions.T, d_out), skip)
+    d_x = None
+    if want_x:
+        d_x = np.dot(d_u, weights.inputs.T).reshape(B, T, I)
+        if weights.d.size:
+            d_x += d_y * weights.d
+    return d_x, d_now.reshape(B, 4 * P), d_dt if want_dt else None, total
