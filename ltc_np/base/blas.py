@@ -16,6 +16,9 @@ from . import forks, threads
 
 # Rows of a product that one thread takes at a time, and multiplications (about 0.2 ms) from which others help.
 ROWS, PARALLEL_PRODUCTS = 256, 10_000_000
+# Multiplications of a product that OpenBLAS shares with none of its threads in any case: its own limits are 9,216 for a
+# vector and 262,144 for matrices.
+SERIAL_PRODUCTS = 8_192
 
 _NAMES = ("scipy_openblas_{}64_", "scipy_openblas_{}", "openblas_{}64_", "openblas_{}")
 _lock = forks.wait_for(threading.RLock())
@@ -84,6 +87,8 @@ def kernels_in_use():
 
 def product(a, b):
     """a @ b of matrices, rows of it shared among this library's threads; how they are cut does not depend on those."""
+    if a.shape[0] <= ROWS and a.size * b.shape[1] <= SERIAL_PRODUCTS:
+        return np.dot(a, b)
     out = np.empty((a.shape[0], b.shape[1]), a.dtype)
     blocks = -(-a.shape[0] // ROWS)
 
