@@ -6,12 +6,15 @@ memory for it.  What is learnt is an ordinary model, written to a file, for `ltc
 
     python examples/reinforce.py                      # both, a minute each
     python examples/reinforce.py cart_pole --seed 3 --output cart_pole.npz
+    python examples/reinforce.py --c                  # both, and then the loop closed with the policy's C
     python examples/reinforce.py --quick              # a few iterations of each: that it runs
 """
 
 import argparse
 import time
 from typing import NamedTuple
+
+import reinforce_c
 
 from ltc_np import LSTM, CfC, Conv1D, Dense, Model, Standardize
 from ltc_np.control import PPO, Environments, evaluate
@@ -63,15 +66,20 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=100_000, help="of all environments together")
     parser.add_argument("--output", help="file for the policy")
+    parser.add_argument("--c", action="store_true", help="play it in C too, here and on an emulated Cortex-M4F")
     parser.add_argument("--quick", action="store_true", help="a few iterations, and ten episodes to judge by")
     options = parser.parse_args()
     for name in [options.task] if options.task else TASKS:
         began = time.process_time()
         ppo = learn(TASKS[name], 3000 if options.quick else options.steps, options.seed, progress=not options.quick)
-        found = evaluate(ppo.policy, ppo.environments, 10 if options.quick else 100, seed=1000)
+        episodes = 10 if options.quick else 100
+        found = evaluate(ppo.policy, ppo.environments, episodes, seed=1000)
         print(f"{name}: {found.mean:.1f} after {ppo.done} steps, {time.process_time() - began:.0f} s of processor time")
         if options.output:
             ppo.policy.save(options.output)
+        if options.c:
+            environments = Environments.make(TASKS[name].name, episodes, observed=TASKS[name].observed)
+            print(reinforce_c.table(ppo.policy, environments, ppo.distribution, seed=1000))
 
 
 if __name__ == "__main__":

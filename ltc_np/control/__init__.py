@@ -1,5 +1,6 @@
 """Policies that learn by rewards or by examples, in environments of Gymnasium (extra ``control``): docs/control.md."""
 
+from .acting import acting
 from .advantages import gae
 from .distributions import Categorical, Distribution, Gaussian, MixtureOfGaussians, SquashedGaussian
 from .environments import Environments, Step
@@ -21,6 +22,7 @@ __all__ = [
     "MixtureOfGaussians",
     "SquashedGaussian",
     "Step",
+    "acting",
     "clone",
     "dagger",
     "evaluate",
