@@ -7,6 +7,7 @@ from .environments import Environments, Step
 from .evaluate import Evaluation, evaluate
 from .evolution import EvolutionStrategy
 from .imitation import Lessons, clone, dagger
+from .keep_best import KeepBest
 from .ppo import PPO
 from .record import record
 
@@ -18,6 +19,7 @@ __all__ = [
     "Evaluation",
     "EvolutionStrategy",
     "Gaussian",
+    "KeepBest",
     "Lessons",
     "MixtureOfGaussians",
     "SquashedGaussian",
