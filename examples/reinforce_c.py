@@ -46,25 +46,30 @@ def play(environments, answer, seed):
     return Played(returns, lengths, seen, actions)
 
 
-def in_python(policy, distribution):
+def in_python(policy, environments, distribution):
     """The answers of a policy in Python, for `play`."""
-    state = None
+    state, dt = None, elapsed(policy, environments)
 
     def answer(seen):
         nonlocal state
-        y, state = policy.step(seen, state=state)
+        y, state = policy.step(seen, dt=dt, state=state)
         return distribution.actions(distribution.mode(np.asarray(y, np.float64)))
 
     return answer
 
 
+def elapsed(policy, environments):
+    """The elapsed time, which is the same always, so that a step in C takes none; None for a policy without time."""
+    return (1.0 if environments.dt is None else environments.dt) if policy.takes_dt else None
+
+
 def exported(policy, environments, distribution, kind, folder):
     """The policy as C in a folder: its answers are actions, or for choices say how good each is."""
     model = policy if isinstance(distribution, Categorical) else acting(policy, distribution)
-    dt = 1.0 if model.takes_dt else None  # the same always, so that a step takes none
+    dt = elapsed(policy, environments)
     if kind == "float":
         return c.write(model, folder, "policy", libm=False, dt=dt, measure=False)
-    shown = play(environments, in_python(policy, distribution), CALIBRATION_SEED)
+    shown = play(environments, in_python(policy, environments, distribution), CALIBRATION_SEED)
     found = fixed.quantise(model, shown.seen, lengths=shown.lengths, every_dt=dt, weights=kind)
     return fixed.write(found, folder, "policy", measure=False)
 
@@ -144,9 +149,9 @@ def flash(source, output):
     return sum(map(int, told.splitlines()[1].split()[:2]))
 
 
-def apart(played, policy, distribution):
+def apart(played, policy, environments, distribution):
     """How far actions are at most from those that Python takes of what was seen; of choices, how many differ."""
-    answer = in_python(policy, distribution)
+    answer = in_python(policy, environments, distribution)
     wanted = np.stack([answer(seen) for seen in played.seen.swapaxes(0, 1)], axis=1)
     going = np.arange(wanted.shape[1]) < played.lengths[:, None]
     differ = np.abs(played.actions - wanted)[going]
@@ -155,7 +160,7 @@ def apart(played, policy, distribution):
 
 def table(policy, environments, distribution, seed):
     """Markdown: the same episodes by Python, by C on this machine, and by C on an emulated microcontroller."""
-    python = play(environments, in_python(policy, distribution), seed).returns.mean()
+    python = play(environments, in_python(policy, environments, distribution), seed).returns.mean()
     lines = [
         "| policy | return | actions apart | flash, bytes | memory, bytes | instructions |",
         "|---|---|---|---|---|---|",
@@ -168,7 +173,7 @@ def table(policy, environments, distribution, seed):
                 lines.append(f"| {kind}, {place} | not run: there is no {lacking} | | | | |")
                 continue
             played, cost = in_c(policy, environments, distribution, kind, machine, seed)
-            told = f"{played.returns.mean():.2f} | {apart(played, policy, distribution):.1g}"
+            told = f"{played.returns.mean():.2f} | {apart(played, policy, environments, distribution):.1g}"
             sizes = f"{cost.flash:,} | {cost.memory:,} | {cost.instructions:,.0f} |" if machine.run else "| | |"
             lines.append(f"| {kind}, {place} | {told} | {sizes}")
     return "\n".join(lines)

@@ -24,7 +24,7 @@ def test_it_runs(run_example, tmp_path):
 
 @pytest.mark.slow
 def test_the_policy_is_a_model(run_example, tmp_path):
-    done = run_example("reinforce", "cart_pole", "--quick", "--c", "--output", "policy.npz", cwd=tmp_path)
+    done = run_example("reinforce", "cart_pole", "--quick", "--keep-best", "--c", "--output", "policy.npz", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     found = dict(re.findall(r"^\| ([\w, -]+) \| (-?[\d.]+|not run.*?) \|", done.stdout, re.M))
     assert len(found) == 7 and all(value == found["Python"] or "not run" in value for value in found.values())
@@ -37,17 +37,17 @@ def played(example):
     """A function that lets a small policy play: by C, by Python, how far actions are apart, and the `Cost`."""
     loop = example("reinforce_c")
 
-    def play(name, layers, kind, machine, distribution="auto"):
+    def play(name, layers, kind, machine, distribution="auto", dt=None):
         machine = {"here": loop.pendulum_c.HOST, "Cortex-M4F": loop.CORTEX_M4F}[machine]
         if lacking := loop.pendulum_c.missing(machine):
             pytest.skip(f"there is no {lacking} here")
-        environments = Environments.make(name, 3, observed=[0, 2] if name == "CartPole-v1" else [0, 1])
+        environments = Environments.make(name, 3, observed=[0, 2] if name == "CartPole-v1" else [0, 1], dt=dt)
         chosen = environments.distribution(distribution)
         policy = ltc_np.Model(Standardize(clip=10), *layers, Dense(chosen.outputs), input_dim=2, seed=0)
         policy.params[f"{len(layers) + 1}.weight"][:] *= 4  # actions beyond the bounds, too
         found, cost = loop.in_c(policy, environments, chosen, kind, machine, 0)
-        beside = loop.play(environments, loop.in_python(policy, chosen), 0)
-        return found, beside, loop.apart(found, policy, chosen), cost
+        beside = loop.play(environments, loop.in_python(policy, environments, chosen), 0)
+        return found, beside, loop.apart(found, policy, environments, chosen), cost
 
     return play
 
@@ -59,7 +59,7 @@ def played(example):
 def test_numbers_in_c_are_those_of_python(distribution, kind, machine, played):
     """Twice: of what C's own actions have led to, and of whole episodes, in which errors can add up."""
     layers = Conv1D(6, 3, activation="tanh"), CfC(8)
-    found, beside, apart, cost = played("Pendulum-v1", layers, kind, machine, distribution)
+    found, beside, apart, cost = played("Pendulum-v1", layers, kind, machine, distribution, 0.5)
     assert apart < 2e-5  # 1e-5 of the largest action, which is 2
     assert np.ptp(found.actions) > 1 and (found.lengths == 200).all()
     assert found.returns == pytest.approx(beside.returns, rel=1e-3)
