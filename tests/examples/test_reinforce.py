@@ -24,7 +24,8 @@ def test_it_runs(run_example, tmp_path):
 
 @pytest.mark.slow
 def test_the_policy_is_a_model(run_example, tmp_path):
-    done = run_example("reinforce", "cart_pole", "--quick", "--keep-best", "--c", "--output", "policy.npz", cwd=tmp_path)
+    options = "--quick", "--keep-best", "--c", "--output", "policy.npz"
+    done = run_example("reinforce", "cart_pole", *options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     found = dict(re.findall(r"^\| ([\w, -]+) \| (-?[\d.]+|not run.*?) \|", done.stdout, re.M))
     assert len(found) == 7 and all(value == found["Python"] or "not run" in value for value in found.values())
