@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+import signal
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
 
 import numpy as np
@@ -132,16 +134,18 @@ class Environments:
 
         ``keywords`` go to `gymnasium.make_vec`: ``vectorization_mode="sync"`` or ``"async"``, ``wrappers=[...]``, and
         what the environment itself takes.  Gymnasium wraps single environments only, so those with ``wrappers`` are
-        "sync" by default, also of names that have a vectorised form, such as CartPole-v1.
+        "sync" by default, also of names that have a vectorised form, such as CartPole-v1.  Processes that begin here
+        ignore Ctrl-C, which a terminal sends to all of them: it is for the one that learns.
         """
         gymnasium = need("gymnasium", "control", "`ltc_np.control.Environments`")
         if "num_envs" in keywords:
             raise TypeError("`Environments.make` has no argument `num_envs`: it is `count`")
         if keywords.get("wrappers"):
             keywords.setdefault("vectorization_mode", "sync")
-        return cls(
-            gymnasium.make_vec(name, num_envs=checks.integer("count", count), **keywords), observed=observed, dt=dt
-        )
+        count = checks.integer("count", count)
+        with _not_interrupted():
+            vector = gymnasium.make_vec(name, num_envs=count, **keywords)
+        return cls(vector, observed=observed, dt=dt)
 
     def distribution(self, name: DistributionName = "auto") -> Distribution:
         """The distribution of these actions: "auto" is "categorical" for choices, "gaussian" for numbers.
@@ -242,6 +246,19 @@ class Environments:
         times = np.where(said, found, 0.0)
         checks.elapsed_range(times)
         return times
+
+
+@contextlib.contextmanager
+def _not_interrupted() -> Iterator[None]:
+    """Ctrl-C waits, and processes that begin meanwhile never see it: without them no step could be ended well."""
+    if not hasattr(signal, "pthread_sigmask"):  # as on Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _mode(vector: Any, gymnasium: ModuleType) -> str:

@@ -234,7 +234,11 @@ class EvolutionStrategy:
         ranks = of_communicator(self.comm)
         game = Game(copy.deepcopy(self.policy), self.distribution, self.deterministic)
         self.history.stopped, began = "", time.monotonic()
-        with Interrupt() as own, ranks.together(), players(game, self.environments, self.factory, self.jobs) as play:
+        with (
+            Interrupt(ends="learning ends after this generation") as own,
+            ranks.together(),
+            players(game, self.environments, self.factory, self.jobs) as play,
+        ):
             interrupt = ranks.shared(own)
             self._check_same(ranks)
             while self.generation < end and not self.history.stopped:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from ..base.types import Array, Numbers
 from ..model import Model
 from ..optim import Adam
 from ..train.history import History
-from ..train.loop.interrupt import BY_SIGINT, BY_SIGTERM
+from ..train.loop.interrupt import BY_SIGNAL, Interrupt
 from .distributions import Categorical, Distribution, Gaussian, MixtureOfGaussians, check_outputs
 from .environments import DistributionName, Environments
 from .evaluate import Stepper, chosen, evaluate
@@ -23,6 +24,7 @@ from .evaluate import Stepper, chosen, evaluate
 LOSSES: dict[type[Distribution], str] = {
     Categorical: "cross_entropy", Gaussian: "mse", MixtureOfGaussians: "mixture_density",
 }  # fmt: skip
+ENDS = "learning ends after these episodes"
 
 
 class Lessons(NamedTuple):
@@ -139,7 +141,9 @@ def dagger(
     -------
     History
         One value a round: ``loss`` after it, mean ``return`` of its trials, ``steps`` to learn from, ``seconds``.
-        ``best_epoch`` is the best round.  Ctrl-C ends learning, and the policy is the best one so far.
+        ``best_epoch`` is the best round.  Ctrl-C ends learning after the episodes or the batch that it meets, with the
+        reason in ``stopped``, and the policy is the best one so far; so it is when a second Ctrl-C raises
+        KeyboardInterrupt, or that of a first round that was not judged yet.
 
     Notes
     -----
@@ -162,11 +166,15 @@ def dagger(
     _check(distribution, options, ("loss", "dt", "lengths", "optimizer"))
     checks.function("expert", expert, "observations and elapsed times")
     learnt, history, began = Lessons([], [], []), History(), time.monotonic()
-    best = policy.theta.copy(), policy.buffer_vector.copy()
+    best = None
     try:
         for k in range(rounds):
             drawn = np.random.SeedSequence(seed, spawn_key=(k,)).generate_state(2) >> 1
-            lessons = play(policy, expert, environments, episodes, mixing**k, distribution, int(drawn[0]))
+            with Interrupt(ends=ENDS) as pressed:
+                lessons = play(policy, expert, environments, episodes, mixing**k, distribution, int(drawn[0]))
+            if pressed.stop_reason:
+                history.stopped = pressed.stop_reason
+                break
             for known, found in zip(learnt, lessons, strict=True):
                 known += found
             options["seed"] = int(drawn[1])
@@ -174,20 +182,23 @@ def dagger(
                 policy, learnt, distribution, optimizer=Adam(lr * (1 - k / rounds) ** 0.5),
                 **{"verbose": False, **options},
             )  # fmt: skip
-            value = evaluate(policy, environments, trials, distribution=distribution, seed=seed).mean
-            if k == 0 or value >= max(history["return"]):  # of equals the later: it has learnt from more
+            with Interrupt(ends=ENDS) as pressed:
+                value = evaluate(policy, environments, trials, distribution=distribution, seed=seed).mean
+            if best is None or value >= max(history["return"]):  # of equals the later: it has learnt from more
                 history.best_epoch, best = k, (policy.theta.copy(), policy.buffer_vector.copy())
             now, steps = time.monotonic(), sum(map(len, learnt.dt))
-            history.add(k, {"loss": told["loss"][-1], "return": value, "steps": steps, "seconds": now - began})
+            loss = told["loss"][-1] if told.epoch else math.nan  # Ctrl-C has ended the first epoch
+            history.add(k, {"loss": loss, "return": value, "steps": steps, "seconds": now - began})
             history.seconds, began = history.seconds + now - began, now
             if progress:
-                text = f"round {k + 1}/{rounds}  loss: {told['loss'][-1]:.4g}  return: {value:.4g}  steps: {steps}"
+                text = f"round {k + 1}/{rounds}  loss: {loss:.4g}  return: {value:.4g}  steps: {steps}"
                 print(text, file=sys.stderr, flush=True)
-            if told.stopped in (BY_SIGINT, BY_SIGTERM):
-                history.stopped = told.stopped
+            if pressed.stop_reason or told.stopped.startswith(BY_SIGNAL):
+                history.stopped = pressed.stop_reason or told.stopped.split()[0]
                 break
     finally:
-        policy.theta[:], policy.buffer_vector[:] = best
+        if best is not None:
+            policy.theta[:], policy.buffer_vector[:] = best
     return history
 
 

@@ -275,7 +275,7 @@ class PPO:
         )  # fmt: skip
         shown, began = time.monotonic(), time.monotonic()
         self.history.stopped = ""
-        with Interrupt() as interrupt:
+        with Interrupt(ends="learning ends after this iteration") as interrupt:
             while self.done < end and not self.history.stopped:
                 logs = self._iterate(collector, rng)
                 now = time.monotonic()

@@ -29,7 +29,7 @@ from ..losses.probabilities import softmax
 from ..model import Model
 from ..recipe import Recipe
 from ..train.history import History
-from ..train.loop.interrupt import BY_SIGINT, BY_SIGTERM
+from ..train.loop.interrupt import BY_SIGNAL
 from . import lines
 from .lines import Sequences
 from .mixture import mixed
@@ -42,7 +42,6 @@ USEFUL = 0.9  # share of the constant's error that a line may leave to be taken 
 LEAST = 0.1  # of a share: less is nothing
 # How the network learns what was held out: in so many of its epochs, and from such a part of its rate.
 ADDED_EPOCHS, ADDED_RATE = 0.5, 0.5
-BY_SIGNAL = BY_SIGINT, BY_SIGTERM
 
 
 class Data(NamedTuple):

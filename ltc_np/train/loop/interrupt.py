@@ -16,8 +16,17 @@ if TYPE_CHECKING:
     Handler: TypeAlias = Callable[[int, FrameType | None], Any] | int | None
 
 BY_SIGINT, BY_SIGTERM = "interrupted", "terminated"  # what a signal does to a training
-MESSAGE = b"\nltc_np: training ends after this batch; Ctrl-C once more to raise KeyboardInterrupt now\n"
-TERMINATED = b"\nltc_np: training ends after this batch; SIGTERM once more ends the process now\n"
+BY_SIGNAL = BY_SIGINT, BY_SIGTERM
+BATCH = "training ends after this batch"
+AGAIN = {
+    signal.SIGINT: "Ctrl-C once more to raise KeyboardInterrupt now",
+    signal.SIGTERM: "SIGTERM once more ends the process now",
+}
+
+
+def message(number: signal.Signals, ends: str = BATCH) -> bytes:
+    """What the first signal says."""
+    return f"\nltc_np: {ends}; {AGAIN[number]}\n".encode()
 
 
 class StopRequest(Protocol):
@@ -36,6 +45,8 @@ class Interrupt:
     ----------
     terminates : bool
         Whether it also holds for SIGTERM, and not only for Ctrl-C (SIGINT).
+    ends : str
+        What ends when, for the line that the first signal writes.
 
     Attributes
     ----------
@@ -46,9 +57,10 @@ class Interrupt:
     stop_reason: str
     before: dict[int, Handler]
     terminates: bool
+    ends: str
 
-    def __init__(self, terminates: bool = False) -> None:
-        self.stop_reason, self.before, self.terminates = "", {}, terminates
+    def __init__(self, terminates: bool = False, ends: str = BATCH) -> None:
+        self.stop_reason, self.before, self.terminates, self.ends = "", {}, terminates, ends
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
@@ -67,7 +79,7 @@ class Interrupt:
         self.stop_reason = BY_SIGTERM if number == signal.SIGTERM else BY_SIGINT
         signal.signal(number, self.before[number])
         with contextlib.suppress(OSError):  # there may be no terminal
-            os.write(2, TERMINATED if number == signal.SIGTERM else MESSAGE)  # `print` may be in the middle of a line
+            os.write(2, message(signal.Signals(number), self.ends))  # `print` may be in the middle of a line
 
     def __exit__(self, *error: object) -> None:
         for number, usual in self.before.items():

@@ -9,7 +9,7 @@ from support.backends import BACKENDS
 from support.processes import python
 
 from ltc_np import LTCRNN, SGD, AutoNCP, Callback, Checkpoint, Checkpoints, load
-from ltc_np.train.loop.interrupt import MESSAGE, TERMINATED, Interrupt
+from ltc_np.train.loop.interrupt import Interrupt, message
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="signals of POSIX")
 
@@ -64,7 +64,7 @@ def test_the_first_ends_the_batch_and_returns_the_history(capfd):
     assert history.epoch == [0, 1] and len(history["loss"]) == 2
     assert history.stopped == "interrupted after 2 epochs and a part of the next one"
     assert model.trained.epochs == 2
-    assert capfd.readouterr().err == MESSAGE.decode()
+    assert capfd.readouterr().err == message(signal.SIGINT).decode()
     by_hand, optimizer = small(), SGD(0.1)
     for epoch in range(3):
         order = np.random.default_rng([0, epoch]).permutation(24)
@@ -247,7 +247,7 @@ def test_a_process_that_gets_the_signal_from_outside(times):
     )
     wanted = ["True interrupted True", "True"] if times == 1 else ["KeyboardInterrupt True", "True"]
     assert done.stdout.splitlines() == wanted
-    assert done.stderr.strip() == MESSAGE.decode().strip()
+    assert done.stderr.strip() == message(signal.SIGINT).decode().strip()
 
 
 # ----------------------------------------------------------------------------------------------- with checkpoints
@@ -258,12 +258,12 @@ def newest(folder):
 
 
 @pytest.mark.parametrize(
-    ("number", "word", "message"),
-    [(signal.SIGINT, "interrupted", MESSAGE), (signal.SIGTERM, "terminated", TERMINATED)],
+    ("number", "word"),
+    [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")],
     ids=["SIGINT", "SIGTERM"],
 )
 @pytest.mark.parametrize("step", [6, 7, 8])
-def test_a_checkpoint_is_written_and_training_goes_on_from_it(number, word, message, step, tmp_path, capfd):
+def test_a_checkpoint_is_written_and_training_goes_on_from_it(number, word, step, tmp_path, capfd):
     """After a step inside an epoch, and after the last step of an epoch, which is then validated."""
     x, y = sines()
     options, whole, model = OPTIONS | {"validation": (x, -y), "metrics": "mae"}, small(), small()
@@ -274,7 +274,7 @@ def test_a_checkpoint_is_written_and_training_goes_on_from_it(number, word, mess
     )  # fmt: skip
     epochs = (step + 1) // 3
     assert history.stopped == f"{word} after {epochs} epochs" + ("" if step == 8 else " and a part of the next one")
-    assert capfd.readouterr().err == message.decode()
+    assert capfd.readouterr().err == message(number).decode()
     assert presses.seen[-1] == "end" and history.epoch == list(range(epochs))
     assert np.array_equal(model.theta, model.best.theta)
     assert newest(tmp_path) == f"step-{step + 1:08d}.npz"
@@ -339,7 +339,7 @@ def test_a_process_that_is_terminated_from_outside(times, tmp_path):
         timeout=120,
         check=False,
     )
-    assert done.stderr.strip() == TERMINATED.decode().strip()
+    assert done.stderr.strip() == message(signal.SIGTERM).decode().strip()
     if times == 1:
         assert (done.returncode, done.stdout.strip()) == (0, "terminated True")
     else:

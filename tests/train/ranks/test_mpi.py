@@ -1,37 +1,21 @@
 """Real `mpiexec` with 1, 2 and 4 ranks; needs mpi4py and an MPI (``pip install "ltc-np[mpi]" mpich``)."""
 
 import json
-import os
-import shutil
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
-from support import ROOT
 from support.backends import NO_KERNELS
+from support.mpi import MPIEXEC, mpiexec
 
 pytest.importorskip("mpi4py", reason="mpi4py is not installed")
-BESIDE = shutil.which("mpiexec", path=str(Path(sys.executable).parent)) or shutil.which("mpiexec")
-if BESIDE is None:
+if MPIEXEC is None:
     pytest.skip("there is no mpiexec", allow_module_level=True)
 
 CASES = Path(__file__).with_name("mpi_cases.py")
 EXACT, ROUNDED = 1e-13, 1e-6  # float64: sums in another order; float32: gradients are rounded too
 COMPARED = dict.fromkeys(["everything", "nested", "few", "mapped", "own_loss", "own_shares", "own_batches"], EXACT)
 COMPARED |= {"classes": ROUNDED, "compiled": EXACT}
-
-
-def mpiexec(ranks, script, *arguments, timeout=120):
-    """Run a script on ``ranks`` ranks of this machine, even if there are more ranks than cores, and without a
-    network."""
-    env = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
-    # Otherwise Open MPI refuses root, and more ranks than cores.
-    env |= {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
-    env |= {"PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe", "OMPI_MCA_rmaps_base_oversubscribe": "1"}
-    command = [BESIDE, "-n", str(ranks), sys.executable, "-m", "mpi4py", str(script), *map(str, arguments)]
-    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=timeout)
 
 
 # Which cases are tried with how many ranks; those that are compiled only if there are kernels for the CPU.

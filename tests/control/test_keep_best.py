@@ -1,0 +1,48 @@
+"""`KeepBest`: when it lets a policy play, and which one it keeps."""
+
+import numpy as np
+import pytest
+
+from ltc_np import Dense, Model
+from ltc_np.control import PPO, Environments, KeepBest, evaluate
+
+toys = pytest.importorskip("support.toys", reason='gymnasium is not installed: pip install "ltc-np[control]"')
+
+
+def learner():
+    return PPO(Model(Dense(1), input_dim=1, seed=0, backend="numpy"), Environments(toys.echo(2, 0)), steps=8)
+
+
+def test_the_best_stays_when_the_policy_gets_worse():
+    """The action that is seen is right; a callback sets what the policy has learnt, from worst over best to good."""
+    ppo, best, gains = learner(), KeepBest(Environments(toys.echo(2, 0)), episodes=4, every=32, seed=9), []
+
+    def callback(found):
+        gains.append([0.1, 0.2, 0.3, 0.5, 0.5, 0.5, 0.5, 0.4, 0.45][len(gains)])
+        found.policy.theta[:] = gains[-1], 0
+        tried = best.tried
+        best(found)
+        assert (best.tried > tried) == (found.done % 32 == 0)
+
+    ppo.learn(9 * 16, callback=callback)
+    assert best.tried == 8 * 16 and best.steps == 6 * 16 and best.policy.theta.tolist() == [0.5, 0.0]
+    assert best.value == evaluate(best.policy, Environments(toys.echo(2, 0)), 4, seed=9).mean == pytest.approx(8)
+    assert best.judge(ppo).mean < best.value and best.tried == 9 * 16
+    assert np.array_equal(ppo.policy.theta, np.array([0.45, 0], np.float32))
+
+
+def test_learning_has_the_same_bits_beside_it():
+    one, two = learner(), learner()
+    one.learn(64)
+    two.learn(64, callback=KeepBest(Environments(toys.echo(2, 0)), episodes=2, every=16))
+    assert np.array_equal(one.policy.theta, two.policy.theta)
+
+
+def test_what_does_not_fit():
+    ppo = learner()
+    with pytest.raises(ValueError, match="others than those of the PPO"):
+        ppo.learn(64, callback=KeepBest(ppo.environments, every=1))
+    with pytest.raises(ValueError, match="`every`"):
+        KeepBest(ppo.environments, every=0)
+    with pytest.raises(TypeError, match="must be Environments"):
+        KeepBest("CartPole-v1")
