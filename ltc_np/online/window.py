@@ -34,7 +34,8 @@ class WindowTraces(Traces):
     arrays: Arrays
 
     def __init__(self, layer: Layer, dtype: Float, backend: Backend) -> None:
-        self._layer, self._backend = layer, kernels.on_host(backend)
+        self._layer = layer
+        self._backend: Any = kernels.on_host(backend)
         self._one, self._workspace = np.ones(1, np.int64), Workspace()
         sizes = self.sizes(layer)
         self.arrays = {name: np.zeros(size, dtype) for name, size in sizes.items()}
