@@ -24,10 +24,10 @@ from .arguments import cut as parts
 from .gates import FLUSH_ROWS, PARALLEL_PRODUCTS, clear, copy, flat
 from .jit import helper, kernel
 from .products import add_outer, multiply, multiply_onto, packed, whole_vectors
-from .simd import add_wide, fma, load_part, store_part, vector_size, zeros
+from .simd import add_wide, fma, load, load_part, store, store_part, vector_size, zeros
 
 APART = 6  # rows of a product: with fewer for each place modulo the dilation they are put side by side
-ROWS = 64  # windows of a block: so many rows of sums stay in the cache
+ROWS = 128  # windows of a block, twice as many where they are in groups: so many inputs stay in the second cache
 PRODUCTS = 1 << 17  # of a block in the adjoint: they stay in the second cache, and blocks are long
 GRADIENT_NUMBERS = 1 << 18  # of all rows of gradients: to clear and to add up more would take as long as the products
 
@@ -55,9 +55,12 @@ def _fetch(seen, I, b, first, step, count, work, to):
     else:
         for j in range(early):
             copy(before, (b * F + first + j * step) * I, work, to + j * I, I)
-        at = (b * X + first - F + begin) * I
+        at, W = (b * X + first - F + begin) * I, vector_size(work)
+        whole = I // W * W
         for j in range(early, there):
-            copy(x, at + j * step * I, work, to + j * I, I)
+            for k in range(0, whole, W):
+                store(work, to + j * I + k, load(x, at + j * step * I + k))
+            copy(x, at + j * step * I + whole, work, to + j * I + whole, I - whole)
     clear(work, to + there * I, (count - there) * I)
 
 
@@ -283,7 +286,7 @@ def correlate(taps, seen):
     """z (B, n, O); see `ltc_np.kernels.numpy.convolution.correlate`."""
     (K, _, O), dtype = taps.weight.shape, seen.x.dtype
     sizes = B, I, n, *_ = _sizes(taps.window, seen, O)
-    cut = Cut.make(n, ROWS)
+    cut = Cut.make(n, ROWS if _meet(taps.window)[1] == 1 else 2 * ROWS)
     blocks, rows = cut.blocks(B), cut.several * cut.steps
     workers = threads.share(blocks, B * n * taps.weight.size > PARALLEL_PRODUCTS)
     z, work = np.empty((B, n, O), dtype), np.empty((workers, rows * (whole_vectors(O, dtype) + K * I)), dtype)
