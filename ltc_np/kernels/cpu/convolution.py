@@ -173,11 +173,15 @@ def _d_seen(sizes, meet, cut, d_z, transposed, work, pieces, first, last, worker
             for k in range(min(skip, K)):
                 taps = (K - 1 - k) // skip + 1
                 for m in range(steps + (taps - 1) * apart):
-                    begin, end = max(0, (m - steps) // apart + 1), min(taps, m // apart + 1)
+                    begin, end = 0, taps
+                    if m >= steps or m < (taps - 1) * apart:  # seldom: divisions take as long as the sums
+                        begin, end = max(0, (m - steps) // apart + 1), min(taps, m // apart + 1)
                     at, to = ((s * steps + m) * length + k * I), (s * span + m * stride + k * dilation) * I
                     if I == 1:
+                        number = piece[to]
                         for j in range(begin, end):
-                            piece[to] += products[at + j * step]
+                            number += products[at + j * step]
+                        piece[to] = number
                         continue
                     for c in range(0, I, W):
                         total = zeros(products)
