@@ -33,7 +33,7 @@ TESTED_THROUGH = {
     name: reason
     for reason, names in {
         "the battery runs every layer with every backend, and these are parts of them": """
-            cells.mapping cells.ode cells.state_space cells.time_constants cells.whole kernels.windows
+            cells.mapping cells.ode cells.state_space cells.time_constants cells.whole
             layers.recent layers.stack
             kernels.cpu.batch_major kernels.cpu.linoss_flow kernels.cpu.lrc_neuron
             kernels.cpu.neuron_major kernels.cpu.ssm_steps kernels.cpu.vectors kernels.numpy.synaptic

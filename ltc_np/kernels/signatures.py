@@ -14,7 +14,9 @@ _LTC_LISTS, _LTC_OUTGOING = "(R2 I1 I1 R2 I1 I1 R2)", "(I1 I1 I1 R2 I1 I1 I1 R2)
 _LRC_LISTS, _LRC_OUTGOING = "(i R2 I1 I1 R2 R1 I1 I1 R2 R1)", "(I1 I1 R2 R1 I1 I1 R2 R1)"
 _GATES = f"(i i i i) I1 R1 R1 {{}} i R2 (R1 R1 R1) (R1 R1) {_PART}"  # of cells of gates
 _D_GATES = f"(i i i i) I1 (R1 R1 R1) (R1 R1) (R3 R3) i i R2 (D2 R1 R1) {_PART}"
-_WINDOWS = "(i i i i i i i i) (i i i)"  # of convolutions
+_SEEN = "(R1 R1 (i i i))"  # inputs of convolutions
+_WINDOWS = "(i i i i i i i)"  # of these
+_MEETING = f"{_WINDOWS} (i i) (i i i)"
 _CHANGE = "d d d d d"  # numbers of an optimiser's step
 
 
@@ -38,10 +40,11 @@ SIGNATURES = {
     "cfc.activate": "i R2 R1 R2 R2 b",
     "cfc._d_steps": "(i i i) i i (i i i) (R3 R2 I1 R3 R2) R1 R1 R1 (R1 R1 R1) R3 (R2 R2 R3) R1 R1 R2 (D1 D1 R1) R1",
     "cfc._steps": "(i i i b) i i (i i i) (R3 R2 I1 R1) (R1 R1) R1 R1 R3 R1 R1 R1 R3 R3 R1",
-    "convolution._correlate": f"{_WINDOWS} R1 R3 R1 R2 R1 {_PART}",
-    "convolution._d_taps": f"{_WINDOWS} R1 R1 D2 {_PART}",
-    "convolution._d_weight": f"{_WINDOWS} R1 R1 i R2 D2 {_PART}",
-    "convolution._depthwise": f"{_WINDOWS} R1 R1 R1 {_PART}",
+    "convolution._correlate": f"{_MEETING} {_SEEN} R3 R1 R2 R1 {_PART}",
+    "convolution._d_seen": f"{_MEETING} R1 R3 R2 R2 {_PART}",
+    "convolution._d_taps": f"{_WINDOWS} (i i i) {_SEEN} R1 R2 D2 {_PART}",
+    "convolution._d_weight": f"{_MEETING} {_SEEN} R1 i R1 R2 D2 {_PART}",
+    "convolution._depthwise": f"{_WINDOWS} (i i i) {_SEEN} R1 R2 R1 {_PART}",
     "ctgru._backward": f"(R1 R1 b) R1 (i i i i) I1 (R1 R1 R1) (R1 R1) (R3 R3 R3) i i R2 (D2 R1 R1) {_PART}",
     "ctgru._forward": f"(R1 R1 b) {_GATES.format('(R3 R3)')}",
     "dense.backward": "(i i) (I2 I2 I1) (I2 I2 I1) I1 R2 R2 R2 D2 D1",

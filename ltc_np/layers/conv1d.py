@@ -22,7 +22,7 @@ from ..base.workspace import Fresh, Workspace
 from ..cells import Layer
 from ..cells.base import input_features
 from ..cells.initial import glorot, with_init
-from ..kernels.windows import Window
+from ..kernels.windows import Seen, Window
 from .recent import Recent, d_look_back, look_back, state_slices
 
 
@@ -43,14 +43,14 @@ class Saved(NamedTuple):
     Attributes
     ----------
     recent : Recent
-    read : (B, -, I) array
-        What is multiplied by the weights (K, I, O): those steps, or, if separable, the sums over each feature's taps.
+    read : Seen
+        What is multiplied by the weights (K, I, O): the inputs, or, if separable, the sums over each feature's taps.
     z, y : (B, n, O) arrays
         Before and after the activation.
     """
 
     recent: Recent
-    read: np.ndarray
+    read: Seen
     z: np.ndarray
     y: np.ndarray
 
@@ -167,11 +167,11 @@ class Conv1D(Layer):
     def forward(
         self, prepared: Prepared, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace
     ) -> tuple[Array, Array, Saved | None]:
-        (found, taps, each), recent = prepared, look_back(self, x, lengths, h0, workspace)
+        (found, taps, each), recent = prepared, look_back(self, x, lengths, h0)
         if not recent.n:
             y = np.empty((len(x), 0, self.output_size), x.dtype)
-            return y, recent.h, Saved(recent, recent.steps, y, y) if keep else None
-        read = recent.steps if each is None else found.depthwise(self.window, each, recent.steps)
+            return y, recent.h, Saved(recent, recent.seen, y, y) if keep else None
+        read = recent.seen if each is None else Seen.all_of(found.depthwise(self.window, each, recent.seen))
         z = found.correlate(taps, read)
         y = self.f(z)
         return y, recent.h, Saved(recent, read, z, y) if keep else None
@@ -188,24 +188,24 @@ class Conv1D(Layer):
         workspace: Workspace,
     ) -> tuple[Array | None, Array, Array | None]:
         n, more = d_y.shape[1], self.reach
-        d_steps = None
+        d_seen = None
         if n:
             # The inputs before the first step are read by the first outputs alone.
-            d_steps = self._d_steps(prepared, saved, d_y, g, n if want_x else min(n, -(-more // self.stride)))
-        return *d_look_back(self, saved.recent, d_steps, d_h, want_x), None
+            d_seen = self._d_seen(prepared, saved, d_y, g, n if want_x else min(n, -(-more // self.stride)))
+        return *d_look_back(self, saved.recent, d_seen, d_h, want_x), None
 
-    def _d_steps(self, prepared: Prepared, saved: Saved, d_y: Array, g: Arrays, n: int) -> Array:
-        """Adjoint of what the first n windows read, as many steps as they span; the gradients are added to g."""
+    def _d_seen(self, prepared: Prepared, saved: Saved, d_y: Array, g: Arrays, n: int) -> tuple[Array, Array]:
+        """Adjoint of what the first n windows read, in two parts; the gradients are added to g."""
         found, taps, each = prepared
         d_z = d_y if self.activation is None else d_y * self.d_f(saved.z, saved.y)
-        g["bias"] += d_z.reshape(-1, self.output_size).sum(0, np.float64)
-        d_read, d_weight = found.d_correlate(taps, saved.read, d_z, n if each is None else d_y.shape[1])
+        d_read, d_weight, d_bias = found.d_correlate(taps, saved.read, d_z, n if each is None else d_y.shape[1])
+        g["bias"] += d_bias
         g["weight"] += d_weight.reshape(g["weight"].shape)
         if each is None:
             return d_read
-        d_steps, d_taps = found.d_depthwise(self.window, each, saved.recent.steps, d_read)
+        d_seen, d_taps = found.d_depthwise(self.window, each, saved.recent.seen, d_read[1])
         g["taps"] += d_taps
-        return d_steps
+        return d_seen
 
     def observe(self, prepared: Arrays, x: Array, dt: Array, state: Array) -> dict[str, Numbers]:
         """``argument`` (n, O) of the activation, where there is one."""

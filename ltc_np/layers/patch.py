@@ -56,8 +56,9 @@ class Patch(Layer):
     def forward(
         self, prepared: Arrays, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace
     ) -> tuple[Array, Array, Recent | None]:
-        recent = look_back(self, x, lengths, h0, workspace)
-        return recent.steps.reshape(len(x), recent.n, self.output_size), recent.h, recent if keep else None
+        recent = look_back(self, x, lengths, h0)
+        steps = recent.seen.joined()[:, : recent.n * self.steps]
+        return steps.reshape(len(x), recent.n, self.output_size), recent.h, recent if keep else None
 
     def backward(
         self,
@@ -70,5 +71,8 @@ class Patch(Layer):
         want_dt: bool,
         workspace: Workspace,
     ) -> tuple[Array | None, Array, Array | None]:
-        d_steps = d_y.reshape(len(d_y), saved.n * self.steps, self.input_size).copy() if saved.n else None
-        return *d_look_back(self, saved, d_steps, d_h, want_x), None
+        d_seen = None
+        if saved.n:
+            d_steps = d_y.reshape(len(d_y), saved.n * self.steps, self.input_size).copy()
+            d_seen = d_steps[:, : self.reach], d_steps[:, self.reach :]
+        return *d_look_back(self, saved, d_seen, d_h, want_x), None

@@ -140,7 +140,9 @@ class Learner:
         check_causal(model, "`model` needs", "train a model without it, since a stream has no later inputs yet")
         if model.layer_stack.stride > 1:
             raise ValueError(
-                f"`model` must give an output at every step, since an answer is learnt at each, got {model!r}"
+                f"`model` must give an output at every step, since an answer is learnt at each, got {model!r}: let the "
+                "layers up to the stride step on their own, and a Learner of those behind predict whenever there is an "
+                "output (docs/online.md#behind-a-stride)"
             )
         self.rule, self.guard, self.method = _rule(rule), guard, method
         self.loss, self.clip_norm = losses.get(loss), read_clip("clip_norm", clip_norm)

@@ -59,6 +59,10 @@ HABITS = {
     "batches of three": (
         lambda: MODEL.fit(lambda epoch: [(X, Y, LABELS)], batch_size=lib.Batching(steps_per_epoch=1)), "say in a dict",
     ),
+    "padding of a convolution": (lambda: lib.Conv1D(4, 3, padding="same"), "zeros come before each sequence"),
+    "groups": (lambda: lib.Conv1D(4, 3, groups=4), "with separable=True"),
+    "no bias": (lambda: lib.Conv1D(4, 3, bias=False), r"model.freeze\('bias'\)"),
+    "patch_size": (lambda: lib.Patch(patch_size=4), "did you mean `steps`"),
     "schedule (epoch, lr)": (lambda: lib.PerEpoch(lambda epoch, lr: lr), "a function of the epoch alone, got <f"),
     "step(gradient, model)": (lambda: lib.Adam(0.1).step(MODEL.theta, MODEL), r"step\(model, gradient\)"),
     "confusion matrix": (lambda: MODEL.evaluate(X, Y, metrics=lambda y, target: np.eye(2)), r"array of shape \(2, 2\)"),

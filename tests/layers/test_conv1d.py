@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from support.golden import cases, check, read, tolerances
 
-from ltc_np import LTC, Adam, AutoNCP, Conv1D, Dense, Model, load
+from ltc_np import LTC, Adam, AutoNCP, Conv1D, Dense, Model, kernels, load
 from ltc_np.base.activations import ACTIVATIONS
 from ltc_np.base.workspace import Fresh
+from ltc_np.kernels.windows import Seen, Window
 
 
 def normal(*shape, seed=0):
@@ -82,6 +83,45 @@ def test_sorted_inputs_give_the_bits_of_those_side_by_side(I):
     np.testing.assert_array_equal(np.concatenate(found, axis=1), whole)
     for b in range(2):
         np.testing.assert_allclose(whole[b], by_hand(model, x[b], h0[b]), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("window", "n"),
+    [((3, 1, 1), 300), ((1, 1, 5), 7), ((4, 2, 2), 40),
+     ((5, 2, 3), 40), ((3, 4, 6), 70), ((2, 3, 7), 6), ((4, 1, 2), 1), ((3, 2, 1), 300)],
+)  # fmt: skip
+@pytest.mark.parametrize("I", [1, 3, 17])
+def test_kernels_are_the_definition(I, window, n):
+    """Features that fill a vector, and that do not; inputs before x, zeros behind it; blocks, groups, one window."""
+    window, found = Window(*window), []
+    before, x = normal(3, 2, I), normal(3, window.spanned(n) - 1, I, seed=1)
+    seen, weight, bias = Seen(before, x, 2, 1), normal(window.K, I, 8, seed=2), normal(8, seed=3)
+    d_z, some = normal(3, n, 8, seed=4), min(n, 5)
+    for of in (kernels.load("numpy", "convolution"), kernels.load("cpu", "convolution")):
+        taps = of.Taps(window, weight, bias)
+        parts, d_weight, d_bias = of.d_correlate(taps, seen, d_z, some)
+        d_parts, d_each = of.d_depthwise(window, weight[..., 0], seen, np.repeat(d_z[..., :1], I, axis=2))
+        u = of.depthwise(window, weight[..., 0], seen)
+        z = of.correlate(taps, seen)
+        arrays = z, np.concatenate(parts, 1), d_weight, d_bias, u, np.concatenate(d_parts, 1), d_each
+        found.append(dict(zip(("z", "seen", "weight", "bias", "u", "seen too", "each"), arrays, strict=True)))
+    check(found[1], found[0], 1e-13)
+    assert found[0]["seen"].shape == (3, window.spanned(some), I)
+    joined = seen.joined()
+    for b, t in ((0, 0), (2, n - 1)):  # one by hand
+        want = bias + sum(joined[b, t * window.stride + k * window.dilation] @ weight[k] for k in range(window.K))
+        np.testing.assert_allclose(found[1]["z"][b, t], want, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("window", [(3, 1, 1), (5, 2, 2)])
+def test_adjoint_of_long_sequences_of_one_feature(window):
+    """Their windows are cut, and neighbouring blocks read the same inputs."""
+    window, n = Window(*window), 20_000
+    seen, d_z, found = Seen.all_of(normal(1, window.spanned(n), 1)), normal(1, n, 2, seed=1), []
+    for of in (kernels.load("numpy", "convolution"), kernels.load("cpu", "convolution")):
+        parts, _, _ = of.d_correlate(of.Taps(window, normal(window.K, 1, 2, seed=2), np.zeros(2)), seen, d_z, n)
+        found.append({"seen": np.concatenate(parts, 1)})
+    check(found[1], found[0], 1e-13)
 
 
 def test_sequences_in_pieces_and_steps_are_the_whole(backend):

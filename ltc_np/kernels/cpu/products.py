@@ -14,8 +14,9 @@ from .simd import product_block, vector_size
 
 
 @helper
-def _product(c, c_at, c_row, rows, a, a_at, a_row, a_step, terms, b, b_at, b_panel, b_step, panels, adds):
-    """c (rows, panels * W) = a (rows, terms) b (terms, panels * W), or, where ``adds`` is not None, c += a b.
+def _product(c, c_at, c_row, rows, a, a_at, a_row, a_step, terms, b, b_at, b_panel, b_step, panels, base):
+    """c (rows, panels * W) = a (rows, terms) b (terms, panels * W), to which ``base`` is added: None, an array of a
+    number for each column, or 1, for c itself.
 
     Element (r, k) of a is ``a[a_at + r * a_row + k * a_step]``; the vector of columns p * W ... of b's row k begins at
     ``b[b_at + p * b_panel + k * b_step]``; row r of c at ``c[c_at + r * c_row]``.  There is at least one term.  What c
@@ -27,8 +28,9 @@ def _product(c, c_at, c_row, rows, a, a_at, a_row, a_step, terms, b, b_at, b_pan
         while r < rows:
             of, left = a_at + r * a_row, rows - r
             done = product_block(
-                c, to + r * c_row, c_row, a, of, a_row, a_step, terms, b, at, b_panel, b_step, left, panels - p, adds
-            )
+                c, to + r * c_row, c_row, a, of, a_row, a_step, terms, b, at, b_panel, b_step, left, panels - p, base,
+                p * W,
+            )  # fmt: skip
             r += done // 2
         p += 1 + done % 2
 
@@ -42,6 +44,13 @@ def multiply(c, c_row, rows, a, a_at, a_row, terms, b, b_at, panels):
     """
     W = vector_size(a)
     _product(c, 0, c_row, rows, a, a_at, a_row, 1, terms, b, b_at, terms * W, W, panels, None)
+
+
+@helper
+def multiply_onto(base, c, c_at, c_row, rows, a, a_at, a_row, terms, b, panels):
+    """As `multiply`, into c from c_at on, of all of b; base (panels * W,) is added to each row."""
+    W = vector_size(a)
+    _product(c, c_at, c_row, rows, a, a_at, a_row, 1, terms, b, 0, terms * W, W, panels, base)
 
 
 @helper

@@ -705,8 +705,9 @@ def lane_sum(typingctx, x):
 
 def _product_block(context, builder, sig, args, rows, vectors):
     """A loop over the terms of a product's sums, of which ``rows`` times ``vectors`` are in registers."""
-    c, c_at, c_row, a, a_at, a_row, a_step, terms, b, b_at, b_panel, b_step, *_ = args
-    a_type, number, adds = sig.args[3], a_at.type, sig.args[-1] != types.none
+    c, c_at, c_row, a, a_at, a_row, a_step, terms, b, b_at, b_panel, b_step, _, _, base, base_at = args
+    a_type, number, base_type = sig.args[3], a_at.type, sig.args[14]
+    adds = isinstance(base_type, types.Integer)
     lanes, align = Vector(a_type.dtype).width, a_type.dtype.bitwidth // 8
     vector = ir.VectorType(context.get_value_type(a_type.dtype), lanes)
     wide = ir.VectorType(ir.DoubleType(), lanes)
@@ -719,6 +720,10 @@ def _product_block(context, builder, sig, args, rows, vectors):
 
     left = pointers(_address(context, builder, a_type, a, a_at), a_row, rows)
     right = pointers(_address(context, builder, sig.args[8], b, b_at), b_panel, vectors)
+    begin = [ir.Constant(vector, None)] * vectors
+    if isinstance(base_type, types.Array):
+        bases = pointers(_address(context, builder, base_type, base, base_at), number(lanes), vectors)
+        begin = [load_at(pointer, vector) for pointer in bases]
     before, loop, after = builder.block, *(builder.append_basic_block(f"product.{k}") for k in ("terms", "end"))
     builder.branch(loop)
     builder.position_at_end(loop)
@@ -728,7 +733,7 @@ def _product_block(context, builder, sig, args, rows, vectors):
     for own, pointer in zip(sums, left, strict=True):
         factor = splatted(builder, builder.load(builder.gep(pointer, [counters[1]]), align=align), vector)
         for v, total in enumerate(own):
-            total.add_incoming(ir.Constant(vector, None), before)
+            total.add_incoming(begin[v], before)
             own[v] = _fma(builder, factor, factors[v], total)
             total.add_incoming(own[v], loop)
     for counter, step in zip(counters, (number(1), a_step, b_step), strict=True):
@@ -746,7 +751,7 @@ def _product_block(context, builder, sig, args, rows, vectors):
 
 @intrinsic
 def product_block(
-    typingctx, c, c_at, c_row, a, a_at, a_row, a_step, terms, b, b_at, b_panel, b_step, rows, panels, adds
+    typingctx, c, c_at, c_row, a, a_at, a_row, a_step, terms, b, b_at, b_panel, b_step, rows, panels, base, base_at
 ):
     """As many rows and panels of a product of matrices as registers can sum: how many, rows * 2 + panels - 1.
 
@@ -778,4 +783,4 @@ def product_block(
             result.add_incoming(value, block)
         return result
 
-    return n(c, n, n, a, n, n, n, n, b, n, n, n, n, n, adds), codegen
+    return n(c, n, n, a, n, n, n, n, b, n, n, n, n, n, base, n), codegen
