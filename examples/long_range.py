@@ -28,7 +28,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from comparison import add_arguments, check_arguments, mean_sd, number, put_section, reporter, train_all, write, written
@@ -43,12 +43,15 @@ from ltc_np import (
     AdamW,
     Batching,
     CfC,
+    Conv1D,
     CosineDecay,
     Dense,
     Dropout,
     FullyConnected,
     LayerNorm,
+    LinOSS,
     LiquidS4,
+    Looped,
     LrcSSM,
     Model,
     Pooling,
@@ -60,6 +63,7 @@ from ltc_np.sklearn import LTCClassifier, LTCRegressor
 TITLES = "Memory over 2,000 steps", "Long recordings"  # of the tasks that are generated, and of the others
 STEPS, CUE, NOISE = 2000, 20, 0.1  # of the generated sequences
 LEVELS = np.array([35, 38, 40, 45])  # per cent of alcohol, by class
+KERNEL = 7  # steps that a convolution reads
 WAVES = 3  # of position in the sequence, beside a straight line
 
 
@@ -280,21 +284,29 @@ class Setting:
     ----------
     title : str
     cell : callable
-        ``cell(units, steps, solver)`` gives the layer, for sequences of so many steps.
+        ``cell(units, steps, task)`` gives the layer, for sequences of so many steps.
     rate : float
         Learning rate.
     state_space : bool
         It weighs every step by how long ago it was: the answer to a spectrum is that after the last step, and no norm
         stands in front of it.
+    convolutions : int
+        In front of the block, each with half as many steps as come in; 0 for a `Dense` there.
+    times : int
+        How often the block, with the norm behind it, is applied in a row.
     """
 
     title: str
     cell: Callable
     rate: float = 0.01
     state_space: bool = False
+    convolutions: int = 0
+    times: int = 1
 
 
 STATES = 16  # of a channel: so there are more channels
+OSCILLATORS = "exact"  # discretization of LinOSS: its steps can be short, and so its memories long
+CONVOLUTIONS = 3
 
 
 def memories(steps):
@@ -305,20 +317,32 @@ def memories(steps):
 MODELS = {
     "liquid_s4": Setting(
         "Liquid-S4",
-        lambda units, steps, solver: LiquidS4(STATES, liquid_bound=1.0, **memories(steps)),
+        lambda units, steps, task: LiquidS4(STATES, liquid_bound=1.0, **memories(steps)),
         state_space=True,
     ),
-    "s4d": Setting("S4D", lambda units, steps, solver: S4D(STATES, **memories(steps)), state_space=True),
-    "lrc_ssm": Setting("LrcSSM", lambda units, steps, solver: LrcSSM(units, solver=solver)),
-    "lrc": Setting("LRC", lambda units, steps, solver: LRC(FullyConnected(units), solver=solver)),
+    "s4d": Setting("S4D", lambda units, steps, task: S4D(STATES, **memories(steps)), state_space=True),
+    "lrc_ssm": Setting("LrcSSM", lambda units, steps, task: LrcSSM(units, solver=task.solver)),
+    "lrc": Setting("LRC", lambda units, steps, task: LRC(FullyConnected(units), solver=task.solver)),
     "ltc": Setting(
         "LTC",
-        lambda units, steps, solver: LTC(
+        lambda units, steps, task: LTC(
             FullyConnected(units), solver="exponential", ode_unfolds=1, init={"time_constants": (1, steps)}
         ),
     ),
-    "cfc": Setting("CfC", lambda units, steps, solver: CfC(units, backbone_units=units)),
-    "lstm": Setting("LSTM", lambda units, steps, solver: LSTM(units)),
+    "cfc": Setting("CfC", lambda units, steps, task: CfC(units, backbone_units=units)),
+    "lstm": Setting("LSTM", lambda units, steps, task: LSTM(units)),
+    "linoss": Setting(
+        "LinOSS",
+        lambda units, steps, task: LinOSS(
+            units, units, discretization=OSCILLATORS, init={"log_step": (-np.log(steps), 0.0)}
+        ),
+        state_space=True,
+    ),
+}
+MODELS |= {
+    "looped": replace(MODELS["linoss"], title="LinOSS, looped", times=2),
+    "conv_ltc": replace(MODELS["ltc"], title="LTC behind convolutions", convolutions=CONVOLUTIONS),
+    "conv_cfc": replace(MODELS["cfc"], title="CfC behind convolutions", convolutions=CONVOLUTIONS),
 }
 PARAMETERS = 6000  # about, of each model
 
@@ -331,9 +355,12 @@ def make_model(name, task, features, steps, seed):
     pool = Pooling("mean" if task.pools and not (setting.state_space and task.levels is not None) else "last")
 
     def of(units):
-        cell = setting.cell(units, steps, task.solver)
+        cell = setting.cell(units, steps, task)
         block = Residual(*front, cell, GELU(), Dropout(task.dropout), Dense(2 * units), GLU())
-        layers = Dense(units, "gelu"), block, LayerNorm(), pool, Dense(task.classes or 1)
+        first = [Conv1D(units, KERNEL, stride=2, activation="relu") for _ in range(setting.convolutions)]
+        middle = [block, LayerNorm()]
+        middle = [Looped(*middle, times=setting.times)] if setting.times > 1 else middle
+        layers = *(first or [Dense(units, "gelu")]), *middle, pool, Dense(task.classes or 1)
         return Model(*layers, input_dim=features, seed=seed, return_sequences=False)
 
     smaller = of(8)
@@ -434,24 +461,51 @@ def beside_a_line(name, seed, threads, args):
     return task.score(out, y[asked])
 
 
-def linear(task, args):
-    """The test score of ridge regression on all steps side by side; the validation set chooses the penalty.
+def answers(task, out):
+    """What `Task.score` is given, of a linear function's numbers (n,); two classes are the numbers 0 and 1 to it."""
+    return np.stack([0.5 - out, out - 0.5], axis=1) if task.classes else out[:, None]
 
-    Two classes are the numbers 0 and 1 to it.
+
+def ridge(features, rows, y, penalty):
+    """Ridge regression that knows ``y`` of these rows of features (n, F).
+
+    Returns its numbers (n,) for all, and the mean squared error at these rows, each left out in its turn.
     """
+    known = features[rows]
+    middle, mean = known.mean(0), y.mean()
+    gram = (known - middle) @ (known - middle).T
+    inverse = np.linalg.inv(gram + penalty * np.eye(len(gram)))
+    leverage = np.diag(gram @ inverse) + 1 / len(gram)
+    left_out = penalty * inverse @ (y - mean) / (1 - leverage)
+    return (features - middle) @ ((known - middle).T @ (inverse @ (y - mean))) + mean, (left_out**2).mean()
+
+
+PENALTIES = 10.0 ** np.arange(-3, 6)
+
+
+def line_of_patches(name, args):
+    """The test score of ridge regression on what `beside_a_line` reads, by training and validation set as there.
+
+    The penalty is that of the least error at cases that are left out.
+    """
+    x, target, y, known, asked = patches(name, args.data / f"{name}.npz")
+    features = x.reshape(len(x), -1).astype(np.float64)
+    wanted = target[known].reshape(-1).astype(np.float64)
+    out, _ = min((ridge(features, known, wanted, penalty) for penalty in PENALTIES), key=lambda found: found[1])
+    return TASKS[name].score(answers(TASKS[name], out[asked]), y[asked])
+
+
+def linear(task, args):
+    """The test score of ridge regression on all steps side by side; the validation set chooses the penalty."""
     data = task.make(args)
     features = data.x[:, :, :3].reshape(len(data.x), -1).astype(np.float64)
-    known, y = features[data.train], task.target(data.y)[data.train].reshape(-1).astype(np.float64)
-    middle, mean = known.mean(0), y.mean()
-    gram, way = (known - middle) @ (known - middle).T, (known - middle).T
+    wanted = task.target(data.y)[data.train].reshape(-1).astype(np.float64)
 
     def scores(penalty):
-        weights = way @ np.linalg.solve(gram + penalty * np.eye(len(gram)), y - mean)
-        out = (features - middle) @ weights + mean
-        out = np.stack([0.5 - out, out - 0.5], axis=1) if task.classes else out[:, None]
+        out = answers(task, ridge(features, data.train, wanted, penalty)[0])
         return [task.score(out[rows], data.y[rows]) for rows in (data.valid, data.test)]
 
-    return max((scores(10.0**k) for k in range(-3, 6)), key=lambda both: both[0])[1]
+    return max((scores(penalty) for penalty in PENALTIES), key=lambda both: both[0])[1]
 
 
 # --------------------------------------------------------------------------------------------------------- results
@@ -459,9 +513,10 @@ def linear(task, args):
 
 ABOUT_BESIDE = """"LTC of patches, beside a line" is `LTCRegressor` or `LTCClassifier` with shortcut "ridge", one
 unfold and the mean as readout, for 60 or 20 epochs. It reads short sequences: of the EEG 14 patches of 8 means, of the
-spectra 34 patches of 5 differences between neighbouring means. It learns from training and validation set, on which
-cross-validation has chosen it. On the spectra most of the answer is the line's."""
+spectra 34 patches of 5 differences between neighbouring means. It and the line of patches learn from training and
+validation set, on which cross-validation chooses; the other rows learn from the training set alone."""
 TITLE_BESIDE = "LTC of patches, beside a line"
+PATCHES_LINE, STEPS_LINE = "ridge regression on the same patches", "ridge regression on all steps"
 
 
 def table(results, tasks, args, beside=None):
@@ -483,45 +538,62 @@ def table(results, tasks, args, beside=None):
     if beside:
         lines.append(f"| {TITLE_BESIDE} | | | {' | '.join(mean_sd(beside[task], 1) for task in tasks)} | |")
     if tasks[0] in RECORDED:
-        ridge = " | ".join(f"{linear(TASKS[task], args):.1f}" for task in tasks)
-        lines.append(f"| ridge regression on all steps | | | {ridge} | |")
+        found = [lines_of(task, args) for task in tasks]
+        lines += [f"| {name} | | | {' | '.join(f'{own[name]:.1f}' for own in found)} | |" for name in found[0]]
     return "\n".join(lines)
 
 
 CHANCE = 30  # per cent of four classes, and a little
 
 
-def findings(results, tasks, args):
-    """What the table of the recordings says, in words: who loses against a linear function, who learns nothing."""
+def lines_of(task, args):
+    """The scores of linear functions, by name."""
+    return {PATCHES_LINE: line_of_patches(task, args), STEPS_LINE: linear(TASKS[task], args)}
+
+
+def findings(results, tasks, args, beside):
+    """What the table of the recordings says, in words: who wins, and who learns nothing."""
     lines = []
     for task in tasks:
-        means = {MODELS[name].title: np.mean([one.test for one in results[task, name]]) for name in args.models}
-        best, ridge = max(means, key=means.get), linear(TASKS[task], args)
-        title = TASKS[task].title
-        if ridge > means[best]:
-            lines.append(f"**On {title} a linear function wins**: ridge regression has {ridge:.1f} %,")
-            lines.append(f"the best network without a line ({best}) {means[best]:.1f} %.")
+        scores = {MODELS[name].title: [one.test for one in results[task, name]] for name in args.models}
+        means = {name: np.mean(own) for name, own in scores.items()}
+        best, linears = max(means, key=means.get), lines_of(task, args)
+        rows = linears | {TITLE_BESIDE: np.mean(beside[task]), best: means[best]}
+        ranked = sorted(rows, key=lambda name: -rows[name])
+        winner = "a linear function" if ranked[0] in linears else ranked[0]
+        lines.append(f"**On {TASKS[task].title} {winner} wins**:")
+        lines.append(f"{'; '.join(f'{name} {rows[name]:.1f} %' for name in ranked)}.")
+        ahead = [name for name, mean in means.items() if mean > linears[STEPS_LINE]]
+        lines.append(f"Networks without a line that beat {STEPS_LINE}: {', '.join(ahead) or 'none'}.")
         if task == "ethanol":
             lines += [f"{name} learns nothing there." for name, mean in means.items() if mean < CHANCE]
     return "\n".join(lines)
 
 
 def draw(results, tasks, models, file):
-    """For each task the score on the validation set over the epochs, the mean over the seeds."""
+    """For each task the score on the validation set over the epochs, the mean over the seeds.
+
+    A cell has one colour; the line is dashed where convolutions stand in front of it, or where the block is looped.
+    """
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, len(tasks), figsize=(1 + 4 * len(tasks), 4), layout="constrained", squeeze=False)
+    colours = {cell: f"C{k}" for k, cell in enumerate(dict.fromkeys(MODELS[name].cell for name in models))}
+    figure, axes = plt.subplots(1, len(tasks), figsize=(2 + 4 * len(tasks), 4), layout="constrained", squeeze=False)
     for ax, task in zip(axes[0], tasks, strict=True):
-        for k, name in enumerate(models):
-            curves = np.array([result.validation for result in results[task, name]])
-            epochs = np.arange(curves.shape[1]) + 1
-            ax.plot(epochs, curves.mean(0), color=f"C{k}", lw=1.5, label=MODELS[name].title)
-        ax.set(
-            xlabel="epoch", title=TASKS[task].title, ylim=(min(0, ax.get_ylim()[0]) if task in RECORDED else -10, 102)
-        )
+        lowest = 100.0
+        for name in models:
+            setting, curves = MODELS[name], np.array([result.validation for result in results[task, name]])
+            mean, dashed = curves.mean(0), setting.convolutions or setting.times > 1
+            lowest = min(lowest, mean.min())
+            ax.plot(
+                np.arange(mean.size) + 1, mean, "--" if dashed else "-", color=colours[setting.cell], lw=1.5,
+                label=setting.title,
+            )  # fmt: skip
+        low = 10 * (lowest // 10) if task in RECORDED else -10
+        ax.set(xlabel="epoch", title=TASKS[task].title, ylim=(low, 100 + (100 - low) / 50))
         ax.xaxis.get_major_locator().set_params(integer=True)
     axes[0, 0].set_ylabel("validation set, %")
-    axes[0, -1].legend()
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right upper")
     write(file, lambda part: figure.savefig(part, dpi=110, format="png"))
 
 
@@ -567,18 +639,22 @@ are those of [the long recordings](#long-recordings), but with the solver `"{tas
     return f"""Every model is `Dense(units, "gelu")`, one block `Residual(LayerNorm(), cell, GELU(),
 Dropout({task.dropout:g}), Dense(2 * units), GLU())`, `LayerNorm()`, the mean over the steps by `Pooling` (with state
 spaces there is no norm in front, and the answer to a spectrum is that after its last step)
-and `Dense`, with so many units that it has about {PARAMETERS:,} parameters. State spaces have {STATES} states a
-channel. State spaces and the LTC begin with memories from some steps to a sequence and more; the others have their
-default initial values. LRC and LrcSSM have the solver `"{task.solver}"`.
+and `Dense`, with so many units that it has about {PARAMETERS:,} parameters. S4D and Liquid-S4 have {STATES} states a
+channel, LinOSS (discretization `"{OSCILLATORS}"`) has as many oscillators as units. State spaces and the LTC begin with
+memories from some steps to a sequence and more; the others have their default initial values. LRC and LrcSSM have the
+solver `"{task.solver}"`. "Looped" are the block and the norm behind it, used twice with the same parameters.
+The convolutions are {CONVOLUTIONS} of `Conv1D(units, {KERNEL}, stride=2, activation="relu")`, in the place of the first
+`Dense`.
 All are trained by AdamW with decay {task.decay:g}, in batches of {task.batch}, with gradients clipped to norm 1, for
 {epochs} epochs, in which the learning rate falls from {MODELS[args.models[0]].rate:g} to 0 along half a cosine.
-The validation set chooses the epoch, and has chosen these settings. {scores}"""
+The validation set chooses the epoch, and has chosen these settings: with seed 0 the discretization of LinOSS
+(of four, and of two with longer memories), 1 to 3 convolutions, and LinOSS or S4D in the loop. {scores}"""
 
 
 def section(results, group, tasks, args, seconds, picture, beside):
     """The text of docs/results.md on the tasks of a group."""
     first = TASKS[tasks[0]]
-    found = f"{findings(results, tasks, args)}\n\n{ABOUT_BESIDE}\n\n" if group is RECORDED else ""
+    found = f"{findings(results, tasks, args, beside)}\n\n{ABOUT_BESIDE}\n\n" if group is RECORDED else ""
     epochs = " and ".join(dict.fromkeys(str(args.epochs or TASKS[task].epochs) for task in tasks))
     return f"""## {TITLES[group is RECORDED]}
 

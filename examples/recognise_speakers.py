@@ -129,5 +129,5 @@ worked.picture(figure, options, "recognise_speakers")
 # earns its keep where the order of the steps matters. What carries over to your own data is the form: lists of arrays,
 # `Standardize`, one class for every step, dropout, and a baseline beside it.
 #
-# `python examples/japanese_vowels.py` compares four cells by cross-validation and reads the test set with five seeds:
-# [its results](../docs/results.md#japanese-vowels).
+# `python examples/japanese_vowels.py` compares eight models by cross-validation and reads the test set with three
+# seeds: [its results](../docs/results.md#japanese-vowels).

@@ -108,6 +108,13 @@ def test_the_penalty_is_that_of_the_least_error_in_the_folds(vowels, utterances,
     assert vowels.chosen_penalty(x, y) == (10.0, 1.0)
 
 
+def test_who_wins_alone(vowels):
+    found = [(97.0, 98.0, 99.0, 10), (98.0, 98.0, 100.0, 10)]
+    rest = "it has 98.10 %, they have 98.00 %. Together they have 99.50 %."
+    assert vowels.verdict(found, 0.981) == f"**Alone a linear function wins against networks**: {rest}"
+    assert vowels.verdict(found, 0.97).startswith("**Alone networks win against a linear function**: it has 97.00 %")
+
+
 @pytest.mark.slow
 def test_the_example_tells_speakers_apart(run_example, utterances, tmp_path):
     x, y = utterances

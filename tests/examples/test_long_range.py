@@ -5,7 +5,7 @@ import argparse
 import numpy as np
 import pytest
 
-from ltc_np import Pooling, Residual
+from ltc_np import Conv1D, Dense, LayerNorm, Looped, Pooling, Residual
 
 
 @pytest.fixture
@@ -126,19 +126,59 @@ def raw_differences(path):
     return np.clip((found - found[train].mean(0)) / found[train].std(0), -5, 5)
 
 
-def test_what_the_table_says_in_words(long_range, folder):
-    args = argparse.Namespace(data=folder, models=["s4d", "lstm"])
-    ridge = long_range.linear(long_range.TASKS["ethanol"], args)
+def test_what_the_table_says_in_words(long_range, monkeypatch):
+    monkeypatch.setattr(long_range, "linear", lambda task, args: 50.0)
+    args = argparse.Namespace(models=["s4d", "lstm"])
 
-    def found(**tests):
+    def found(patches, beside, **tests):
+        monkeypatch.setattr(long_range, "line_of_patches", lambda name, args: patches)
         results = {("ethanol", name): [argparse.Namespace(test=test)] for name, test in tests.items()}
-        return long_range.findings(results, ["ethanol"], args)
+        return long_range.findings(results, ["ethanol"], args, {"ethanol": [beside]})
 
-    assert f"has {ridge:.1f} %,\nthe best network without a line (S4D) {ridge - 1:.1f} %." in found(
-        s4d=ridge - 1, lstm=ridge - 2
+    beside, line = "LTC of patches, beside a line", "ridge regression on the same patches"
+    assert found(60.0, 59.0, s4d=49.0, lstm=47.0) == (
+        "**On EthanolConcentration a linear function wins**:\n"
+        f"{line} 60.0 %; {beside} 59.0 %; ridge regression on all steps 50.0 %; S4D 49.0 %.\n"
+        "Networks without a line that beat ridge regression on all steps: none."
     )
-    assert found(s4d=ridge + 40, lstm=ridge + 30) == ""
-    assert found(s4d=ridge + 40, lstm=20.0) == "LSTM learns nothing there."
+    assert found(60.0, 89.0, s4d=20.0, lstm=90.0) == (
+        "**On EthanolConcentration LSTM wins**:\n"
+        f"LSTM 90.0 %; {beside} 89.0 %; {line} 60.0 %; ridge regression on all steps 50.0 %.\n"
+        "Networks without a line that beat ridge regression on all steps: LSTM.\n"
+        "S4D learns nothing there."
+    )
+    text = found(60.0, 90.0, s4d=49.0, lstm=40.0)
+    assert text.startswith(f"**On EthanolConcentration {beside} wins**")
+    assert text.endswith("Networks without a line that beat ridge regression on all steps: none.")
+
+
+def test_ridge_regression_leaves_one_out(long_range, rng):
+    features, y = rng.standard_normal((9, 4)) + 3, rng.standard_normal(7)
+    out, error = long_range.ridge(features, np.arange(7), y, 0.5)
+
+    def solved(rows):
+        """By the normal equations in the weights."""
+        known, mean = features[rows] - features[rows].mean(0), y[rows].mean()
+        weights = np.linalg.solve(known.T @ known + 0.5 * np.eye(4), known.T @ (y[rows] - mean))
+        return (features - features[rows].mean(0)) @ weights + mean
+
+    np.testing.assert_allclose(out, solved(np.arange(7)), rtol=1e-10)
+    alone = [solved(np.delete(np.arange(7), k))[k] for k in range(7)]
+    np.testing.assert_allclose(error, ((alone - y) ** 2).mean(), rtol=1e-10)
+
+
+def test_the_line_of_patches_learns_from_training_and_validation(long_range, folder, rng):
+    """A class that is in the first patches of the cases for training and validation alone is found in none of the test;
+    one that is in all is found."""
+    with np.load(folder / "scp1.npz") as file:
+        arrays = dict(file)
+    args, x, y = argparse.Namespace(data=folder), arrays["x"], arrays["y"]
+    x[:, :64, 0] += 50 * (2 * y - 1)[:, None]
+    np.savez(folder / "scp1.npz", **arrays | {"x": x})
+    assert long_range.line_of_patches("scp1", args) == 100
+    wrong = arrays | {"y": np.where(np.isin(np.arange(24), arrays["test"]), 1 - y, y)}
+    np.savez(folder / "scp1.npz", **wrong)
+    assert long_range.line_of_patches("scp1", args) == 0
 
 
 def test_models_have_as_many_parameters(long_range):
@@ -146,10 +186,18 @@ def test_models_have_as_many_parameters(long_range):
         for task, features, steps in (("recall", 3, 2020), ("ethanol", 7, 175), ("scp1", 1, 112)):
             model = long_range.make_model(name, long_range.TASKS[task], features, steps, 0)
             assert abs(model.layout.size - long_range.PARAMETERS) < 700, (name, task)
-            (block,) = (layer for layer in model.layers if isinstance(layer, Residual))
             (pool,) = (layer for layer in model.layers if isinstance(layer, Pooling))
             last = task == "recall" or (task == "ethanol" and setting.state_space)
             assert pool.kind == ("last" if last else "mean")
+            found = [type(layer) for layer in model.layers]
+            front = [Conv1D] * 3 if name.startswith("conv") else [Dense]
+            middle = [Looped] if name == "looped" else [Residual, LayerNorm]
+            assert found == [*front, *middle, Pooling, Dense], name
+            assert all(layer.stride == 2 for layer in model.layers[:3] if isinstance(layer, Conv1D))
+            block = model.layers[len(front)]
+            if name == "looped":
+                block, norm = block.layers
+                assert isinstance(norm, LayerNorm)
             assert len(block.layers) == (6 if task != "recall" and not setting.state_space else 5)
 
 
