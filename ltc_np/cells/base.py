@@ -348,7 +348,7 @@ class Layer(Declared, Immutable):
 
         def step() -> tuple[Array, Array]:
             y, h, _ = self.forward(prepared, x, dt, lengths, h0, None, workspace, **options)
-            check_results(self, y, h, dt)
+            check_results(self, y, h, *dt.shape)
             return y, h
 
         return step
@@ -442,9 +442,8 @@ def replaced(value: Any, change: Callable[[Layer], Layer | None]) -> Any:
     return type(value).from_config(config | inside)
 
 
-def check_results(layer: Layer, y: Array, h: Array, dt: Array) -> None:
+def check_results(layer: Layer, y: Array, h: Array, B: int, T: int) -> None:
     """Refuse outputs and last states of a `forward` that have not the shapes that were promised."""
-    B, T = dt.shape
     if y.shape != (B, T, layer.output_size) or h.shape != (B, layer.state_size):
         raise ValueError(
             f"forward of layer {layer!r} must return outputs {(B, T, layer.output_size)} and states "

@@ -45,14 +45,14 @@ class Saved(NamedTuple):
     recent : Recent
     read : Seen
         What is multiplied by the weights (K, I, O): the inputs, or, if separable, the sums over each feature's taps.
-    z, y : (B, n, O) arrays
-        Before and after the activation.
+    z, y : (B, n, O) arrays, or None
+        Before and after the activation; None where there is none.
     """
 
     recent: Recent
     read: Seen
-    z: np.ndarray
-    y: np.ndarray
+    z: np.ndarray | None
+    y: np.ndarray | None
 
 
 class Conv1D(Layer):
@@ -137,6 +137,7 @@ class Conv1D(Layer):
         self.separable = checks.boolean("separable", separable)
         self.f, self.d_f = activations.get(activation)
         self.activation = activation
+        self.keeps_outputs = activation is not None
         self.smooth = activation != "relu"
         self.contracting = self.kernel_size > 1 and self.stride == 1  # chunks have as many outputs as inputs
         self.dt0_identity = self.hull = self.kernel_size == 1 and self.stride == 1  # of a state that is empty
@@ -170,9 +171,11 @@ class Conv1D(Layer):
         (found, taps, each), recent = prepared, look_back(self, x, lengths, h0)
         if not recent.n:
             y = np.empty((len(x), 0, self.output_size), x.dtype)
-            return y, recent.h, Saved(recent, recent.seen, y, y) if keep else None
+            return y, recent.h, Saved(recent, recent.seen, None, None) if keep else None
         read = recent.seen if each is None else Seen.all_of(found.depthwise(self.window, each, recent.seen))
         z = found.correlate(taps, read)
+        if self.activation is None:
+            return z, recent.h, Saved(recent, read, None, None) if keep else None
         y = self.f(z)
         return y, recent.h, Saved(recent, read, z, y) if keep else None
 

@@ -54,7 +54,11 @@ class Thinning(NamedTuple):
 
     def times(self, dt: Array, elapsed: Array) -> tuple[Array, Array]:
         """Elapsed times (B, T') of the outputs, and (B,) since the last one, for those of steps and (B,) before."""
-        (T, lengths, _), B, s = self.pace, len(dt), self.stride
+        (T, lengths, valid), B, s = self.pace, len(dt), self.stride
+        if T and valid is None and self.groups[0][0] == 0 and len(self.groups) == 1:  # what follows, sooner
+            total = _added(dt[:, : T * s].reshape(B, T, s))
+            total[:, 0] += elapsed
+            return total.astype(dt.dtype), self.after(dt, elapsed)
         sums = np.zeros((B, T + 1), dt.dtype)
         for phase, rows in self.groups:
             n = (phase + self.T) // s + 1  # with the one to come
@@ -67,9 +71,26 @@ class Thinning(NamedTuple):
         sums[np.arange(T + 1) >= lengths[:, None]] = 0
         return np.ascontiguousarray(sums[:, :T]), after
 
-    def d_times(self, d_times: Array | None, d_after: Array) -> tuple[Array, Array]:
-        """Adjoint of `times`: d_dt (B, T) and d_elapsed (B,); None stands for zeros.  In padding the
-        numbers of d_dt have no meaning."""
+    def after(self, dt: Array, elapsed: Array) -> Array:
+        """The second of `times`, alone."""
+        if self.pace.valid is not None or len(self.groups) > 1:
+            return self.times(dt, elapsed)[1]
+        T, ((phase, _),) = self.pace.T, self.groups
+        rest = dt[:, max(0, T * self.stride - phase) :]
+        if T and not rest.size:
+            return np.zeros(len(dt), dt.dtype)
+        each, at = np.zeros((len(dt), self.stride)), 0 if T else phase
+        each[:, at : at + rest.shape[1]] = rest
+        total = _added(each)
+        if not T:
+            total += elapsed
+        return total.astype(dt.dtype)
+
+    def d_times(self, d_times: Array | None, d_after: Array, want_dt: bool) -> tuple[Array | None, Array]:
+        """Adjoint of `times`: d_dt (B, T) and d_elapsed (B,); None stands for zeros, as which d_dt comes only where it
+        is not wanted.  In padding the numbers of d_dt have no meaning."""
+        if d_times is None and not want_dt and not d_after.any():
+            return None, np.zeros_like(d_after)
         (T, lengths, _), B = self.pace, len(d_after)
         d_sums, d_both = np.zeros((B, T + 1), d_after.dtype), np.empty((B, 1 + self.T), d_after.dtype)
         if d_times is not None:
@@ -88,11 +109,11 @@ class Thinning(NamedTuple):
 
 
 def _added(each: Array) -> Array:
-    """Sums over the last axis; those of few terms are added one after the other, since NumPy's own take ten times as
-    long."""
+    """Sums over the last axis, in float64; those of few terms are added one after the other, since NumPy's own take ten
+    times as long."""
     if each.shape[-1] > MANY:
-        return each.sum(-1)
-    total = each[..., 0].copy()
+        return each.astype(np.float64, "C").sum(-1)
+    total = each[..., 0].astype(np.float64)
     for k in range(1, each.shape[-1]):
         total += each[..., k]
     return total
@@ -100,12 +121,12 @@ def _added(each: Array) -> Array:
 
 def thinning(layer: Layer, h0: Array, lengths: Ints, T: int) -> Thinning:
     """`Thinning` of sequences of these lengths, padded to T steps, from a state h0 (B, K) of the layer."""
-    s = layer.stride
-    phases = np.rint(h0[:, layer.state_slices["phase"]]).astype(np.int64).ravel() % s
-    if (phases == phases[0]).all() and (lengths == T).all():  # what follows, sooner
-        n, last = divmod(int(phases[0]) + T, s)
-        pace = Pace(n, np.full(len(h0), n), None)
-        return Thinning(s, T, pace, [(int(phases[0]), slice(None))], np.full(len(h0), last))
+    s, since = layer.stride, h0[:, layer.state_slices["phase"]].ravel()
+    if not (np.count_nonzero(lengths != T) or np.count_nonzero(since != since[0])):  # what follows, sooner
+        phase = round(float(since[0])) % s
+        n, last = divmod(phase + T, s)
+        return Thinning(s, T, Pace(n, _filled(len(h0), n), None), [(phase, slice(None))], _filled(len(h0), last))
+    phases = np.rint(since).astype(np.int64) % s
     counts, last = np.divmod(phases + lengths, s)
     phases[lengths == 0] = 0  # one that has ended keeps its state, and has no say in how many outputs there are
     most = int((phases.max() + T) // s)
@@ -116,10 +137,21 @@ def thinning(layer: Layer, h0: Array, lengths: Ints, T: int) -> Thinning:
     return Thinning(s, T, pace, groups, last)
 
 
-def thinned(layer: Layer, h0: Array, h: Array, dt: Array, lengths: Ints) -> tuple[Thinning, Array]:
-    """The outputs of a layer after a call, and their times (B, T'); ``h`` (B, K) gets phase and elapsed time."""
+def _filled(count: int, value: int) -> Ints:
+    """An array of the same number; `np.full` takes four times as long for few."""
+    found = np.empty(count, np.int64)
+    found.fill(value)
+    return found
+
+
+def thinned(
+    layer: Layer, h0: Array, h: Array, dt: Array, lengths: Ints, want_times: bool
+) -> tuple[Thinning, Array | None]:
+    """The outputs of a layer after a call, and their times (B, T') if they are wanted; ``h`` (B, K) gets phase and
+    elapsed time."""
     thin, elapsed = thinning(layer, h0, lengths, dt.shape[1]), layer.state_slices["elapsed"]
-    times, after = thin.times(dt, h0[:, elapsed].ravel())
+    since = h0[:, elapsed].ravel()
+    times, after = thin.times(dt, since) if want_times else (None, thin.after(dt, since))
     h[:, layer.state_slices["phase"]], h[:, elapsed] = thin.last[:, None], after[:, None]
     return thin, times
 
@@ -130,8 +162,9 @@ def trace(layer: Layer, prepared: Any, x: Array, dt: Array, lengths: Ints, h0: A
     States are of each step; outputs, and what `Layer.observe` sees, of each output.
     """
     (B, T, _), s, phase = x.shape, layer.stride, layer.state_slices["phase"]
-    y, h, _ = layer.forward(prepared, x, dt, lengths, h0, None, Fresh())
-    thin, times = thinned(layer, h0, h.copy(), dt, lengths)
+    y, _, _ = layer.forward(prepared, x, dt, lengths, h0, None, Fresh())
+    thin = thinning(layer, h0, lengths, T)
+    times, _ = thin.times(dt, h0[:, layer.state_slices["elapsed"]].ravel())
     if thin.pace.valid is not None:
         y[~thin.pace.valid] = 0
     states = np.zeros((B, T + 1, layer.state_size), x.dtype)
@@ -139,7 +172,7 @@ def trace(layer: Layer, prepared: Any, x: Array, dt: Array, lengths: Ints, h0: A
     for t in range(T):
         now, alive = slice(t, t + 1), (lengths > t).astype(np.int64)
         _, h, _ = layer.forward(prepared, np.ascontiguousarray(x[:, now]), dt[:, now], alive, state, None, Fresh())
-        thinned(layer, state, h, dt[:, now], alive)
+        thinned(layer, state, h, dt[:, now], alive, want_times=False)
         states[lengths > t, t + 1] = h[lengths > t]
         state = h
     b, t = np.nonzero((np.rint(states[:, :T, phase][..., 0]) == s - 1) & (np.arange(T) < lengths[:, None]))

@@ -56,7 +56,7 @@ def look_back(layer: Layer, x: Array, lengths: Ints, h0: Array) -> Recent:
     (B, T, I), more, s = x.shape, layer.reach, layer.stride
     past, h = h0[:, : more * I].reshape(B, more, I), np.zeros_like(h0)
     last = h[:, : more * I].reshape(B, more, I)
-    if (lengths == T).all():
+    if not np.count_nonzero(lengths != T):
         count = min(T, more)
         last[:, : more - count], last[:, more - count :] = past[:, count:], x[:, T - count :]
     else:
@@ -90,17 +90,21 @@ def d_look_back(
     if recent.thinning is None and d_seen is not None:
         d_past, d_x = d_seen
     else:
-        d_every = np.zeros((B, more + T + layer.stride - 1, I), d_h.dtype)
+        d_past, d_x = np.zeros((B, more, I), d_h.dtype), np.zeros((B, T if want_x else 0, I), d_h.dtype)
         for phase, rows in recent.thinning.groups if recent.thinning and d_seen is not None else ():
-            at = layer.stride - 1 - phase
+            begin = layer.stride - 1 - phase
             for d_part in d_seen or ():
-                d_every[rows, at : at + d_part.shape[1]] = d_part[rows]
-                at += d_part.shape[1]
-        d_past, d_x = d_every[:, :more], d_every[:, more : more + T]
-    d_last, places = d_h[:, : more * I].reshape(B, more, I), _last(recent.lengths, more)
-    for d_part, first in ((d_past, 0), (d_x, more)):
-        b, k = np.nonzero((places >= first) & (places < first + d_part.shape[1]))
-        d_part[b, places[b, k] - first] += d_last[b, k]
+                for d_own, first in ((d_past, 0), (d_x, more)):
+                    low, high = max(begin, first), min(begin + d_part.shape[1], first + d_own.shape[1])
+                    if low < high:
+                        d_own[rows, low - first : high - first] = d_part[rows, low - begin : high - begin]
+                begin += d_part.shape[1]
+    d_last = d_h[:, : more * I].reshape(B, more, I)
+    if d_last.any():
+        places = _last(recent.lengths, more)
+        for d_own, first in ((d_past, 0), (d_x, more)):
+            b, k = np.nonzero((places >= first) & (places < first + d_own.shape[1]))
+            d_own[b, places[b, k] - first] += d_last[b, k]
     d_h0 = np.zeros_like(d_h)
     d_h0[:, : more * I] = d_past.reshape(B, -1)
     return np.ascontiguousarray(d_x) if want_x else None, d_h0

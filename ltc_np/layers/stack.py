@@ -155,15 +155,16 @@ class Stack(Declared):
                     run, options = partial(cut, layer), {}
                 elif layer.cuts_inside:
                     options = {"cut": cut}
-            if not x.shape[1]:
+            steps = x.shape[1]
+            if not steps:
                 x, h, layer_saved = np.empty((len(x), 0, layer.output_size), x.dtype), start, NothingCame()
             else:
                 x, h, layer_saved = run(*arguments, **options)
                 if layer.stride > 1:
-                    thin, dt = pace.thinned(layer, start, h, dt, lengths)
+                    thin, times = pace.thinned(layer, start, h, dt, lengths, k + 1 < len(self.layers))
                     layer_saved = Thinned(layer_saved, thin)
-                    _, lengths, valid = thin.pace
-                check_results(layer, x, h, dt)
+                    (steps, lengths, valid), dt = thin.pace, times
+                check_results(layer, x, h, len(h0), steps)
             if valid is not None:
                 x[~valid] = 0
             states.append(h)
@@ -202,7 +203,7 @@ class Stack(Declared):
             )  # fmt: skip
             if layer.stride > 1:
                 elapsed = layer.state_slices["elapsed"]
-                d_dt, d_elapsed = thin.d_times(d_dt, d_state[:, elapsed].ravel())
+                d_dt, d_elapsed = thin.d_times(d_dt, d_state[:, elapsed].ravel(), want_dt)
                 d_h0[k][:, elapsed] = d_elapsed[:, None]
             if d_layer_dt is not None:
                 d_dt = d_layer_dt if d_dt is None else d_dt + d_layer_dt

@@ -100,8 +100,9 @@ class HostEngine(Engine):
             d_h = np.zeros((d_y.shape[0], network.state_size), dtype)
         else:
             d_h = check_state(network, "d_state", d_state, d_y.shape[0], given.single)
+        want_dt = want_dt and network.takes_dt
         theta, d_x, d_h0, d_dt = self.backward(
-            tape.prepared, tape.saved, given.sequences.valid, d_y, d_h, want_x, want_dt and network.takes_dt, Fresh()
+            tape.prepared, tape.saved, given.sequences.valid, d_y, d_h, want_x, want_dt, Fresh()
         )
         d_x = given.state(d_x) if want_x else None  # layers may give what is not asked for
         found = Gradients(theta, d_x, given.state(d_h0), given.d_elapsed(d_dt) if want_dt else None)

@@ -301,6 +301,41 @@ def test_times_of_outputs():
     assert thin.last.tolist() == [2, 0]
 
 
+@pytest.mark.parametrize("stride", [2, 3, 20])
+@pytest.mark.parametrize(
+    ("phases", "lengths"),
+    [([0, 0], [41, 41]), ([1, 1], [41, 41]), ([1, 1], [1, 1]), ([0, 1], [41, 40]), ([1, 0], [3, 0])],
+)
+def test_times_are_sums_step_by_step(stride, phases, lengths):
+    layer, B, T = Conv1D(1, 1, stride=stride, input_dim=1), 2, max(lengths)
+    dt, since, phases = times(B, T).astype(np.float32), np.array([0.25, 0.75], np.float32), np.array(phases)
+    dt[np.arange(T) >= np.array(lengths)[:, None]] = 0
+    thin = thinning(layer, np.stack([phases, since], axis=1), np.array(lengths), T)
+    found, after = thin.times(dt, since)
+    np.testing.assert_array_equal(after, thin.after(dt, since))
+    for b, n in enumerate(lengths):
+        sums, total, count = [], float(since[b]), phases[b]
+        for step in dt[b, :n].tolist():
+            total, count = total + step, count + 1
+            if count == stride:
+                sums.append(total)
+                total, count = 0.0, 0
+        want = sums + [0.0] * (thin.pace.T - len(sums))
+        np.testing.assert_allclose(found[b], want, rtol=1e-6)  # float32 has 6e-8, and sums are in float64
+        np.testing.assert_allclose(after[b], total, rtol=1e-6)
+        assert thin.pace.lengths[b] == len(sums) and thin.last[b] == count
+
+
+@pytest.mark.parametrize("steps", [1, 5])
+def test_adjoint_of_the_elapsed_time_of_a_model_without_time(steps):
+    """It is that of the state before where no output has fallen due since; there is no gradient of times."""
+    model, x = Model(Conv1D(2, 1, stride=2), input_dim=1, seed=0, dtype="float64", backend="numpy"), normal(3, steps, 1)
+    y, tape = model.forward(x)
+    found = model.backward(tape, np.zeros_like(y), [[0.0, 1.0]] * 3)
+    assert found.dt is None and not found.h0[:, 0].any()
+    np.testing.assert_array_equal(found.h0[:, 1], [float(steps == 1)] * 3)
+
+
 def test_learns_from_arrays_lists_and_chunks(tmp_path):
     model = Model(Conv1D(6, 5, stride=2, activation="relu"), GRU(8), Dense(1), input_dim=2, seed=0, backend="numpy")
     x, lengths = normal(40, 21, 2), np.random.default_rng(1).integers(2, 22, 40)
