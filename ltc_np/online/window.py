@@ -37,8 +37,7 @@ class WindowTraces(Traces):
         self._layer = layer
         self._backend: Any = kernels.on_host(backend)
         self._one, self._workspace = np.ones(1, np.int64), Workspace()
-        sizes = self.sizes(layer)
-        self.arrays = {name: np.zeros(size, dtype) for name, size in sizes.items()}
+        self.hold({name: (size,) for name, size in self.sizes(layer).items()}, dtype)
         self._theta = np.zeros(layer.layout.size, dtype)
         self._prepared: Any = None
         self.reset()
