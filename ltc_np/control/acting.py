@@ -33,7 +33,8 @@ def acting(policy: Network, distribution: Distribution) -> Model:
     Returns
     -------
     Model
-        Its outputs are ``distribution.actions(distribution.mode(y))`` of the policy's y.
+        Its outputs are ``distribution.actions(distribution.mode(y))`` of the policy's y but for rounding, by which a
+        bound may be exceeded.
 
     Raises
     ------

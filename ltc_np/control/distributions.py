@@ -163,8 +163,8 @@ class _Bounded(Distribution):
         self.low, self.high = low, high
         self._finite = np.isfinite(low) & np.isfinite(high)
         with np.errstate(invalid="ignore"):
-            self._middle = np.where(self._finite, (low + high) / 2, 0.0)
-            self._half = np.where(self._finite, (high - low) / 2, 1.0)
+            self._middle = np.where(self._finite, low / 2 + high / 2, 0.0)  # twice as much may overflow
+            self._half = np.where(self._finite, high / 2 - low / 2, 1.0)
         return low.size
 
     @property

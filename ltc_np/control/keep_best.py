@@ -69,7 +69,7 @@ class KeepBest:
 
     def judge(self, ppo: PPO) -> Evaluation:
         """Try the policy now, as at the end of learning."""
-        if self.environments is ppo.environments:
+        if self.environments.vector is ppo.environments.vector:
             raise ValueError("`environments` must be others than those of the PPO, got the same")
         found = evaluate(ppo.policy, self.environments, self.episodes, distribution=ppo.distribution, seed=self.seed)
         self.tried = ppo.done

@@ -5,6 +5,8 @@ docs/maths/convolution.md has the equations.
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..base import checks
 from ..base.types import Array, Arrays, Ints, Keep
 from ..base.workspace import Workspace
@@ -57,7 +59,7 @@ class Patch(Layer):
         self, prepared: Arrays, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace
     ) -> tuple[Array, Array, Recent | None]:
         recent = look_back(self, x, lengths, h0)
-        steps = recent.seen.joined()[:, : recent.n * self.steps]
+        steps = np.ascontiguousarray(recent.seen.joined()[:, : recent.n * self.steps])  # as kernels read what comes
         return steps.reshape(len(x), recent.n, self.output_size), recent.h, recent if keep else None
 
     def backward(

@@ -98,6 +98,8 @@ def test_actions_keep_to_the_bounds_and_come_back():
         assert np.allclose(kind.draws(kind.actions(inside)), inside, atol=1e-12)
     assert KINDS["categorical"].actions(np.array([0, 3])).tolist() == [1, 4]
     assert KINDS["categorical"].draws([1, 4]).tolist() == [0, 3]
+    most = np.finfo(float).max  # of which twice as much is infinite
+    assert Gaussian([-most, most / 2], [most, most]).actions(np.zeros((1, 2))).tolist() == [[0.0, 0.75 * most]]
     unbounded = Gaussian([-np.inf], [np.inf])
     assert unbounded.actions(np.array([[7.5]])).tolist() == [[7.5]]
 

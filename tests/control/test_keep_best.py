@@ -40,8 +40,9 @@ def test_learning_has_the_same_bits_beside_it():
 
 def test_what_does_not_fit():
     ppo = learner()
-    with pytest.raises(ValueError, match="others than those of the PPO"):
-        ppo.learn(64, callback=KeepBest(ppo.environments, every=1))
+    for own in ppo.environments, Environments(ppo.environments.vector):  # the second does not count the first's resets
+        with pytest.raises(ValueError, match="others than those of the PPO"):
+            ppo.learn(64, callback=KeepBest(own, every=1))
     with pytest.raises(ValueError, match="`every`"):
         KeepBest(ppo.environments, every=0)
     with pytest.raises(TypeError, match="must be Environments"):

@@ -15,6 +15,7 @@ from ltc_np import (
     Conv1D,
     Dense,
     Ensemble,
+    LrcSSM,
     MixedMemory,
     Model,
     Patch,
@@ -218,6 +219,13 @@ def test_patches_are_a_convolution_that_copies(lengths):
             for b in range(B):
                 np.testing.assert_allclose([parts[t][b] for t in due[b]], y[b, : len(due[b])], rtol=0, atol=1e-12)
     check(found[0], found[1], 1e-12)
+
+
+def test_steps_left_over_behind_patches_change_nothing(backend):
+    """Some kernels read what comes as if it had no gaps in memory, which what is left over would be."""
+    model = Model(Patch(2), LrcSSM(2), input_dim=I, seed=0, dtype="float64", backend=backend)
+    x = normal(3, 7, I)
+    np.testing.assert_array_equal(model(x), model(x[:, :6]))
 
 
 def test_chunks_have_their_own_targets():
