@@ -125,6 +125,7 @@ def test_exact_at_every_border(length, backend):
     np.testing.assert_allclose(state[0], want, rtol=1e-10, atol=1e-15)
 
 
+@pytest.mark.single
 @pytest.mark.parametrize("length", [1e-6, 0.02, 0.7, 3.0])
 def test_single_precision_at_every_border(length, backend):
     found, exact = (of_borders(own, dtype) for own, dtype in ((backend, "float32"), ("numpy", "float64")))

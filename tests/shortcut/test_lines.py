@@ -211,6 +211,7 @@ def test_neighbours_are_left_out_together():
     assert apart[8:12].max() < 1e-12 and (np.delete(apart, range(8, 12)) > 1e-7).all()
 
 
+@pytest.mark.slow
 def test_convolutions_are_taken_in_whatever_order_the_classes_come():
     """One class after the other, a tenth of all sequences is a whole class, of which no line would know anything."""
     rng, t = np.random.default_rng(0), np.arange(40)

@@ -98,6 +98,7 @@ def test_it_is_the_recipe_s_network(data):
     assert (model.predict(X)[:, 0] == regressor.predict(X)).all()
 
 
+@pytest.mark.slow
 def test_convolutions_of_raw_signals(rng):
     """Of labels that a frequency decides; the line that is there by default stays away."""
     X = np.sin(rng.uniform(0, 6, (60, 1)) + rng.permuted(np.repeat([0.5, 0.9], 30))[:, None] * np.arange(40))

@@ -490,6 +490,7 @@ def test_a_training_that_ctrl_c_ended_is_no_result(data):
         halving.trial(Interrupted(), given, np.arange(9), np.arange(9, 12))
 
 
+@pytest.mark.slow
 def test_resumed_it_computes_nothing_again(data, tmp_path, monkeypatch):
     X, y, _ = data
     settings = {"budget": 60, "space": {"units": [2, 4, 5, 6, 7]}, "resume": tmp_path / "tuned.jsonl"}
