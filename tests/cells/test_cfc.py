@@ -373,6 +373,7 @@ def test_every_layer_of_a_stack_draws_its_own():
     assert not np.array_equal(*seen)
 
 
+@pytest.mark.single
 def test_training_with_dropout_resumes_with_the_same_bits(tmp_path, backend):
     x, dt, _ = data(20, 5, 3, 6)
     y = np.tanh(x.sum(2, keepdims=True)) * np.ones(6)

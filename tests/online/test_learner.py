@@ -402,6 +402,7 @@ def test_a_damaged_learner_is_one_error(model, tmp_path):
             Learner.load(tmp_path / "b.npz")
 
 
+@pytest.mark.single
 def test_of_other_cells(backend):
     for layer in (CfC(5), LSTM(5)):
         model = Model(layer, Dense(1), input_dim=2, seed=0, backend=backend)
