@@ -198,6 +198,7 @@ def test_solver_error_is_the_distance_to_a_fine_solution(cell, solver, backend):
     assert (found.solver, found.ode_unfolds, found.reference_solver) == (solver, 4, "rk4")
 
 
+@pytest.mark.slow
 def test_solver_error_of_layers_within_others_and_of_several_kinds():
     x, dt, _ = data()
     layers = (

@@ -492,6 +492,7 @@ def test_steps_too_long_for_an_explicit_solver_are_refused(solver, bound, wiring
         )
 
 
+@pytest.mark.slow
 def test_stability_may_be_a_warning_or_nobody_s_business():
     x = np.ones((2, 4, 3))
     for solver in ("euler", "rk4"):
@@ -612,6 +613,7 @@ def test_suggested_unfolds_are_those_that_the_check_allows():
         assert free.suggested <= found.suggested
 
 
+@pytest.mark.slow
 def test_steps_that_become_too_long_stop_a_training():
     x = np.random.default_rng(0).normal(size=(8, 6, 3))
     model = LTCRNN(AutoNCP(12, 2), 3, solver="euler", ode_unfolds=10, seed=0, dtype="float64")

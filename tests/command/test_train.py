@@ -173,6 +173,7 @@ def test_numbers_for_whole_groups(here, ltc):
     assert report["answers"] == {"train": 62, "validation": 14, "test": 14}
 
 
+@pytest.mark.slow
 def test_convolutions_of_whole_groups(here, ltc):
     """In front of the cell, without the line that is there by default; where rows get answers, all are kept."""
     columns = words()

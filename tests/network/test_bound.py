@@ -232,6 +232,7 @@ def test_frozen_parameters_stay_and_do_not_count_in_the_norm():
     np.testing.assert_array_equal(models[0].theta[frozen], before[frozen])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("form", ["every step", "last, read out"])
 def test_batches_in_the_other_loop_order(form, threads, calls, monkeypatch):

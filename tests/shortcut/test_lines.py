@@ -168,6 +168,7 @@ def test_the_least_error_chooses():
     assert found.error < 2e-4 < 0.5 < found.constant
 
 
+@pytest.mark.slow
 def test_convolutions_are_chosen_where_they_err_least():
     """Of the products of inputs that are four steps apart, of which neither inputs nor their summaries know."""
     rng = np.random.default_rng(0)

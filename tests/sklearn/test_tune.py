@@ -355,6 +355,7 @@ def test_it_is_an_ordinary_estimator(data):
     assert again.tuned_ == found.tuned_ and not hasattr(clone(found), "tuned_")
 
 
+@pytest.mark.slow
 def test_errors_are_those_of_a_plain_loop(data):
     """With elapsed times, lengths and weights, which every part of the data gets."""
     X, y, labels = data
