@@ -55,7 +55,8 @@ class Thinning(NamedTuple):
     def times(self, dt: Array, elapsed: Array) -> tuple[Array, Array]:
         """Elapsed times (B, T') of the outputs, and (B,) since the last one, for those of steps and (B,) before."""
         (T, lengths, valid), B, s = self.pace, len(dt), self.stride
-        if T and valid is None and self.groups[0][0] == 0 and len(self.groups) == 1:  # what follows, sooner
+        # The sums below, quicker, where no zeros have to stand in front of the times or behind them.
+        if T and valid is None and self.groups[0][0] == 0 and len(self.groups) == 1:
             total = _added(dt[:, : T * s].reshape(B, T, s))
             total[:, 0] += elapsed
             return total.astype(dt.dtype), self.after(dt, elapsed)
@@ -122,7 +123,8 @@ def _added(each: Array) -> Array:
 def thinning(layer: Layer, h0: Array, lengths: Ints, T: int) -> Thinning:
     """`Thinning` of sequences of these lengths, padded to T steps, from a state h0 (B, K) of the layer."""
     s, since = layer.stride, h0[:, layer.state_slices["phase"]].ravel()
-    if not (np.count_nonzero(lengths != T) or np.count_nonzero(since != since[0])):  # what follows, sooner
+    # Sequences that are all alike are one group, which is found quicker than below.
+    if not (np.count_nonzero(lengths != T) or np.count_nonzero(since != since[0])):
         phase = round(float(since[0])) % s
         n, last = divmod(phase + T, s)
         return Thinning(s, T, Pace(n, _filled(len(h0), n), None), [(phase, slice(None))], _filled(len(h0), last))

@@ -6,7 +6,6 @@ import numpy as np
 
 from .. import kernels
 from ..base import blas
-from ..base.sums import SERIAL
 from ..base.types import Array, Backend, Float
 from ..cells import LrcSSM
 from ..cells.blocks import Block
@@ -66,7 +65,7 @@ class LrcSSMTraces(DiagonalTraces):
     def _step(self, x: Array, dt: Array) -> Array:
         p, (s, drives, before, y, work), state = self._prepared, self._work, self.arrays["state"][None]
         before[:] = state
-        if drives.size * len(p.mu) > SERIAL:
+        if drives.size * len(p.mu) > blas.SERIAL_PRODUCTS:
             with blas.one_thread():
                 drive(p, STEP, x, s, drives)
         else:
