@@ -50,6 +50,10 @@ class Discretization(NamedTuple):
     bound: float
 
 
+# What a step of a learner tells, by place: losses by the learnt and the deployed weights, how far these are apart, and
+# whether it was made.
+LEARNT_LOSS, DEPLOYED_LOSS, DISTANCE, MADE = range(4)
+
 # What stands for the derivative of a spike, and its number.
 SURROGATES = ("fast_sigmoid", "arctan")
 FAST_SIGMOID, ARCTAN = range(2)

@@ -17,6 +17,9 @@ _D_GATES = f"(i i i i) I1 (R1 R1 R1) (R1 R1) (R3 R3) i i R2 (D2 R1 R1) {_PART}"
 _SEEN = "(R1 R1 (i i i))"  # inputs of convolutions
 _WINDOWS = "(i i i i i i i)"  # of these
 _MEETING = f"{_WINDOWS} (i i) (i i i)"
+_RANGES = "(I2 I2 R1 (i i I2 I1 r R1))"  # what `to_effective` takes of a layout
+_PACKED = "(I2 (R1 R1) r (I1 I1) (R2 (R2 R2) (R2 R2)))"  # of an LTC, what `pack` does
+_HEAD = "(R2 R2 R1 R1 R2 (i i) (I2 I2 I1) (I2 I2 I1))"
 _CHANGE = "d d d d d"  # numbers of an optimiser's step
 
 
@@ -85,10 +88,15 @@ SIGNATURES = {
     "ltc._unpack": f"D2 (I1 I1) {_LTC} {_D_LTC}",
     **_sweep("ltc_batch_major", "(R2 R3 R3)", "(i i i None)"),
     **_sweep("ltc_neuron_major", _LTC_LISTS, "(i i i i|None)", _LTC_OUTGOING),
+    "ltc_learning.answer": (f"I2 (R1 R1) (R1 R1) (R1 R1) R1 {_HEAD} R1 (R3 R1 R1 R3 R1 R1 R2) {_HEAD} R1 d D1 R2"),
+    "ltc_learning.learn": (
+        f"I2 ((R3 R3 D1 R3) (R3 R3 D1 R3)) {_HEAD} (R1 R1 i i) R1 (R1 R1 R1 R1 R1) (R2 R2) (d d) (I2 R1)"
+        f"(R1 R1 D1 R1 R1 {_RANGES} {_PACKED}) d D1 (R2 R2 R2) R2"
+    ),
     "ltc_traces.follow": _follow(_LTC_LISTS, _LTC_OUTGOING, "((I1 I1) I2 (R1 R1))"),
     "ltc_training.steps": (
-        "I2 (i i) (D2 D2) d (R3 R2 I1 R3) (R3 R2 I1 R3) (R1 R1 D1 R1) (I2 I2 R1 (i i I2 I1 r R1))"
-        "(I2 (R1 R1) r (I1 I1) (R2 (R2 R2) (R2 R2))) (R1 R1 D1 D1) (D2 R3) D1 D1 (I2 I2 I2 I2)"
+        f"I2 (i i) (D2 D2) d (R3 R2 I1 R3) (R3 R2 I1 R3) (R1 R1 D1 R1) {_RANGES}"
+        f"{_PACKED} (R1 R1 D1 D1) (D2 R3) D1 D1 (I2 I2 I2 I2)"
     ),
     "mapping._d_map": "R3 R3 R1 D1 D1 R3",
     "mapping._map": "R3 R1 R1 R3",
@@ -113,7 +121,8 @@ SIGNATURES = {
 # Kernels that another one calls by their addresses.  For each a library has a function more, which tells where the code
 # lies for its arguments.
 CALLED = (
-    *("ltc_neuron_major.forward", "ltc_neuron_major.backward", "mapping._map", "mapping._d_map"),
+    *("ltc_neuron_major.forward", "ltc_neuron_major.backward", "ltc_batch_major.forward"),
+    *("ltc_traces.follow", "synaptic_traces.collect", "mapping._map", "mapping._d_map"),
     *("dense.forward", "dense.backward", "losses.errors", "losses.logits", "losses.classes"),
     *("adam.step", "rmsprop.step", "sgd.step"),
 )

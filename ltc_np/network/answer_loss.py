@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .. import kernels, losses
@@ -18,21 +20,34 @@ class AnswerLoss:
     loss : function
         One that `made_for` takes.
     network : Network
+
+    Attributes
+    ----------
+    kernel : function
+        With ``arguments`` it takes the (1, 1, O) arrays ``y`` and ``target``, and leaves the loss of all outputs
+        together in ``total`` (1,), and its derivative in ``d_y``.
     """
+
+    kernel: Any
+    arguments: tuple[Any, ...]
+    y: Array
+    target: Array
+    d_y: Array
+    total: Numbers
 
     def __init__(self, loss: LibraryLoss, network: Network) -> None:
         O, dtype = network.output_size, network.dtype
         numbers = losses.numbers(loss, None, O, dtype)
-        self._kernel, before = kernels.load("cpu", "losses").call(losses.name_of(loss), numbers, dtype)
-        self._y, self._target, self._d_y = (np.zeros((1, 1, O), dtype) for _ in range(3))
-        self._total, self._outputs = np.zeros(1), O
+        self.kernel, before = kernels.load("cpu", "losses").call(losses.name_of(loss), numbers, dtype)
+        self.y, self.target, self.d_y = (np.zeros((1, 1, O), dtype) for _ in range(3))
+        self.total, self._outputs = np.zeros(1), O
         one_step, once = np.ones(1, np.int64), np.ones(1)
-        self._arguments = *before, self._y, self._target, one_step, once, self._d_y, self._total
+        self.arguments = *before, self.y, self.target, one_step, once, self.d_y, self.total
 
     def __call__(self, y: Array, target: Numbers) -> tuple[float, Array]:
-        self._y[0], self._target[0] = y, target
-        self._kernel(*self._arguments)
-        loss, d_y = float(self._total[0]), self._d_y[0].copy()
+        self.y[0], self.target[0] = y, target
+        self.kernel(*self.arguments)
+        loss, d_y = float(self.total[0]), self.d_y[0].copy()
         return (loss, d_y) if self._outputs == 1 else (loss / self._outputs, d_y / y.dtype.type(self._outputs))
 
 

@@ -16,11 +16,12 @@ import numpy as np
 
 from .. import kernels, losses
 from ..base import blas, threads
-from ..base.layout import part
+from ..base.layout import Layout, part
 from ..base.types import Array, Ints, Numbers
 from ..cells import LTC
 from ..kernels.codes import LOSSES
 from ..layers.dense import Dense
+from ..optim import Optimizer
 from .engine import Batch
 
 AT_ONCE = 0.005  # seconds that a call of a kernel may take, so that Ctrl-C is heard soon
@@ -87,22 +88,14 @@ class HostGradients:
 
     def _others_move(self) -> str:
         """Why parameters are not moved by the kernel, but by the optimiser's own step; "" if they are."""
-        optimizer, layout = self.trainer.optimizer, self.network.layout
         if not self._is_whole():
             return "parameters are frozen, or each array is clipped by itself"
-        if optimizer.kernel is None or not optimizer.kernel_is_all:
-            return "the optimiser is your own"
-        if layout.lr_scale is not None:
-            return "parameters have learning rates of their own"
-        decays = optimizer.decayed(layout) if optimizer.decays else None
-        if decays is not None and any(decays[where].any() for where in layout.softplus):
-            return "parameters decay that are kept positive"
-        return ""
+        return others_move(self.trainer.optimizer, self.network.layout)
 
     def _update(self) -> Ints:
         """The call of the optimiser's kernel."""
         optimizer, theta = self.trainer.optimizer, self.network.theta
-        decay = optimizer.decayed(self.network.layout).astype(theta.dtype) if optimizer.decays else np.zeros_like(theta)
+        decay = decaying(optimizer, self.network)
         self.moving = self.gradient, *optimizer.moments.values(), theta, self.trainer.before, decay, self.now
         step = kernels.load("cpu", optimizer.kernel).step
         return kernels.load("cpu", "native").words(step, self.moving)[None]
@@ -182,6 +175,24 @@ class HostGradients:
         if optimizer.decays:
             found[:, 1] = [optimizer.decay_rate(lr) for lr in rates.tolist()]
         return found
+
+
+def others_move(optimizer: Optimizer, layout: Layout) -> str:
+    """Why a kernel's ``step`` does less than that of the optimiser, for parameters none of which is frozen; or ""."""
+    if optimizer.kernel is None or not optimizer.kernel_is_all:
+        return "the optimiser is your own"
+    if layout.lr_scale is not None:
+        return "parameters have learning rates of their own"
+    decays = optimizer.decayed(layout) if optimizer.decays else None
+    if decays is not None and any(decays[where].any() for where in layout.softplus):
+        return "parameters decay that are kept positive"
+    return ""
+
+
+def decaying(optimizer: Optimizer, network: Any) -> Array:
+    """(P,): 1 for the parameters that decay, else 0, as a kernel's ``step`` takes them."""
+    theta = network.theta
+    return optimizer.decayed(network.layout).astype(theta.dtype) if optimizer.decays else np.zeros_like(theta)
 
 
 def _owned(array: Numbers) -> Numbers:

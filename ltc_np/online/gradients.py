@@ -15,6 +15,7 @@ from ..base.types import Array, ArrayLike
 from ..model import Model
 from ..optim import Optimizer
 from ..optim.clip import Clip
+from .bound import Bound, fitting
 from .guard import Guard, copied
 from .learning import Learning
 from .methods import Method
@@ -111,6 +112,10 @@ class Gradients(Part):
         self._parts = [slice(k, k + n) for k in range(0, B, n)]  # of the streams
         self._each = list(zip(self._learnings, self._parts, strict=True))
         self._state = np.empty((B, model.state_size), model.dtype)  # where the deployed network is
+        first, whole = self._learnings[0], clip is None or not clip.per_array
+        plain = B == 1 and guard is None and whole and not self._late
+        parts = fitting(first, targets) if plain else None
+        self._bound = None if parts is None else Bound(first, parts, targets, pull, clip)
 
     @property
     def state(self) -> Array:
@@ -128,8 +133,14 @@ class Gradients(Part):
 
     # ------------------------------------------------------------------------------------------------------ answers
 
-    @QUIET
     def predict(self, x: Array, dt: ArrayLike | None) -> Answer:
+        if self._bound is not None and (found := self._bound.answer(x, dt, self._state)) is not None:
+            f, own, deployed = found
+            return Answer(own.copy(), Kept(f, own, own, deployed, None))
+        return self._predict(x, dt)
+
+    @QUIET
+    def _predict(self, x: Array, dt: ArrayLike | None) -> Answer:
         deployed, state = _stepped(self._model, x, dt, self._state)  # refuses inputs before anything has changed
         begun, found, goods = [learning.begin() for learning in self._learnings], list[Ran](), list[Stepped]()
         try:
@@ -211,8 +222,14 @@ class Gradients(Part):
 
     # ----------------------------------------------------------------------------------------------------- learning
 
-    @QUIET
     def learn(self, answer: Answer, observed: Observed) -> list[Told]:
+        f, own, _, deployed, _ = answer.kept
+        if self._bound is not None and (found := self._bound.learn(f, own, deployed, observed)) is not None:
+            return [Told(*found, ())]
+        return self._learn(answer, observed)
+
+    @QUIET
+    def _learn(self, answer: Answer, observed: Observed) -> list[Told]:
         steps = [found for learning, part in self._each if (found := self._asked(learning, part, answer, observed))]
         try:
             sound = [step.learning.step(step.gradient) for step in steps]

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..base.types import Array
+from ..base.types import Array, Float
 from ..base.workspace import Fresh, Workspace
 from ..layers import Dense, Standardize
 from ..model import Model
@@ -42,6 +42,11 @@ def head_of(network: Model | None) -> Head:
 class NoHead:
     """The identity."""
 
+    def arrays(self, dtype: Float) -> tuple[Array, Array, Array]:
+        """What `LinearHead.arrays` has, empty."""
+        nothing = np.empty(0, dtype)
+        return nothing.reshape(0, 0), nothing, nothing
+
     def prepare(self, theta: Array) -> None:
         pass
 
@@ -61,8 +66,9 @@ class LinearHead:
     def __init__(self, network: Model) -> None:
         (F, O), dtype = (network.input_size, network.output_size), network.dtype
         self._scaled = len(network.layers) == 2
-        if self._scaled:
-            self._scale, self._mean = network.buffers["1.scale"].copy(), network.buffers["1.mean"].copy()
+        self._scale, self._mean = (
+            network.buffers[f"1.{name}"].copy() if self._scaled else np.empty(0, dtype) for name in ("scale", "mean")
+        )
         self._weights, self._f = np.empty((F + 1, O), dtype), np.ones((0, F + 1), dtype)
         self._to_features = self._weights[:-1].T
 
@@ -71,6 +77,10 @@ class LinearHead:
         if self._scaled:
             self._weights *= self._scale
             self._weights[-1] += self._mean
+
+    def arrays(self, dtype: Float) -> tuple[Array, Array, Array]:
+        """Weights (F + 1, O), in which the outputs' scale and mean (O,) are contained, and these, (0,) for none."""
+        return self._weights, self._scale, self._mean
 
     def _with_one(self, f: Array) -> Array:
         if len(self._f) != len(f):

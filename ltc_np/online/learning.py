@@ -15,7 +15,7 @@ from ..base.types import Array
 from ..model import Model
 from ..optim import Optimizer
 from .guard import Guard, Watched, copied
-from .head import head_of
+from .head import Head, head_of
 from .methods import Method
 from .split import cut, places, traces_for
 from .traces import Traces
@@ -51,6 +51,12 @@ class Learning:
     good : Model
         With the last good weights, and ``good_state`` (n, K), where it is on its own way.  Only with a guard.
     watched : Watched
+    front : Model or None
+        The layers before the recurrent one.
+    middle : Model
+        That layer, and with it layers between it and another one with a state.
+    head : Head
+        The layers behind it.
     traces : list of Traces
         Of each stream.
     features : int
@@ -62,7 +68,9 @@ class Learning:
     guard: Guard | None
     good: Model | None
     good_state: Array
-    watched: Watched
+    front: Model | None
+    middle: Model
+    head: Head
     traces: list[Traces]
     features: int
 
@@ -73,23 +81,41 @@ class Learning:
         self.optimizer.bind(self.model.theta)
         _ = self.optimizer.learning_rate  # one that counts epochs is refused here
         first, last = places(model)
-        self._front = cut(model, 0, first) if first else None
-        self._middle = cut(model, first, last)
-        self._head = head_of(cut(model, last, len(model.layers)) if last < len(model.layers) else None)
-        self.features = self._middle.output_size
-        self.traces = [traces_for(self._middle, method) for _ in range(n)]
+        self.front = cut(model, 0, first) if first else None
+        self.middle = cut(model, first, last)
+        self.head = head_of(cut(model, last, len(model.layers)) if last < len(model.layers) else None)
+        self.features = self.middle.output_size
+        self.traces = [traces_for(self.middle, method) for _ in range(n)]
         W, kept = self.model.theta.copy(), self.optimizer.state()
-        self.watched = Watched(W, kept, (W, kept))
+        self._watched, self._has_moved = Watched(W, kept, (W, kept)), False
         self.good_state = np.empty((n, model.state_size), model.dtype)
         self.reset(slice(None))
-        self._prepare()
+        self.prepare()
 
-    def _prepare(self) -> None:
+    @property
+    def watched(self) -> Watched:
+        self._settle()
+        return self._watched
+
+    def _settle(self) -> None:
+        """Keep what `has_moved` was told of."""
+        if self._has_moved:
+            self.watched = Watched(self.model.theta.copy(), self.optimizer.state(), self._watched.good)
+
+    @watched.setter
+    def watched(self, watched: Watched) -> None:
+        self._watched, self._has_moved = watched, False
+
+    def has_moved(self) -> None:
+        """Tell that a step has changed theta and the moments for good, and all else was done."""
+        self._has_moved = True
+
+    def prepare(self) -> None:
         """Let all parts have the weights that the model has now."""
-        theta, size = self.model.theta, self._middle.layout.size
+        theta, size = self.model.theta, self.middle.layout.size
         for traces in self.traces:
             traces.prepare(theta[:size])
-        self._head.prepare(theta[size:])
+        self.head.prepare(theta[size:])
 
     def reset(self, streams: slice) -> None:
         """Let streams begin at the start."""
@@ -120,20 +146,20 @@ class Learning:
         if self.watched is not begun.watched:
             self.watched = begun.watched
             self.back()
-            self._prepare()
+            self.prepare()
 
     def answer(self, x: Array, dt: list[float]) -> tuple[Array, Array]:
         """Features (n, F) behind the recurrent layer and outputs (n, O), as the states go on; they may be infinite.
 
         Inputs are (n, I), elapsed times one for each stream.
         """
-        if self._front is not None:
-            x = self._front.step(x)[0]
+        if self.front is not None:
+            x = self.front.step(x)[0]
         if len(self.traces) == 1:
             f = self.traces[0].advance(x[0], dt[0])[None]
         else:
             f = np.array([traces.advance(row, h) for traces, row, h in zip(self.traces, x, dt, strict=True)])
-        return f, self._head.forward(f)
+        return f, self.head.forward(f)
 
     def overflows(self, y: Array) -> str:
         """What does: "states", among which outputs y count, "sensitivities", which would for ever, or nothing, ""."""
@@ -150,11 +176,11 @@ class Learning:
     def gradient(self, f: Array, d_y: Array) -> Array:
         """The derivative (P,) of the sum of d_y . y of all streams, for their last answers; d_y (n, O) is 0 where a
         stream does not count."""
-        d_head, d_f = self._head.backward(f, d_y)
+        d_head, d_f = self.head.backward(f, d_y)
         if len(self.traces) == 1:
             return self._whole(self.traces[0].gradient(d_f[0]), d_head)
         each = [traces.gradient(row) for traces, row, own in zip(self.traces, d_f, d_y, strict=True) if own.any()]
-        d_middle = np.zeros(self._middle.layout.size, f.dtype) if not each else each[0]
+        d_middle = np.zeros(self.middle.layout.size, f.dtype) if not each else each[0]
         for more in each[1:]:
             d_middle = d_middle + more
         return self._whole(d_middle, d_head)
@@ -172,7 +198,7 @@ class Learning:
         found = np.empty((n, O, self.model.layout.size), f.dtype)
         for b, traces in enumerate(self.traces):
             for o, d_y in enumerate(np.eye(O, dtype=f.dtype)):
-                d_head, d_f = self._head.backward(f[b : b + 1], d_y[None])
+                d_head, d_f = self.head.backward(f[b : b + 1], d_y[None])
                 found[b, o] = self._whole(traces.gradient(d_f[0]), d_head)
         return found
 
@@ -182,14 +208,19 @@ class Learning:
         """One step of the optimiser, after which `follow`, `begin_anew` or `back` comes; whether all is finite."""
         if not checks.all_finite(gradient):
             return False
-        optimizer, lr, theta = self.optimizer, self._given.lr, self.model.theta
-        if optimizer.lr is not lr:
-            optimizer.lr = lr
+        optimizer, theta = self.optimizer, self.model.theta
+        self._settle()
+        self.take_rate()
         optimizer.step(self.model, gradient)
         total, moments = sum_of_squares(theta), optimizer.moments.values()
         for moment in moments:
             total += sum_of_squares(moment)
         return math.isfinite(total) or (checks.surely_finite(theta) and all(map(checks.all_finite, moments)))
+
+    def take_rate(self) -> None:
+        """Let the optimiser have the ``lr`` that the learner's has now."""
+        if self.optimizer.lr is not self._given.lr:
+            self.optimizer.lr = self._given.lr
 
     def back(self) -> None:
         """Undo `step`."""
@@ -216,14 +247,14 @@ class Learning:
                     self.good.theta[:], self.good_state[...] = self.watched.W, self.states()
                 elif self.watched.W is not before.W:
                     self._take_good()
-        self._prepare()
+        self.prepare()
         return distance, events
 
     def begin_anew(self, deployed: Array) -> tuple[float, tuple[str, ...]]:
         """Go back to the last good weights, and to where their network is; as `follow`."""
         self.watched = self.watched.anew()
         self._take_good()
-        self._prepare()
+        self.prepare()
         return math.sqrt(sum_of_squares(self.model.theta - deployed)), ("begun anew",)
 
     def _take_good(self) -> None:
@@ -252,4 +283,4 @@ class Learning:
                 raise ValueError(f"sensitivities must be {', '.join(traces.arrays)}, got {', '.join(arrays)}")
             for name, own in traces.arrays.items():
                 own[...] = copied(arrays[name], own)
-        self._prepare()
+        self.prepare()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -27,6 +27,24 @@ KERNELS: dict[type[Layer], Callable[[Backend], Any]] = {
     LTC: lambda backend: kernels.load(backend, "ltc_traces"),
     LRC: lambda backend: kernels.load(backend, "lrc_traces"),
 }
+
+
+class Parts(NamedTuple):
+    """What `SynapticTraces` work with: two kernels with their arguments, but for d_state and the gradient of
+    ``collect``, the layer packed for them, and arrays that stay the same."""
+
+    follow: Any
+    collect: Any
+    circuit: Any
+    x: Array
+    dt: Array
+    whole: Array
+    state: Array
+    y: Array
+    d_state: Array
+    raw: Array
+    values: Array
+    factor: Array
 
 
 class SynapticTraces(Traces):
@@ -81,6 +99,7 @@ class SynapticTraces(Traces):
         self._p, self._ones = layer.layout.arrays(self._values), np.ones(layer.layout.size)
         self._effective = kernels.load(backend, "effective")
         self._again: Callable[[], None] | None = None
+        self._circuit: Any = None
         self._followed = Followed(self._x, self._dt, self.arrays["state"], self._y, J)
         none, slices = (slice(0), ()), layer.layout.slices
         self._output_w, self._output_b = slices.get("output_w", none)[0], slices.get("output_b", none)[0]
@@ -128,6 +147,16 @@ class SynapticTraces(Traces):
         self._run, self._collect = self._kernels.bind(*arguments)
         if self._checks is None:
             self._again = getattr(prepared.circuit, "pack_again", None)
+        self._circuit = prepared.circuit
+
+    def parts(self) -> Parts | None:
+        """What a kernel needs that does all of this in one call; None of a layer that none does it for."""
+        if self._again is None or self._feedback is not None:
+            return None
+        return Parts(
+            self._run, self._collect, self._circuit, self._x, self._dt, self.whole, self.arrays["state"], self._y,
+            self._d_state, self._theta, self._values, self._factor,
+        )  # fmt: skip
 
     def advance(self, x: Array, dt: float) -> Array:
         self._x[:], self._dt[0] = x, dt

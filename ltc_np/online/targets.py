@@ -15,6 +15,7 @@ from ..base.types import Array, ArrayLike, Bools, LibraryLoss, Numbers
 from ..losses.registry import kind_of
 from ..model import Model
 from ..network import answer_loss
+from ..network.answer_loss import AnswerLoss
 
 PLACES = "these are places in `classes_` of an estimator"
 
@@ -129,6 +130,10 @@ class Targets:
             error[~known.reshape(found.shape)] = np.nan
         all_known = ~np.isnan(error)
         return found, error, None if all_known.all() else all_known
+
+    def for_kernels(self, model: Model) -> AnswerLoss | None:
+        """Another `AnswerLoss` of the same kind; None of a loss that has none."""
+        return answer_loss.made_for(self._given, model)
 
     def measure(self, y: Array, target: Numbers, known: Bools | None) -> tuple[float, Array]:
         """The loss of outputs y (1, O), the mean of those with a target, and its derivative (1, O); ``known`` is of

@@ -398,7 +398,7 @@ def test_weights_that_let_a_state_overflow(guard):
     learner = Learner(model, SGD(0.01), guard=guard)
     learner.predict([1.0])
     learner._part._learnings[0].model.theta[-3:] = 1e38
-    learner._part._learnings[0]._prepare()
+    learner._part._learnings[0].prepare()
     before = learner.state
     if guard is None:
         with pytest.raises(FloatingPointError, match="the observation is left out; take a guard"):
@@ -419,7 +419,7 @@ def test_weights_for_which_steps_are_too_long(guard):
     learner.predict([1.0])
     own, before = learner._part._learnings[0], learner.state
     own.model.params["cm"] = -12.0
-    own._prepare()
+    own.prepare()
     if guard is None:
         with pytest.raises(ValueError, match="euler"):
             learner.predict([1.0])
@@ -446,11 +446,11 @@ def test_an_answer_that_fails_loses_no_sensitivities(shared, fault):
         own.model.params["1.weight"][:] = np.finfo(np.float32).max
     else:
         own.model.params["0.cm"][:] = -12.0
-    own._prepare()
+    own.prepare()
     with pytest.raises((ValueError, FloatingPointError), match="euler|left out"):
         learner.predict([[2.0], [3.0]], dt=0.1)
     own.model.theta[:] = kept
-    own._prepare()
+    own.prepare()
     for each in (learner, other):
         each.predict([[0.3], [1.0]], dt=0.1)
         each.learn([[1.0], [0.5]])
@@ -472,7 +472,7 @@ def test_an_answer_that_fails_gives_no_weights_up():
     second.model.theta[-3:] = 1e38
     second.watched = second.watched._replace(good=(good, second.watched.kept))
     second.good.theta[:] = good
-    first._prepare(), second._prepare()
+    first.prepare(), second.prepare()
     before, weights = first.watched, first.watched.W.copy()
     with pytest.raises(FloatingPointError, match="left out"):
         learner.predict([[1.0], [0.5]])
@@ -503,7 +503,7 @@ def test_the_rate_can_change(model, shared, tmp_path):
 def test_derivatives_for_late_targets_take_each_stream_once(last):
     """So their work grows with the streams, and not with the square of their number."""
     learner = Learner(Model(LrcSSM(3), last, input_dim=2, seed=0, dtype="float64"), SGD(0.01), streams=5, delay=1)
-    head, taken = learner._part._learnings[0]._head, []
+    head, taken = learner._part._learnings[0].head, []
     backward = head.backward
     head.backward = lambda f, d_y: taken.append(len(f)) or backward(f, d_y)
     learner.predict(np.ones((5, 2)))

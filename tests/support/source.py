@@ -248,15 +248,18 @@ USERS = "cells", "layers", "optim", "online"
 
 
 def loaded(trees, rooms=USERS):
-    """Names of the kernels that cells, layers, optimisers and learners load: {name: modules that do}."""
+    """Names of the kernels that cells, layers, optimisers and learners load: {name: modules that do}.
+
+    Not those of one backend alone, which is then told by its name.
+    """
     found = collections.defaultdict(set)
     for module, tree in trees.items():
         if room(module) not in rooms:
             continue
         for node in nodes(tree):
             if isinstance(node, ast.Call) and len(node.args) == 2 and ast.unparse(node.func).split(".")[-1] == "load":
-                name = node.args[1]
-                if isinstance(name, ast.Constant):
+                backend, name = node.args
+                if isinstance(name, ast.Constant) and not isinstance(backend, ast.Constant):
                     found[name.value].add(module)
     return found
 

@@ -48,7 +48,7 @@ def loop_of(function, dtype):
 
 
 # A call has so many arguments, whatever the kernel takes: those that are too many are not looked at.
-WORDS = 256
+WORDS = 320
 
 
 def words(kernel, args):

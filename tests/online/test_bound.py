@@ -1,0 +1,239 @@
+"""Learners whose steps are made by kernels in one call each: against the same steps made the usual way."""
+
+import numpy as np
+import pytest
+from support.backends import NO_KERNELS
+
+from ltc_np import (
+    LRC,
+    LTC,
+    SGD,
+    Adam,
+    AdamW,
+    AutoNCP,
+    Clip,
+    CosineDecay,
+    Dense,
+    Model,
+    RMSprop,
+    Standardize,
+    Wiring,
+)
+from ltc_np.online import EProp, Guard, Learner, SnAp
+
+if NO_KERNELS:
+    pytest.skip(NO_KERNELS, allow_module_level=True)
+
+GAINS = Wiring.from_matrix(np.array([[0, 0.5, 2], [-1, 0, 0], [0, -0.3, 1]]), np.array([[1, 0.2, 0], [0, -2, 1]]))
+LAYERS = {
+    "alone": lambda: (LTC(AutoNCP(12, 1)),),
+    "with a readout": lambda: (LTC(AutoNCP(7, 3)), Dense(2)),
+    "with gains": lambda: (LTC(GAINS, output_mapping="linear", input_mapping=None), Dense(1)),
+    "scaled": lambda: (
+        Standardize(mean=0.2, scale=[0.5, 2]), LTC(AutoNCP(8, 2)), Dense(2), Standardize(inverse=True, mean=1, scale=3)
+    ),
+}  # fmt: skip
+RULES = Adam(0.01), AdamW(CosineDecay(0.02, 30)), SGD(0.05, momentum=0.9, nesterov=True), RMSprop(0.01), SGD(0.01)
+
+
+def learner_of(name, rule, dtype="float32", **options):
+    return Learner(Model(*LAYERS[name](), input_dim=2, seed=0, dtype=dtype, backend="cpu"), rule, **options)
+
+
+def usual(learner):
+    """The same, without the kernels that do all in one call."""
+    learner._part._bound = None
+    return learner
+
+
+def one_step(learner, rng, missing=0.0):
+    y = learner.predict(rng.normal(size=2), dt=float(rng.uniform(0, 2)))
+    target = np.where(rng.random(y.size) < missing, np.nan, np.sin(rng.normal(size=y.size)))
+    return np.concatenate([y, learner.learn(target)])
+
+
+def assert_same(one, other, bits=True):
+    """Weights, states and answers to the bit, or up to rounding; what is only logged always up to rounding."""
+    eps = np.finfo(one.weights.dtype).eps
+    rtol = 0 if bits else 1000 * eps  # a rounded norm, through a root in every step of Adam
+    np.testing.assert_allclose(one.weights, other.weights, rtol, rtol)
+    np.testing.assert_allclose(one.state, other.state, rtol, rtol)
+    kept, others = (learner._part._learnings[0].watched.kept for learner in (one, other))
+    assert kept.keys() == others.keys() and kept["t"] == others["t"]
+    for name in kept.keys() - {"t"}:
+        np.testing.assert_allclose(kept[name], others[name], rtol, rtol * np.abs(others[name]).max())
+    np.testing.assert_allclose(one.log.rows, other.log.rows, 1000 * eps, 10 * eps)
+    assert one.log.events == other.log.events
+
+
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("rule", RULES, ids=repr)
+def test_a_learner_has_the_bits_of_the_usual_way(name, rule):
+    quick, plain = learner_of(name, rule), usual(learner_of(name, rule))
+    assert quick._part._bound is not None
+    one, other = (np.random.default_rng(1) for _ in range(2))
+    for _ in range(30):
+        np.testing.assert_array_equal(one_step(quick, one), one_step(plain, other))
+    assert_same(quick, plain)
+    assert np.abs(quick.weights - quick.deployed).max() > 1e-3
+
+
+@pytest.mark.filterwarnings("ignore:.*a gradient of exactly 0")
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"loss": "huber", "pull": 0.1},
+        {"loss": "mae", "clip_norm": 0.05},
+        {"method": SnAp(2)},
+        {"method": EProp()},
+        {"clip_norm": Clip(1e6)},
+    ],
+    ids=repr,
+)
+def test_a_loss_a_pull_a_clip_and_a_method(options):
+    rule, name = RMSprop(0.01), "with a readout"
+    quick, plain = (learner_of(name, rule, "float64", **options) for _ in range(2))
+    assert quick._part._bound is not None
+    usual(plain)
+    one, other = (np.random.default_rng(2) for _ in range(2))
+    for _ in range(30):
+        one_step(quick, one), one_step(plain, other)
+    assert_same(quick, plain, bits="clip_norm" not in options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"guard": Guard()},
+        {"streams": 2},
+        {"delay": 1},
+        {"clip_norm": Clip(1.0, per_array=True)},
+        {"method": EProp("random", seed=0)},
+        {"loss": "binary_cross_entropy"},
+        {"loss": lambda y, target: (float(((y - target) ** 2).sum()), 2 * (y - target))},
+    ],
+    ids=str,
+)
+def test_what_goes_the_usual_way(options):
+    assert learner_of("with a readout", Adam(0.01), **options)._part._bound is None
+
+
+def test_layers_and_optimisers_that_go_the_usual_way():
+    class Own(SGD):
+        def change(self, model, grad, lr, delta):
+            delta[:] = lr * grad
+
+    wiring = AutoNCP(7, 3)
+    frozen = Model(LTC(wiring), input_dim=2, seed=0, backend="cpu")
+    frozen.freeze("gleak")
+    slower = Model(LTC(wiring), input_dim=2, seed=0, backend="cpu")
+    slower.layout.lr_scale = np.full(slower.theta.size, 0.5)
+    others = [
+        Model(*layers, input_dim=2, seed=0, backend="cpu")
+        for layers in ((LRC(wiring),), (LTC(wiring), Dense(1, "tanh")))
+    ]
+    plain = Model(LTC(wiring), input_dim=2, seed=0, backend="numpy")
+    for model in (frozen, plain, *others):
+        assert Learner(model, SGD(0.01))._part._bound is None
+    assert Learner(Model(LTC(wiring), input_dim=2, seed=0, backend="cpu"), Own(0.01))._part._bound is None
+    assert Learner(others[1], AdamW(0.01, decay="all"))._part._bound is None
+
+
+def test_missing_targets_weights_and_a_new_rate_between():
+    quick, plain = learner_of("with a readout", Adam(0.01)), usual(learner_of("with a readout", Adam(0.01)))
+    one, other = (np.random.default_rng(3) for _ in range(2))
+    for k in range(40):
+        for learner, rng in ((quick, one), (plain, other)):
+            one_step(learner, rng, missing=0.3)
+            if k % 7 == 3:
+                learner.predict([0.1, k], dt=0.5)
+                learner.learn([1.0, 2.0], weight=3.0)
+            if k == 20:
+                learner.rule.lr = 0.003
+            if k == 30:
+                learner.reset()
+    assert_same(quick, plain)
+
+
+def test_from_a_file_it_goes_on(tmp_path):
+    whole, part = learner_of("scaled", Adam(0.01)), learner_of("scaled", Adam(0.01))
+    one, other = (np.random.default_rng(4) for _ in range(2))
+    for k in range(20):
+        one_step(whole, one)
+        if k == 11:
+            part.save(tmp_path / "learner.npz")
+            part = Learner.load(tmp_path / "learner.npz")
+        one_step(part, other)
+    assert part._part._bound is not None
+    assert_same(whole, part)
+
+
+HUGE = {"float32": 1e38, "float64": 1e307}
+
+
+@pytest.mark.parametrize("dtype", [pytest.param("float32", marks=pytest.mark.single), "float64"])
+@pytest.mark.parametrize("rule", [SGD(0.01), SGD(0.01, momentum=0.9)], ids=["theta", "a moment too"])
+def test_what_overflows_changes_nothing_and_says_what_the_usual_way_says(rule, dtype):
+    def told(learner, overflows=True):
+        rng = np.random.default_rng(5)
+        for _ in range(3):
+            one_step(learner, rng)
+        learner.predict([0.1, 0.2])
+        overflow = None
+        if overflows:
+            learner.rule.lr = HUGE[dtype]
+            with pytest.raises(FloatingPointError, match="nothing was learnt") as overflow:
+                learner.learn([50.0, -50.0])
+            learner.rule.lr = 0.01
+        learner.learn([1, 0])
+        one_step(learner, rng)
+        theta, state = learner.weights.copy(), learner.state.copy()
+        own = learner._part._learnings[0]
+        own.model.theta[-1] = HUGE[dtype] ** 0.9
+        own.prepare()
+        with pytest.raises(FloatingPointError, match="the observation is left out") as out:
+            learner.predict([0.1, 0.2])
+        np.testing.assert_array_equal(learner.state, state)
+        own.model.theta[:] = theta
+        own.prepare()
+        return overflow and str(overflow.value), str(out.value), one_step(learner, rng).tolist()
+
+    quick, plain, untouched = (learner_of("with a readout", rule, dtype) for _ in range(3))
+    found = told(quick)
+    assert found == told(usual(plain))
+    assert found[1:] == told(untouched, overflows=False)[1:]
+    assert_same(quick, plain)
+    assert_same(quick, untouched)
+
+
+class Stopping:
+    """Ctrl-C behind a kernel, which has done its work by then."""
+
+    def __init__(self, kernel):
+        self.kernel = kernel
+
+    def __call__(self, *arguments):
+        self.kernel(*arguments)
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("what", ["answer", "learn"])
+def test_ctrl_c_leaves_what_was(what):
+    stopped, plain = learner_of("with a readout", Adam(0.01)), learner_of("with a readout", Adam(0.01))
+    one, other = (np.random.default_rng(7) for _ in range(2))
+    for _ in range(4):
+        one_step(stopped, one), one_step(plain, other)
+    made = stopped._part._bound
+    own = made._kernels
+    if what == "learn":
+        stopped.predict([0.1, 0.2]), plain.predict([0.1, 0.2])
+    made._kernels = own._replace(**{what: Stopping(getattr(own, what))})
+    with pytest.raises(KeyboardInterrupt):
+        stopped.predict([0.1, 0.2]) if what == "answer" else stopped.learn([1.0, 2.0])
+    assert_same(stopped, plain)
+    made._kernels = own
+    if what == "learn":
+        stopped.learn([1.0, 2.0]), plain.learn([1.0, 2.0])
+    for _ in range(4):
+        np.testing.assert_array_equal(one_step(stopped, one), one_step(plain, other))
+    assert_same(stopped, plain)
