@@ -104,6 +104,7 @@ SIGNATURES = {
     "ode._forward": f"{_SEQUENCES} R2 (R3 R3 R3 R3 R1 i) {_RULE} R2 (R1 R1) {_RESULTS} {_PART}",
     "rate.multiply_add_chains": "R1 D1 i",
     "rate.sigmoid_sum": "R1 D1 i",
+    "readouts.learn": "R2 R2 R1 R1 R1 R1 d d d R2 D1",
     "rmsprop.change": f"R1 R1 R1 R1 {_CHANGE}",
     "rmsprop.step": "R1 R1 R1 R1 R1 R1 D1",
     "sgd.change": "R1 R1 R1 d d d",

@@ -97,14 +97,14 @@ class Learning:
         self._settle()
         return self._watched
 
+    @watched.setter
+    def watched(self, watched: Watched) -> None:
+        self._watched, self._has_moved = watched, False
+
     def _settle(self) -> None:
         """Keep what `has_moved` was told of."""
         if self._has_moved:
             self.watched = Watched(self.model.theta.copy(), self.optimizer.state(), self._watched.good)
-
-    @watched.setter
-    def watched(self, watched: Watched) -> None:
-        self._watched, self._has_moved = watched, False
 
     def has_moved(self) -> None:
         """Tell that a step has changed theta and the moments for good, and all else was done."""

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from ..base import checks
 from ..base.types import Array, Bools, Float
 from .rule import Kept, Rule
+
+
+class Size(NamedTuple):
+    """The size of a step ``W += rate / (epsilon + share |f|^2) error f``."""
+
+    rate: float
+    epsilon: float
+    share: float
 
 
 class LMS(Rule):
@@ -33,6 +43,10 @@ class LMS(Rule):
     ) -> tuple[Array, Kept]:
         rate = f.dtype.type(self.rate * weight)  # with NumPy 1 a larger number would make all of it float64
         return W + rate * error[:, None] * f, kept
+
+    def size(self, weight: float) -> Size:
+        """Of a step, for the kernel that makes it."""
+        return Size(self.rate * weight, 1.0, 0.0)
 
 
 class NLMS(Rule):
@@ -65,5 +79,9 @@ class NLMS(Rule):
     def update(
         self, W: Array, kept: Kept, f: Array, error: Array, known: Bools | None, weight: float
     ) -> tuple[Array, Kept]:
-        rate = self.rate if weight == 1 else min(self.rate * weight, max(self.rate, 1.0))
-        return W + error[:, None] * (rate / (self.epsilon + float(f.dot(f))) * f), kept
+        rate, epsilon, _ = self.size(weight)
+        return W + error[:, None] * (rate / (epsilon + float(f.dot(f))) * f), kept
+
+    def size(self, weight: float) -> Size:
+        """Of a step, for the kernel that makes it."""
+        return Size(self.rate if weight == 1 else min(self.rate * weight, max(self.rate, 1.0)), self.epsilon, 1.0)

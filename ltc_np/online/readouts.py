@@ -9,12 +9,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .. import kernels
 from ..base import checks
 from ..base.sums import sum_of_squares
 from ..base.types import Array, ArrayLike, Bools
 from ..model import Model
 from ..network.step import advance
 from .guard import Guard, Watched, copied
+from .lms import LMS, NLMS
 from .part import QUIET, Answer, Part, Told
 from .readout import take_apart
 from .rule import Rule
@@ -57,6 +59,11 @@ class Readouts(Part):
         kept = rule.begin(W.shape[1], W.shape[0], W.dtype)
         self.readouts = [Watched(W, kept, (W, kept)) for _ in range(1 if shared else B)]
         self._state = np.empty((B, model.state_size), model.dtype)
+        self._told = np.zeros(4)
+        # Of these alone: what is derived from them may compute something else.
+        # Nor with a guard, for which equal weights must have equal errors to the bit.
+        fits = type(rule) in (LMS, NLMS) and guard is None and kernels.on_host(model.backend) == "cpu"
+        self._lms: Any = kernels.load("cpu", "readouts").learn if fits else None
         self._ones = np.ones((B, W.shape[1]), W.dtype)  # features, before they are known, and the 1 behind them
 
     @property
@@ -126,9 +133,15 @@ class Readouts(Part):
         then = error = observed.error[b] if known is None else apart(answer.y[b])
         if by is not readout.W:
             error = apart(readout.W.dot(f))
-        told, old = sum_of_squares(then) / n, sum_of_squares(apart(deployed.dot(f))) / n
-        W, kept = self.rule.update(readout.W, readout.kept, f, error, known, weight)
-        distance = math.sqrt(sum_of_squares(W - deployed))
+        if self._lms is None or known is not None:
+            told, old = sum_of_squares(then) / n, sum_of_squares(apart(deployed.dot(f))) / n
+            W, kept = self.rule.update(readout.W, readout.kept, f, error, known, weight)
+            distance = math.sqrt(sum_of_squares(W - deployed))
+        else:
+            W, kept = np.empty_like(readout.W), readout.kept
+            rule: Any = self.rule
+            self._lms(readout.W, deployed, f, target, then, error, *rule.size(weight), W, self._told)
+            told, old, distance, _ = self._told.tolist()
         # An infinite error would stay in the guard's mean for ever.
         own = told if error is then else sum_of_squares(error) / n
         good = 0.0 if guard is None else sum_of_squares(apart(readout.good[0].dot(f))) / n

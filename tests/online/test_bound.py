@@ -19,10 +19,13 @@ from ltc_np import (
     Standardize,
     Wiring,
 )
-from ltc_np.online import EProp, Guard, Learner, SnAp
+from ltc_np.online import LMS, NLMS, EProp, Guard, Learner, SnAp
+from ltc_np.online.bound import Bound
 
 if NO_KERNELS:
     pytest.skip(NO_KERNELS, allow_module_level=True)
+
+from ltc_np.kernels.cpu import ltc_learning, readouts
 
 GAINS = Wiring.from_matrix(np.array([[0, 0.5, 2], [-1, 0, 0], [0, -0.3, 1]]), np.array([[1, 0.2, 0], [0, -2, 1]]))
 LAYERS = {
@@ -70,7 +73,8 @@ def assert_same(one, other, bits=True):
 @pytest.mark.parametrize("rule", RULES, ids=repr)
 def test_a_learner_has_the_bits_of_the_usual_way(name, rule):
     quick, plain = learner_of(name, rule), usual(learner_of(name, rule))
-    assert quick._part._bound is not None
+    assert isinstance(quick._part._bound, Bound)
+    assert isinstance(quick._part._bound._kernels, ltc_learning.Bound)
     one, other = (np.random.default_rng(1) for _ in range(2))
     for _ in range(30):
         np.testing.assert_array_equal(one_step(quick, one), one_step(plain, other))
@@ -237,3 +241,32 @@ def test_ctrl_c_leaves_what_was(what):
     for _ in range(4):
         np.testing.assert_array_equal(one_step(stopped, one), one_step(plain, other))
     assert_same(stopped, plain)
+
+
+@pytest.mark.parametrize("rule", [LMS(0.05), NLMS(0.5)], ids=["LMS", "NLMS"])
+def test_a_readout_s_kernel_is_its_rule(rule):
+    """Also for the weight of a target, and where one is missing, which the rule itself is for."""
+    quick, plain = (learner_of("scaled", rule, "float64") for _ in range(2))
+    assert quick._part._lms is readouts.learn
+    plain._part._lms = None
+    one, other = (np.random.default_rng(8) for _ in range(2))
+    for k in range(30):
+        for learner, rng in ((quick, one), (plain, other)):
+            one_step(learner, rng, missing=0.2)
+            if k % 5 == 1:
+                learner.predict([0.1, k], dt=0.5)
+                learner.learn([1.0, 2.0], weight=1.5)
+    np.testing.assert_allclose(quick.weights, plain.weights, 1e-12)
+    np.testing.assert_allclose(quick.log.rows, plain.log.rows, 1e-10)
+    assert quick.log.events == plain.log.events
+
+
+def test_a_rule_of_one_s_own_is_its_own():
+    class Half(NLMS):
+        def update(self, W, kept, f, error, known, weight):
+            return super().update(W, kept, f, 0.5 * error, known, weight)
+
+    own, half = learner_of("scaled", Half(0.5), "float64"), learner_of("scaled", NLMS(0.25), "float64")
+    for learner in (own, half):
+        one_step(learner, np.random.default_rng(9))
+    np.testing.assert_allclose(own.weights, half.weights, 1e-12)
