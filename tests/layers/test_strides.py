@@ -222,6 +222,15 @@ def test_patches_are_a_convolution_that_copies(lengths):
     check(found[0], found[1], 1e-12)
 
 
+@pytest.mark.parametrize("steps", [1, 3])
+def test_patches_are_the_caller_s(steps):
+    """The tape does not hold them, so that they are not copied; nor are they a view of the inputs."""
+    model, x = Model(Patch(steps), input_dim=I, seed=0, dtype="float64", backend="numpy"), normal(1, 9, I)
+    y, tape = model.forward(x)
+    found = tape.saved[0].saved if steps > 1 else tape.saved[0]
+    assert not any(np.shares_memory(y, kept) for kept in (x, found.seen.x, found.seen.before, found.h))
+
+
 def test_steps_left_over_behind_patches_change_nothing(backend):
     """Some kernels read what comes as if it had no gaps in memory, which what is left over would be."""
     model = Model(Patch(2), LrcSSM(2), input_dim=I, seed=0, dtype="float64", backend=backend)
