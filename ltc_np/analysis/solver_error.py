@@ -208,11 +208,11 @@ class _Calls:
     def allowed(self, n: int) -> bool:
         """Whether the model, with n unfolds, takes these elapsed times."""
         model = self._with({"ode_unfolds": n})
-        engine, (sequences, _) = model.engine, check(model, *self.arguments, self.lengths, None)
+        engine, (sequences, _) = model.engine, check(model, *self.arguments, self.lengths, self.h0)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                engine.check(engine.prepare(Fresh()), sequences.dt)
+                engine.check(engine.prepare(Fresh()), sequences)
             except ValueError:
                 return False
         return True

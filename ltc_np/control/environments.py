@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
+import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
 
 import numpy as np
@@ -68,7 +68,8 @@ class Environments:
     Parameters
     ----------
     vector : gymnasium.vector.VectorEnv
-        Observations are numbers, of any shape, which is made flat; actions are `Discrete`, or a `Box` (A,).
+        Observations are numbers, of any shape, which is made flat; actions are `Discrete`, or a `Box` (A,).  A
+        terminal's Ctrl-C ends the processes of an `AsyncVectorEnv` of your own: let `make` begin them instead.
     observed : sequence of int, optional
         Which numbers of the observations the policy sees; the others are hidden from it, velocities for example.
     dt : number, "info", or function, optional
@@ -130,21 +131,22 @@ class Environments:
     def make(
         cls, name: Any, count: int, *, observed: Sequence[int] | None = None, dt: Elapsed = None, **keywords: Any
     ) -> Environments:
-        """``count`` environments of a name that Gymnasium has registered.
+        """``count`` environments of a name that Gymnasium has registered, or of an `EnvSpec`.
 
         ``keywords`` go to `gymnasium.make_vec`: ``vectorization_mode="sync"`` or ``"async"``, ``wrappers=[...]``, and
         what the environment itself takes.  Gymnasium wraps single environments only, so those with ``wrappers`` are
-        "sync" by default, also of names that have a vectorised form, such as CartPole-v1.  Processes that begin here
-        ignore Ctrl-C, which a terminal sends to all of them: it is for the one that learns.
+        "sync" by default, also of names that have a vectorised form, such as CartPole-v1.  Processes of "async" ignore
+        Ctrl-C, which a terminal sends to all of them: it is for the one that learns.
         """
         gymnasium = need("gymnasium", "control", "`ltc_np.control.Environments`")
         if "num_envs" in keywords:
             raise TypeError("`Environments.make` has no argument `num_envs`: it is `count`")
         if keywords.get("wrappers"):
             keywords.setdefault("vectorization_mode", "sync")
-        count = checks.integer("count", count)
-        with _not_interrupted():
-            vector = gymnasium.make_vec(name, num_envs=count, **keywords)
+        mode = keywords.get("vectorization_mode")
+        if getattr(mode, "value", mode) == "async":
+            keywords["wrappers"] = [*(keywords.get("wrappers") or ()), _ignoring_interrupts()]
+        vector = gymnasium.make_vec(name, num_envs=checks.integer("count", count), **keywords)
         return cls(vector, observed=observed, dt=dt)
 
     def distribution(self, name: DistributionName = "auto") -> Distribution:
@@ -248,17 +250,20 @@ class Environments:
         return times
 
 
-@contextlib.contextmanager
-def _not_interrupted() -> Iterator[None]:
-    """Ctrl-C waits, and processes that begin meanwhile never see it: without them no step could be ended well."""
-    if not hasattr(signal, "pthread_sigmask"):  # as on Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+def _ignoring_interrupts() -> Callable[[Any], Any]:
+    """A wrapper that changes no environment: other processes than this one, in which it is called, ignore Ctrl-C, since
+    without them no step could be ended well.
+
+    A signal mask that they inherit would not do: Python unblocks the signal when it begins helpers of processes.
+    """
+    own = os.getpid()
+
+    def wrap(environment: Any) -> Any:  # sent by value, so that processes need not import this package
+        if os.getpid() != own:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        return environment
+
+    return wrap
 
 
 def _mode(vector: Any, gymnasium: ModuleType) -> str:

@@ -98,7 +98,7 @@ def loss_and_gradient(
     forwards = []
     for network, given, space in zip((policy, critic), (batch.policy, batch.critic), spaces, strict=True):
         prepared = network.engine.prepare(space)
-        network.engine.check(prepared, given.dt)
+        network.engine.check(prepared, given)
         y, state, saved = network.engine.forward(prepared, given, "full", space)
         network.engine.check_outputs(y, state, given.dt)
         forwards.append((prepared, y, state, saved))

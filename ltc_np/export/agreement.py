@@ -21,6 +21,7 @@ from ..base import checks
 from ..base.types import Bools, Numbers
 from ..base.workspace import Fresh
 from ..model import Model
+from ..network.sequences import check
 from .lower import program as lowered
 from .program import Apply, Program, expressions, nodes, statements
 from .run import Machine
@@ -138,13 +139,13 @@ def drawn_times(rng: np.random.Generator, steps: int) -> Numbers:
 
 def shortened(exact: Model, times: Numbers) -> Numbers:
     """Elapsed times so short that the model takes them: where an explicit solver refuses longer ones."""
-    prepared = exact.engine.prepare(Fresh())
+    prepared, x = exact.engine.prepare(Fresh()), np.zeros((*np.atleast_2d(times.T).shape, exact.input_size))
     for halvings in range(MOST_HALVINGS):
         shorter = times * 2.0**-halvings
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                exact.engine.check(prepared, np.atleast_2d(shorter.T).astype(np.float64))
+                exact.engine.check(prepared, check(exact, x, shorter.T, None, None)[0])
             except ValueError:
                 continue
         return shorter

@@ -56,8 +56,8 @@ class Thinning(NamedTuple):
         """Elapsed times (B, T') of the outputs, and (B,) since the last one, for those of steps and (B,) before."""
         (T, lengths, valid), B, s = self.pace, len(dt), self.stride
         # The sums below, quicker, where no zeros have to stand in front of the times or behind them.
-        if T and valid is None and self.groups[0][0] == 0 and len(self.groups) == 1:
-            total = _added(dt[:, : T * s].reshape(B, T, s))
+        if T and valid is None and len(self.groups) == 1 and (self.groups[0][0] == 0 or self.T == 1):
+            total = dt.astype(np.float64) if self.T == 1 else _added(dt[:, : T * s].reshape(B, T, s))
             total[:, 0] += elapsed
             return total.astype(dt.dtype), self.after(dt, elapsed)
         sums = np.zeros((B, T + 1), dt.dtype)

@@ -42,6 +42,7 @@ class Patch(Layer):
     steps: int
 
     causal = smooth = bitwise_batch = True
+    keeps_outputs = False
     lowering = "conv1d.patch"
 
     def __init__(self, steps: int, *, input_dim: int | None = None) -> None:

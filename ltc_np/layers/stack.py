@@ -119,10 +119,28 @@ class Stack(Declared):
             for layer, prefix in zip(self.layers, self.prefixes, strict=True)
         ]
 
-    def check(self, prepared: list[Any], dt: Array) -> None:
-        """Let every layer look at the elapsed times that are to come."""
+    def check(self, prepared: list[Any], dt: Array, lengths: Ints | None = None, h0: Array | None = None) -> None:
+        """Let every layer look at the elapsed times (B, T) that are to come.
+
+        Those of layers behind a stride follow from the lengths (B,) and the state at the start (B, K), so that they are
+        known before anything is computed; a stack without strides needs neither.
+        """
+        together = 1  # steps that one has the time of
         for k, layer in enumerate(self.layers):
-            layer.check(prepared[k], dt)
+            try:
+                layer.check(prepared[k], dt)
+            except ValueError as error:
+                if together == 1:
+                    raise
+                raise ValueError(f"{error} (dt is that of {together} steps, which {layer!r} gets as one)") from None
+            if layer.stride > 1 and k + 1 < len(self.layers):
+                assert lengths is not None and h0 is not None
+                start = h0[:, self.states[k]]
+                thin = pace.thinning(layer, start, lengths, dt.shape[1])
+                if not thin.pace.T:
+                    return
+                dt, _ = thin.times(dt, start[:, layer.state_slices["elapsed"]].ravel())
+                lengths, together = thin.pace.lengths, together * layer.stride
 
     def forward(
         self,

@@ -188,8 +188,8 @@ class Engine(PublicCalls):
         """What all inner calls need of the parameters as they are now."""
 
     @abc.abstractmethod
-    def check(self, prepared: Any, dt: Array) -> None:
-        """Let every layer look at the elapsed times (B, T) that are to come: a ValueError or a warning."""
+    def check(self, prepared: Any, sequences: Sequences) -> None:
+        """Let every layer look at the elapsed times that are to come: a ValueError or a warning."""
 
     @abc.abstractmethod
     def check_outputs(self, y: Array, state: Array, dt: Array) -> None:

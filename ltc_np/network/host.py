@@ -77,10 +77,10 @@ class HostEngine(Engine):
         return given._replace(sequences=arrays._replace(x=x, h0=h0))
 
     def call(self, given, keep=None, dropout_seed=None, parallel_time=None):
-        prepared, dt = self.remembered().prepared, given.sequences.dt
-        self.check(prepared, dt)
+        prepared = self.remembered().prepared
+        self.check(prepared, given.sequences)
         y, state, saved = self.forward(prepared, given.sequences, keep, Fresh(), dropout_seed, parallel_time)
-        self.check_outputs(y, state, dt)
+        self.check_outputs(y, state, given.sequences.dt)
         if keep is None:
             return Answer(given.outputs(y), given.state(state), None)
         if given.return_sequences and self.network.layer_stack.layers[-1].keeps_outputs:
@@ -123,8 +123,9 @@ class HostEngine(Engine):
             fixed[:] = buffer_vector
         return Prepared(values, network.layer_stack.prepare(p, buffers, network.backend))
 
-    def check(self, prepared, dt):
-        self.network.layer_stack.check(prepared.layers, dt)
+    def check(self, prepared, sequences):
+        _, dt, lengths, _, h0 = sequences
+        self.network.layer_stack.check(prepared.layers, dt, lengths, h0)
 
     def check_outputs(self, y, state, dt):
         """Refuse what has overflown."""
@@ -189,7 +190,7 @@ class HostEngine(Engine):
         network, (given, target, weight, _) = self.network, batch
         prepared = self.prepare(workspace)
         if check:
-            self.check(prepared, given.dt)
+            self.check(prepared, given)
         y, state, saved = self.forward(prepared, given, keep, workspace, dropout_seed, parallel_time)
         buffers = None
         if network.layer_stack.batch_statistics and dropout_seed is not None:

@@ -79,7 +79,7 @@ def predict(
     n = engine.sequences_at_once(T) if batch_size is None else checks.integer("batch_size", batch_size)
     workspace, parts, cutting = Workspace(), [], self.cutting(parallel_time)
     prepared = engine.prepare(workspace)
-    engine.check(prepared, given.sequences.dt)
+    engine.check(prepared, given.sequences)
     for first in range(0, B, n):
         part = given.part(slice(first, first + n))
         y, state, _ = engine.forward(prepared, part.sequences, None, workspace, parallel_time=cutting)

@@ -67,7 +67,7 @@ def advance(network: Network, x: Array, dt: ArrayLike | None, state: ArrayLike |
     single, engine = x.ndim == 1, network.engine
     prepared, stream = engine.stream(1 if single else x.shape[0])
     stream.read(x, dt, state, single)
-    engine.check(prepared, stream.dt)
+    engine.check(prepared, stream.sequences)
     due = None if network.layer_stack.stride == 1 else network.pace(stream.sequences).lengths
     y, after = stream.run()
     if network.last_parallel:

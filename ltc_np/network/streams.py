@@ -161,7 +161,7 @@ class Streams:
         if told[0] != FINE:
             self._refuse(told, numbers, x, times)
         try:
-            engine.check(prepared, stream.dt)
+            engine.check(prepared, stream.sequences)
             due = None if model.layer_stack.stride == 1 else model.pace(stream.sequences).lengths[:B]
             y, state = stream.run()
         except BaseException:

@@ -172,7 +172,7 @@ def trace(
     # The same parameters, with the definition's engine.
     twin = self.restored(self.layer_stack, self.theta, self.buffer_vector, "numpy", True)
     prepared = twin.engine.prepare(Fresh())
-    twin.engine.check(prepared, sequences.dt)
+    twin.engine.check(prepared, sequences)
     x, dt, lengths, _, h0 = sequences
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is looked for below, and said once
         passed = self.layer_stack.trace(prepared.layers, x.copy(), dt, lengths, h0.copy())

@@ -81,8 +81,8 @@ class AnyTraces(Traces):
     def advance(self, x: Array, dt: float) -> Array:
         engine, K, held = self._network.engine, self._K, self.arrays
         self._x[0, 0], self._dt[0, 0] = x, dt
-        engine.check(self._prepared, self._dt)
         given = Sequences(self._x, self._dt, self._lengths, None, held["state"][None].copy())
+        engine.check(self._prepared, given)
         y, state, saved = engine.forward(self._prepared, given, "full", Fresh())
         if self._trained.size:
             D, I = (np.empty((len(self._rows), size), held["state"].dtype) for size in (K, self._trained.size))

@@ -94,7 +94,7 @@ def measure(
             continue
         batches, rows = found
         if batches is not checked:
-            engine.check(prepared, batches.dt)
+            engine.check(prepared, batches.whole.sequences)
             checked = batches
         sequences, target, weight, mask = batches.take(rows)
         if mask is not None and not mask.any():

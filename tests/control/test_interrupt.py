@@ -150,19 +150,47 @@ def test_who_only_plays_raises_it(environments, tmp_path):
         assert np.array_equal(evaluate(policy(), environments, 4).returns, found)
 
 
+def test_only_other_processes_ignore_it(monkeypatch):
+    """Gymnasium makes one of the environments here, too, where Ctrl-C must be heard."""
+    given, before = {}, signal.getsignal(signal.SIGINT)
+
+    def make_vec(name, **keywords):
+        given[name] = keywords.get("wrappers")
+        return toys.echo(1)
+
+    monkeypatch.setattr(toys.gymnasium, "make_vec", make_vec)
+    for mode in ("async", toys.gymnasium.VectorizeMode.ASYNC, "sync"):
+        Environments.make(mode, 1, vectorization_mode=mode, wrappers=[str])
+    assert given["sync"] == [str]
+    for wrappers in (given["async"], given[toys.gymnasium.VectorizeMode.ASYNC]):
+        assert wrappers[:-1] == [str]
+        with monkeypatch.context() as there:
+            assert wrappers[-1]("environment") == "environment" and signal.getsignal(signal.SIGINT) is before
+            there.setattr(os, "getpid", lambda: -1)
+            try:
+                assert wrappers[-1]("environment") == "environment"
+                assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+            finally:
+                signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="signals of POSIX")
-def test_environments_in_processes_of_their_own():
+@pytest.mark.parametrize("context", ["fork", "spawn", "forkserver"])
+def test_environments_in_processes_of_their_own(context):
     """A terminal sends Ctrl-C to all processes: those of environments would end, and the next step would fail."""
     done = python(
-        """
+        f"""
         import os, signal
+        from gymnasium.envs.registration import EnvSpec
         from ltc_np import GRU, Dense, Model
         from ltc_np.control import PPO, Environments
 
         os.setpgrp()
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        environments = Environments.make("CartPole-v1", 2, vectorization_mode="async")
+        own = EnvSpec("Own-v0", entry_point="gymnasium.envs.classic_control.cartpole:CartPoleEnv")
+        context = {{"context": "{context}"}}
+        environments = Environments.make(own, 2, vectorization_mode="async", vector_kwargs=context)
         ppo = PPO(Model(GRU(4), Dense(2), input_dim=4, seed=0, backend="numpy"), environments, steps=8, epochs=1)
         history = ppo.learn(64, callback=lambda ppo: os.killpg(0, signal.SIGINT))
         print(history.stopped, ppo.done)

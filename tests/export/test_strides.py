@@ -10,7 +10,7 @@ from support.compilers import Compiled
 from support.exported import LAYERS, made
 from support.fixed_point import in_c, sequences
 
-from ltc_np import LTC, SGD, AutoNCP, Conv1D, Dense, Model, Patch
+from ltc_np import CTRNN, LTC, SGD, AutoNCP, Conv1D, Dense, Model, Patch
 from ltc_np.export import agreement, c, fixed, web
 from ltc_np.export.lower import program
 from ltc_np.export.program import reads, statements
@@ -38,6 +38,17 @@ def test_c_says_where_outputs_are_new(name, dt, rng, tmp_path):
         y, state = model.step(x, dt=own if model.takes_dt else None, state=state)
         np.testing.assert_allclose(compiled.step(x, own), y, rtol=1e-12, atol=1e-12)
         np.testing.assert_allclose(compiled.state, state, rtol=1e-12, atol=1e-12)
+
+
+def test_drawn_times_are_short_enough_together():
+    """Three of them are a step of an explicit solver, which takes less than 2; of several sequences the longest."""
+    model = Model(Patch(3), CTRNN(2, solver="euler", ode_unfolds=1), input_dim=1, seed=0, dtype="float64")
+    for drawn, halvings in (
+        (np.full(7, 0.9), 1),
+        (np.array([[0.1, 1.5]] * 6), 2),
+        (np.array([0.1, 0.1, 0.1, 0.9, 0.9]), 0),  # the last two have no output
+    ):
+        np.testing.assert_array_equal(agreement.shortened(model, drawn), drawn / 2**halvings)
 
 
 @COMPILERS

@@ -15,6 +15,7 @@ from ltc_np import (
     Conv1D,
     Dense,
     Ensemble,
+    Looped,
     LrcSSM,
     MixedMemory,
     Model,
@@ -23,7 +24,7 @@ from ltc_np import (
     load,
     losses,
 )
-from ltc_np.analysis import gradient_by_lag, nullclines, saliency
+from ltc_np.analysis import gradient_by_lag, nullclines, saliency, solver_error
 from ltc_np.layers.pace import thinning
 from ltc_np.online import Learner
 from ltc_np.train.data.batches import prepare_data
@@ -219,6 +220,15 @@ def test_patches_are_a_convolution_that_copies(lengths):
             for b in range(B):
                 np.testing.assert_allclose([parts[t][b] for t in due[b]], y[b, : len(due[b])], rtol=0, atol=1e-12)
     check(found[0], found[1], 1e-12)
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_patches_are_the_caller_s(steps):
+    """The tape does not hold them, so that they are not copied; nor are they a view of the inputs."""
+    model, x = Model(Patch(steps), input_dim=I, seed=0, dtype="float64", backend="numpy"), normal(1, 9, I)
+    y, tape = model.forward(x)
+    found = tape.saved[0].saved if steps > 1 else tape.saved[0]
+    assert not any(np.shares_memory(y, kept) for kept in (x, found.seen.x, found.seen.before, found.h))
 
 
 def test_steps_left_over_behind_patches_change_nothing(backend):
@@ -462,3 +472,157 @@ def test_refused():
         nullclines(model, (0, 1), np.zeros(2))
     with pytest.raises(ValueError, match="`model` must give an output at every step, since an answer is learnt"):
         Learner(model, SGD(0.1))
+
+
+# ---------------------------------------------- steps that explicit solvers refuse, since many become one of theirs
+
+
+def explicit(*layers, backend="numpy", stride=3):
+    """Behind patches a layer whose steps must be shorter than 2."""
+    layers = layers or (CTRNN(2, solver="euler", ode_unfolds=1),)
+    return Model(Patch(stride), *layers, input_dim=2, seed=0, dtype="float64", backend=backend)
+
+
+REFUSED = r"`dt` must keep h/tau < 2 .*, got 2\.7 for dt = 2\.7: .* \(dt is that of 3 steps, which .* gets as one\)"
+WAYS = {
+    "a call": lambda model, x, y, dt: model(x, dt=dt),
+    "a call in chunks": lambda model, x, y, dt: model(x, dt=dt, parallel_time=2),
+    "a tape": lambda model, x, y, dt: model.backward(*model.forward(x, dt=dt)[::-1]),
+    "a gradient": lambda model, x, y, dt: model.loss_and_grad(x, y, dt=dt),
+    "predictions": lambda model, x, y, dt: model.predict(list(x), dt=dt),
+    "a trace": lambda model, x, y, dt: model.trace(x, dt=dt),
+    "an evaluation": lambda model, x, y, dt: model.evaluate(x, y, dt=dt),
+    "training": lambda model, x, y, dt: model.fit(x, y, dt=dt, optimizer=SGD(1e-9), verbose=0),
+    "training in chunks": lambda model, x, y, dt: model.fit(x, y, dt=dt, tbptt=3, optimizer=SGD(1e-9), verbose=0),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_times_that_are_too_long_together_are_refused(way, backend):
+    model, x, y = explicit(backend=backend), normal(2, 7, 2), normal(2, 2, 2)
+    theta = model.theta.copy()
+    with pytest.raises(ValueError, match=REFUSED):
+        WAYS[way](model, x, y, 0.9)
+    np.testing.assert_array_equal(model.theta, theta)
+    WAYS[way](model, x, y, 0.66)  # 1.98 together
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        pytest.param(lambda cell: Residual(cell), id="residual"),
+        pytest.param(lambda cell: Residual(Dense(2), around=cell), id="around"),
+        pytest.param(lambda cell: Looped(cell), id="looped"),
+        pytest.param(lambda cell: Ensemble(Dense(2), (Dense(2), cell)), id="ensemble"),
+        pytest.param(lambda cell: Bidirectional(cell), id="bidirectional"),
+        pytest.param(lambda cell: MixedMemory(cell), id="mixed memory"),
+    ],
+)
+def test_times_that_are_too_long_together_for_a_layer_inside(wrap):
+    model, x = explicit(Dense(2), wrap(CTRNN(2, solver="euler", ode_unfolds=1, input_dim=2))), normal(2, 7, 2)
+    with pytest.raises(ValueError, match=REFUSED):
+        model(x, dt=0.9)
+    model(x, dt=0.66)
+
+
+def test_the_cell_of_the_other_limit_and_warnings():
+    """With the rates of `LrcSSM`; what only warns, warns of the sums too."""
+    model, x = explicit(LrcSSM(2, solver="euler")), normal(2, 7, 2)
+    own = Model(*model.layers[1:], seed=0, backend="numpy")  # the same rates
+    for dt in (1.9, 0.1):
+        own(normal(2, 7, 6), dt=dt)
+    with pytest.raises(ValueError, match=r"for dt = 5\.7: .*\(dt is that of 3 steps, which LrcSSM"):
+        model(x, dt=1.9)
+    model(x, dt=0.1)
+    with pytest.warns(RuntimeWarning, match=r"got 2\.7 for dt = 2\.7"):
+        explicit(CTRNN(2, solver="euler", ode_unfolds=1, check_stability="warn"))(x, dt=0.9)
+
+
+def test_unfolds_for_times_that_are_too_long_together():
+    """Also for what a state in the midst of a window has gathered, which makes 2.5 of 0.8."""
+    model, x = explicit(CTRNN(2, solver="euler", ode_unfolds=2)), normal(3, 2)
+    _, h0 = model(x[:1], dt=1.7, return_state=True)
+    for arguments in ({"dt": 0.9}, {"dt": 0.4}, {"dt": [0.4, 0.4, 0.0], "h0": h0}):
+        own = solver_error(model, x, tolerance=10.0, unfolds=(1,), **arguments)
+        assert own.refused == ((1,) if arguments["dt"] != 0.4 else ())
+
+
+def test_layers_in_front_of_a_stride_see_single_steps():
+    cell, x = CTRNN(2, solver="euler", ode_unfolds=1), normal(2, 7, 2)
+    model = Model(cell, Patch(3), Dense(2), input_dim=2, seed=0, backend="numpy")
+    model(x, dt=1.9)
+    with pytest.raises(ValueError, match=r"got 2\.1 for dt = 2\.1: .*\"off\"$"):
+        model(x, dt=2.1)
+
+
+@pytest.mark.parametrize("strides", [[3], [2, 2], [1, 4]])
+def test_what_is_refused_is_what_a_loop_finds(strides):
+    """Of sequences that end early, and from states in the midst of a window."""
+    layers = *(Conv1D(2, 1, stride=s) for s in strides), CTRNN(2, solver="euler", ode_unfolds=1)
+    model = Model(*layers, input_dim=2, seed=0, dtype="float64", backend="numpy")
+    rng, every, found = np.random.default_rng(3), int(np.prod(strides)), []
+    for _ in range(60):
+        T, h0, longest = int(rng.integers(1, 14)), None, 5 / every * rng.random()
+        lengths = rng.integers(1, T + 1, 3) if rng.random() < 0.5 else np.full(3, T)
+        x, dt, past = normal(3, T, 2), longest * times(3, T, seed=rng), longest * times(3, every, seed=rng)
+        gone, sums = rng.integers(0, every, 3) * int(rng.random() < 0.5), []  # of which none falls due
+        if gone.any():
+            _, h0 = model(normal(3, every, 2), dt=past, lengths=gone, return_state=True)
+        for b in range(3):
+            joined = [*past[b, : gone[b]], *dt[b, : lengths[b]]]
+            sums += [sum(joined[end - every : end]) for end in range(every, len(joined) + 1, every)]
+        found.append(max(sums, default=0) >= 2)
+        if found[-1]:
+            with pytest.raises(ValueError, match="steps, which CTRNN"):
+                model(x, dt=dt, lengths=lengths, h0=h0)
+        else:
+            model(x, dt=dt, lengths=lengths, h0=h0)
+    assert 10 < sum(found) < 50
+
+
+def test_a_step_is_refused_when_an_output_falls_due(backend):
+    """The state is that of before, and a shorter step goes on from it."""
+    model, x = explicit(backend=backend), normal(3, 2)
+    state = model.initial_state()
+    for t in (0, 1):
+        y, state = model.step(x[t], dt=1.3, state=state)
+        assert np.isnan(y).all()
+    kept, out = state.copy(), (np.full(2, 7.0), state)
+    with pytest.raises(ValueError, match=r"got 2\.6 for dt = 2\.6"):
+        model.step(x[2], dt=0.0, state=state, out=out)
+    np.testing.assert_array_equal(state, kept)
+    assert (out[0] == 7).all()
+    short = explicit(backend=backend)
+    state = None
+    for t in (0, 1, 2):
+        y, state = short.step(x[t], dt=0.66, state=state)
+    np.testing.assert_allclose(y, short(x, dt=0.66)[0], rtol=0, atol=1e-12)
+
+
+def test_a_step_of_a_batch_looks_at_those_that_are_due(backend):
+    model, x, elapsed = explicit(backend=backend, stride=4), normal(2, 5, 2), slice(7, 8)
+    assert model.layer_stack.state_slices["0.elapsed"] == elapsed
+    _, state = model(x[:, :3], dt=[[0.5] * 3, [0.9] * 3], lengths=[3, 2], return_state=True)
+    np.testing.assert_allclose(state[:, elapsed], [[1.5], [1.8]], rtol=0, atol=1e-12)
+    y, after = model.step(x[:, 3], dt=[0.4, 0.9], state=state)  # 1.9, which is due, and 2.7, which is not
+    assert np.isfinite(y[0]).all() and np.isnan(y[1]).all()
+    kept = after.copy()
+    with pytest.raises(ValueError, match=r"got 2\.7 for dt = 2\.7"):
+        model.step(x[:, 4], dt=[0.4, 0.0], state=after)
+    np.testing.assert_array_equal(after, kept)
+
+
+def test_streams_refuse_a_step_in_which_an_output_falls_due(backend):
+    """Nothing has changed then, and others go on; rows that only fill the buffer refuse nothing."""
+    model, x = explicit(backend=backend), normal(3, 3, 2)
+    streams = model.streams(4)
+    ids = streams.open(3)
+    for t in (0, 1):
+        assert np.isnan(streams.step(ids, x[:, t], dt=[0.9, 0.6, 0.6])).all()
+    kept = streams.states.copy()
+    with pytest.raises(ValueError, match=r"got 2\.7 for dt = 2\.7"):
+        streams.step(ids, x[:, 2], dt=[0.9, 0.6, 0.6])
+    np.testing.assert_array_equal(streams.states[ids], kept[ids])
+    found = streams.step(ids, x[:, 2], dt=[0.1, 0.6, 0.6])
+    want = model(x, dt=[[0.9, 0.9, 0.1], [0.6] * 3, [0.6] * 3])[:, 0]
+    np.testing.assert_allclose(found, want, rtol=0, atol=1e-12)

@@ -66,8 +66,8 @@ class CudaEngine(HostEngine):
             )
 
     def check_steps(self, dt):
-        """Let every layer look at the elapsed times, on the host, that are to come."""
-        self.check(self.remembered().prepared, dt)
+        """Let every layer look at the elapsed times, on the host, that are to come: none on the card has a stride."""
+        self.network.layer_stack.check(self.remembered().prepared.layers, dt)
 
     def forward(self, prepared, sequences, keep, workspace, dropout_seed=None, parallel_time=None):
         if self.unknown is not None:

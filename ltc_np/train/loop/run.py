@@ -295,7 +295,7 @@ class Run:
         """Let the layers look at the elapsed times that are to come."""
         self.trainer.store()
         try:
-            self.engine.check(self.engine.prepare(self.workspace), data.dt)
+            self.engine.check(self.engine.prepare(self.workspace), data.whole.sequences)
         except ValueError as error:  # the conductances have grown
             before = f"before batch {batch} of epoch {epoch + 1}" if batch else f"before epoch {epoch + 1}"
             raise ValueError(f"{error} ({before}; the model has the parameters of then)") from None
