@@ -39,7 +39,7 @@ LAYERS = {
 RULES = Adam(0.01), AdamW(CosineDecay(0.02, 30)), SGD(0.05, momentum=0.9, nesterov=True), RMSprop(0.01), SGD(0.01)
 
 
-def learner_of(name, rule, dtype="float32", **options):
+def learner_of(name, rule, dtype="float64", **options):
     return Learner(Model(*LAYERS[name](), input_dim=2, seed=0, dtype=dtype, backend="cpu"), rule, **options)
 
 
@@ -71,8 +71,9 @@ def assert_same(one, other, bits=True):
 
 @pytest.mark.parametrize("name", LAYERS)
 @pytest.mark.parametrize("rule", RULES, ids=repr)
-def test_a_learner_has_the_bits_of_the_usual_way(name, rule):
-    quick, plain = learner_of(name, rule), usual(learner_of(name, rule))
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_learner_has_the_bits_of_the_usual_way(name, rule, dtype):
+    quick, plain = learner_of(name, rule, dtype), usual(learner_of(name, rule, dtype))
     assert isinstance(quick._part._bound, Bound)
     assert isinstance(quick._part._bound._kernels, ltc_learning.Bound)
     one, other = (np.random.default_rng(1) for _ in range(2))
@@ -95,8 +96,7 @@ def test_a_learner_has_the_bits_of_the_usual_way(name, rule):
     ids=repr,
 )
 def test_a_loss_a_pull_a_clip_and_a_method(options):
-    rule, name = RMSprop(0.01), "with a readout"
-    quick, plain = (learner_of(name, rule, "float64", **options) for _ in range(2))
+    quick, plain = (learner_of("with a readout", RMSprop(0.01), **options) for _ in range(2))
     assert quick._part._bound is not None
     usual(plain)
     one, other = (np.random.default_rng(2) for _ in range(2))
@@ -246,7 +246,7 @@ def test_ctrl_c_leaves_what_was(what):
 @pytest.mark.parametrize("rule", [LMS(0.05), NLMS(0.5)], ids=["LMS", "NLMS"])
 def test_a_readout_s_kernel_is_its_rule(rule):
     """Also for the weight of a target, and where one is missing, which the rule itself is for."""
-    quick, plain = (learner_of("scaled", rule, "float64") for _ in range(2))
+    quick, plain = (learner_of("scaled", rule) for _ in range(2))
     assert quick._part._lms is readouts.learn
     plain._part._lms = None
     one, other = (np.random.default_rng(8) for _ in range(2))
@@ -266,7 +266,7 @@ def test_a_rule_of_one_s_own_is_its_own():
         def update(self, W, kept, f, error, known, weight):
             return super().update(W, kept, f, 0.5 * error, known, weight)
 
-    own, half = learner_of("scaled", Half(0.5), "float64"), learner_of("scaled", NLMS(0.25), "float64")
+    own, half = learner_of("scaled", Half(0.5)), learner_of("scaled", NLMS(0.25))
     for learner in (own, half):
         one_step(learner, np.random.default_rng(9))
     np.testing.assert_allclose(own.weights, half.weights, 1e-12)

@@ -16,7 +16,8 @@ import shutil
 from support import TESTS
 
 FURTHER = 4  # `.ci/run` runs so many times as many of the cases of a mark ``few`` as the README's command
-FOLDERS = {"docs": "docs", "examples": "docs"}  # folders of tests, and the mark of all that is in them
+FOLDERS = {"docs": "docs", "examples": "docs"}  # folders of tests, and the mark of all that is in them, but for
+NAMED_TOO = {"examples"}  # what the lists of mutations name, which are functions and no runs of examples
 
 
 @functools.cache
@@ -36,7 +37,7 @@ def lacking(tools):
 
 def left_out(path):
     """Whether the README's command runs nothing in a folder of tests, or in a file."""
-    return path.parent == TESTS and path.name in FOLDERS
+    return path.parent == TESTS and path.name in FOLDERS.keys() - NAMED_TOO
 
 
 def mark(items, seed, products=True):
@@ -47,7 +48,8 @@ def mark(items, seed, products=True):
             every.setdefault(item.nodeid.partition("[")[0], []).append(item)
         folder = _folder(item.path)
         if folder in FOLDERS:
-            item.add_marker(FOLDERS[folder])
+            if folder not in NAMED_TOO or not named(item):
+                item.add_marker(FOLDERS[folder])
         elif _compiles_twice(item) or (item.get_closest_marker("further") and not named(item)):
             item.add_marker("thorough")
         elif hasattr(item, "callspec"):
