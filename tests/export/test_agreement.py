@@ -232,14 +232,13 @@ def test_the_bound_of_the_own_test_is_that_of_the_outputs(size, tmp_path):
     assert 1e-5 <= bound / np.abs(y).max() < 2e-5
 
 
-# Programs with thousands of faults.
-LONG = ("CTGRU", "CTRNN unbounded", "LiquidS4", "MixedMemory")
+LONG = "Looped"  # programs with ten thousand faults, which take twenty seconds
 
 
 @pytest.mark.slow
-@pytest.mark.few(16)
+@pytest.mark.few(10)
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.slow] if name.startswith(LONG) else []) for name in LAYERS]
+    "name", [pytest.param(name, marks=[pytest.mark.sweep] if name.startswith(LONG) else []) for name in LAYERS]
 )
 def test_every_fault_of_a_program_is_refused(name, rng):
     """Or it changes nothing: no number by more than the proof's bound, in other steps than those of the proof."""
