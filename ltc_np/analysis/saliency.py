@@ -64,7 +64,7 @@ def saliency(
     y, tape = model.forward(x, dt=dt, lengths=lengths, h0=h0, return_sequences=True, parallel_time=False)
     output = checks.integer("output", output, 0, y.shape[-1] - 1)
     d_y, T = np.zeros_like(y), y.shape[-2]
-    place = _place(step, T, None if lengths is None else tape.given.pace.lengths)
+    place = _place(step, T, None if lengths is None else model.pace(tape.given.sequences).lengths)
     if y.ndim == 2:
         d_y[place, output] = 1
     else:

@@ -202,8 +202,8 @@ class _Calls:
             model = self._with(settings, fine)
             engine, (x, dt) = model.engine, self.arguments
             given = read(model, x, dt, self.lengths, self.h0, model.return_sequences)
-            y, state, _ = engine.forward(engine.prepare(Fresh()), given.sequences, None, Fresh())
-        return given.outputs(y), given.state(state)
+            y, state, saved = engine.forward(engine.prepare(Fresh()), given.sequences, None, Fresh())
+        return given.outputs(y, model.pace(given.sequences, saved)), given.state(state)
 
     def allowed(self, n: int) -> bool:
         """Whether the model, with n unfolds, takes these elapsed times."""

@@ -10,7 +10,7 @@ import datetime
 import math
 import sys
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from numbers import Real
 from types import FrameType
 from typing import Any
@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from . import frames
+from .arrays import filled
 from .sums import sum_of_squares
 from .types import A, Array, ArrayLike, Bools, Float, Ints, Numbers
 from .visible import visible
@@ -87,14 +88,14 @@ def real(
     With ``bools`` these are numbers too, 0 and 1.
     """
     array = plain(name, values, expected)
+    if dtype is not None and array.dtype == dtype and array.flags.carray:  # soonest: so most calls have it
+        return array
     if array.dtype.kind not in ("biuf" if bools else "fiu"):
         hint = {"M": f": {DATES}", "m": f": {UNIT}", "U": ": this is text"}.get(array.dtype.kind, "")
         if array.dtype == object:
             hint = _about_objects(array)
         raise TypeError(f"`{name}` must be real numbers ({expected}), got dtype {array.dtype}{hint}")
     if dtype is None:
-        return array
-    if array.dtype == dtype and array.flags.carray:
         return array
     # A copy also where only a flag is wrong: Numba would compile its kernels again for a read-only array.
     with np.errstate(over="ignore"):  # what overflows becomes infinite and is refused by `finite`
@@ -119,13 +120,19 @@ def all_finite(array: Numbers) -> bool:
 
 
 def finite(
-    name: str, array: Numbers, valid: Bools | None = None, names: Sequence[object] | None = None, missing: str = ""
+    name: str,
+    array: Numbers,
+    valid: Bools | None = None,
+    names: Sequence[object] | None = None,
+    missing: str = "",
+    quick: Callable[[Numbers], bool] = surely_finite,
 ) -> None:
     """Refuse NaN, infinities, and magnitudes whose square overflows, of valid elements.
 
-    Errors say the column, by its place in ``names`` if there are any, and add ``missing`` where it is a NaN.
+    Errors say the column, by its place in ``names`` if there are any, and add ``missing`` where it is a NaN; ``quick``
+    is `surely_finite`, or a kernel that does the same.
     """
-    if surely_finite(array):
+    if quick(array):
         return
     limit = largest(array.dtype)
     ok = np.abs(array) <= limit
@@ -244,7 +251,7 @@ def function(name: str, value: object, of: str) -> None:
 def lengths(values: ArrayLike | None, B: int, T: int) -> tuple[Ints, Bools | None]:
     """(lengths (B,) int64, valid (B, T) bool or None when every sequence is full)."""
     if values is None:
-        return np.full(B, T, np.int64), None
+        return filled(B, T, np.int64), None
     array = plain("lengths", values, f"integers of shape (B,) = ({B},)")
     whole = array.dtype.kind in "iu"
     if not whole or array.shape != (B,):
@@ -270,9 +277,9 @@ def before_end(lengths: Ints, T: int) -> Bools:
 
 def elapsed(values: ArrayLike | None, B: int, T: int, dtype: Float, valid: Bools | None, single: bool) -> Array:
     """dt as (B, T) of ``dtype``, 0 in padding; scalar, (T,) or, for a batch, (B, T); None means 1."""
-    shapes = f"a number or ({T},)" if single else f"a number, (T,) or (B, T) = ({B}, {T})"
     if values is None and valid is None:
-        return np.ones((B, T), dtype)
+        return filled((B, T), 1, dtype)
+    shapes = f"a number or ({T},)" if single else f"a number, (T,) or (B, T) = ({B}, {T})"
     dt = real("dt", 1.0 if values is None else values, dtype, shapes)
     allowed = ((), (T,)) if single else ((), (T,), (B, T))
     if dt.shape not in allowed:

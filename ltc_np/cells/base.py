@@ -286,6 +286,8 @@ class Layer(Declared, Immutable):
         rng : numpy.random.Generator or None
             Only for layers with ``drops`` or ``batch_statistics``: where they draw what to drop; None where nothing is
             dropped, since nothing trains.
+        thin : ltc_np.layers.pace.Thinning
+            Only for layers with a stride: which outputs there are.
 
         Returns
         -------

@@ -75,8 +75,8 @@ def jax_function(model: Model, *, memory: Memory = "full") -> Callable[..., Any]
     @jax.custom_vjp
     def call(theta: Any, x: Any, dt: Any, h0: Any, lengths: Any, seed: Any) -> Any:
         given = read(own, _blank(x), _blank(dt), _blank(lengths), _blank(h0), own.return_sequences)
-        B, T = given.sequences.dt.shape
-        y = given.outputs(np.broadcast_to(0.0, (B, T, own.output_size)))
+        B, pace = len(given.sequences.x), own.pace(given.sequences)
+        y = given.outputs(np.broadcast_to(0.0, (B, pace.T, own.output_size)), pace)
         shapes = [jax.ShapeDtypeStruct(a.shape, theta.dtype) for a in (y, given.state(given.sequences.h0))]
         return callback(host_forward, shapes, theta, x, dt, h0, lengths, seed)
 

@@ -23,6 +23,7 @@ from ..cells import Layer
 from ..cells.base import input_features
 from ..cells.initial import glorot, with_init
 from ..kernels.windows import Seen, Window
+from .pace import Thinning, thinning
 from .recent import Recent, d_look_back, look_back, state_slices
 
 
@@ -166,9 +167,17 @@ class Conv1D(Layer):
         return Prepared(found, found.Taps(self.window, p["weight"], p["bias"]), None)
 
     def forward(
-        self, prepared: Prepared, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace
+        self,
+        prepared: Prepared,
+        x: Array,
+        dt: Array,
+        lengths: Ints,
+        h0: Array,
+        keep: Keep,
+        workspace: Workspace,
+        thin: Thinning | None = None,
     ) -> tuple[Array, Array, Saved | None]:
-        (found, taps, each), recent = prepared, look_back(self, x, lengths, h0)
+        (found, taps, each), recent = prepared, look_back(self, x, lengths, h0, thin)
         if not recent.n:
             y = np.empty((len(x), 0, self.output_size), x.dtype)
             return y, recent.h, Saved(recent, recent.seen, None, None) if keep else None
@@ -214,5 +223,7 @@ class Conv1D(Layer):
         """``argument`` (n, O) of the activation, where there is one."""
         if self.activation is None:
             return {}
-        _, _, saved = self.forward(prepared, x[:, None], dt[:, None], np.ones(len(x), np.int64), state, "full", Fresh())
+        lengths = np.ones(len(x), np.int64)
+        thin = thinning(self, state, lengths, 1) if self.stride > 1 else None
+        _, _, saved = self.forward(prepared, x[:, None], dt[:, None], lengths, state, "full", Fresh(), thin)
         return {"argument": saved.z[:, 0]}

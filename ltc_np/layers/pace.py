@@ -8,11 +8,12 @@ is the sum of their times; the stack keeps both, and the adjoint of the second.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
 from ..base import checks
+from ..base.arrays import are_all, filled
 from ..base.types import Array, Bools, Ints
 from ..base.workspace import Fresh
 from ..cells import Layer
@@ -27,6 +28,10 @@ class Pace(NamedTuple):
     T: int
     lengths: Ints
     valid: Bools | None
+
+    def part(self, rows: slice) -> Pace:
+        """Of some of the sequences, by a slice."""
+        return Pace(self.T, self.lengths[rows], None if self.valid is None else self.valid[rows])
 
 
 class Thinning(NamedTuple):
@@ -124,10 +129,11 @@ def thinning(layer: Layer, h0: Array, lengths: Ints, T: int) -> Thinning:
     """`Thinning` of sequences of these lengths, padded to T steps, from a state h0 (B, K) of the layer."""
     s, since = layer.stride, h0[:, layer.state_slices["phase"]].ravel()
     # Sequences that are all alike are one group, which is found quicker than below.
-    if not (np.count_nonzero(lengths != T) or np.count_nonzero(since != since[0])):
+    if are_all(lengths, T) and are_all(since, since[0]):
         phase = round(float(since[0])) % s
         n, last = divmod(phase + T, s)
-        return Thinning(s, T, Pace(n, _filled(len(h0), n), None), [(phase, slice(None))], _filled(len(h0), last))
+        counts, last = filled(len(h0), n, np.int64), filled(len(h0), last, np.int64)
+        return Thinning(s, T, Pace(n, counts, None), [(phase, slice(None))], last)
     phases = np.rint(since).astype(np.int64) % s
     counts, last = np.divmod(phases + lengths, s)
     phases[lengths == 0] = 0  # one that has ended keeps its state, and has no say in how many outputs there are
@@ -139,23 +145,14 @@ def thinning(layer: Layer, h0: Array, lengths: Ints, T: int) -> Thinning:
     return Thinning(s, T, pace, groups, last)
 
 
-def _filled(count: int, value: int) -> Ints:
-    """An array of the same number; `np.full` takes four times as long for few."""
-    found = np.empty(count, np.int64)
-    found.fill(value)
-    return found
-
-
-def thinned(
-    layer: Layer, h0: Array, h: Array, dt: Array, lengths: Ints, want_times: bool
-) -> tuple[Thinning, Array | None]:
-    """The outputs of a layer after a call, and their times (B, T') if they are wanted; ``h`` (B, K) gets phase and
-    elapsed time."""
-    thin, elapsed = thinning(layer, h0, lengths, dt.shape[1]), layer.state_slices["elapsed"]
+def thinned(layer: Layer, thin: Thinning, h0: Array, h: Array, dt: Array, want_times: bool) -> Array | None:
+    """Times (B, T') of the outputs of a layer after a call, if they are wanted; ``h`` (B, K) gets phase and elapsed
+    time."""
+    elapsed = layer.state_slices["elapsed"]
     since = h0[:, elapsed].ravel()
     times, after = thin.times(dt, since) if want_times else (None, thin.after(dt, since))
     h[:, layer.state_slices["phase"]], h[:, elapsed] = thin.last[:, None], after[:, None]
-    return thin, times
+    return times
 
 
 def trace(layer: Layer, prepared: Any, x: Array, dt: Array, lengths: Ints, h0: Array) -> tuple[Traced, Thinning, Array]:
@@ -164,8 +161,8 @@ def trace(layer: Layer, prepared: Any, x: Array, dt: Array, lengths: Ints, h0: A
     States are of each step; outputs, and what `Layer.observe` sees, of each output.
     """
     (B, T, _), s, phase = x.shape, layer.stride, layer.state_slices["phase"]
-    y, _, _ = layer.forward(prepared, x, dt, lengths, h0, None, Fresh())
-    thin = thinning(layer, h0, lengths, T)
+    thin, forward = thinning(layer, h0, lengths, T), cast("Any", layer).forward
+    y, _, _ = forward(prepared, x, dt, lengths, h0, None, Fresh(), thin=thin)
     times, _ = thin.times(dt, h0[:, layer.state_slices["elapsed"]].ravel())
     if thin.pace.valid is not None:
         y[~thin.pace.valid] = 0
@@ -173,8 +170,9 @@ def trace(layer: Layer, prepared: Any, x: Array, dt: Array, lengths: Ints, h0: A
     states[:, 0] = state = h0
     for t in range(T):
         now, alive = slice(t, t + 1), (lengths > t).astype(np.int64)
-        _, h, _ = layer.forward(prepared, np.ascontiguousarray(x[:, now]), dt[:, now], alive, state, None, Fresh())
-        thinned(layer, state, h, dt[:, now], alive, want_times=False)
+        one, step = thinning(layer, state, alive, 1), np.ascontiguousarray(x[:, now])
+        _, h, _ = forward(prepared, step, dt[:, now], alive, state, None, Fresh(), thin=one)
+        thinned(layer, one, state, h, dt[:, now], want_times=False)
         states[lengths > t, t + 1] = h[lengths > t]
         state = h
     b, t = np.nonzero((np.rint(states[:, :T, phase][..., 0]) == s - 1) & (np.arange(T) < lengths[:, None]))

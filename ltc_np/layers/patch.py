@@ -12,6 +12,7 @@ from ..base.types import Array, Arrays, Ints, Keep
 from ..base.workspace import Workspace
 from ..cells import Layer
 from ..cells.base import input_features
+from .pace import Thinning
 from .recent import Recent, d_look_back, look_back, state_slices
 
 
@@ -57,9 +58,17 @@ class Patch(Layer):
         self._freeze()
 
     def forward(
-        self, prepared: Arrays, x: Array, dt: Array, lengths: Ints, h0: Array, keep: Keep, workspace: Workspace
+        self,
+        prepared: Arrays,
+        x: Array,
+        dt: Array,
+        lengths: Ints,
+        h0: Array,
+        keep: Keep,
+        workspace: Workspace,
+        thin: Thinning | None = None,
     ) -> tuple[Array, Array, Recent | None]:
-        recent = look_back(self, x, lengths, h0)
+        recent = look_back(self, x, lengths, h0, thin)
         steps = np.ascontiguousarray(recent.seen.joined()[:, : recent.n * self.steps])  # as kernels read what comes
         return steps.reshape(len(x), recent.n, self.output_size), recent.h, recent if keep else None
 

@@ -11,10 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..base.arrays import are_all
 from ..base.types import Array, Ints
 from ..cells import Layer
 from ..kernels.windows import Seen
-from .pace import Thinning, thinning
+from .pace import Thinning
 
 
 class Recent(NamedTuple):
@@ -51,22 +52,24 @@ def state_slices(past: int, stride: int) -> dict[str, slice]:
     return {name: slice(a, b) for name, (a, b) in zip(sizes, pairwise(ends), strict=True) if b > a}
 
 
-def look_back(layer: Layer, x: Array, lengths: Ints, h0: Array) -> Recent:
-    """What the outputs of a layer read; its ``reach`` says how many steps back."""
+def look_back(layer: Layer, x: Array, lengths: Ints, h0: Array, thin: Thinning | None) -> Recent:
+    """What the outputs of a layer read; its ``reach`` says how many steps back, and ``thin``, with a stride, which
+    outputs there are."""
     (B, T, I), more, s = x.shape, layer.reach, layer.stride
-    past, h = h0[:, : more * I].reshape(B, more, I), np.zeros_like(h0)
+    past, h = h0[:, : more * I].reshape(B, more, I), np.zeros(h0.shape, h0.dtype)
     last = h[:, : more * I].reshape(B, more, I)
-    if not np.count_nonzero(lengths != T):
+    if are_all(lengths, T):
         count = min(T, more)
-        last[:, : more - count], last[:, more - count :] = past[:, count:], x[:, T - count :]
+        last[:, more - count :] = x[:, T - count :]
+        if count < more:
+            last[:, : more - count] = past[:, count:]
     else:
         places = _last(lengths, more) - more
         b, k = np.nonzero(places < 0)
         last[:] = x[np.arange(B)[:, None], np.maximum(places, 0)]
         last[b, k] = past[b, places[b, k] + more]
-    if s == 1:
+    if thin is None:
         return Recent(T, T, lengths, Seen(past, x, 0), None, h)
-    thin = thinning(layer, h0, lengths, T)
     n = thin.pace.T
     if len(thin.groups) == 1:
         first = s - 1 - thin.groups[0][0]  # the first output falls due where the phase says

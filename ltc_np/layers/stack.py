@@ -173,15 +173,17 @@ class Stack(Declared):
                     run, options = partial(cut, layer), {}
                 elif layer.cuts_inside:
                     options = {"cut": cut}
-            steps = x.shape[1]
+            steps, thin = x.shape[1], None
+            if layer.stride > 1 and steps:
+                options["thin"] = thin = pace.thinning(layer, start, lengths, steps)
             if not steps:
                 x, h, layer_saved = np.empty((len(x), 0, layer.output_size), x.dtype), start, NothingCame()
             else:
                 x, h, layer_saved = run(*arguments, **options)
-                if layer.stride > 1:
-                    thin, times = pace.thinned(layer, start, h, dt, lengths, k + 1 < len(self.layers))
+                if thin is not None:
+                    dt = pace.thinned(layer, thin, start, h, dt, k + 1 < len(self.layers))
                     layer_saved = Thinned(layer_saved, thin)
-                    (steps, lengths, valid), dt = thin.pace, times
+                    steps, lengths, valid = thin.pace
                 check_results(layer, x, h, len(h0), steps)
             if valid is not None:
                 x[~valid] = 0
@@ -271,6 +273,13 @@ class Stack(Declared):
         for layer, columns in zip(self.layers, self.states, strict=True):
             if layer.stride > 1:
                 steps = pace.thinning(layer, h0[:, columns], steps.lengths, steps.T).pace
+        return steps
+
+    def pace_of(self, saved: tuple[Any, ...], steps: Pace) -> Pace:
+        """The same, of what a `forward` has saved."""
+        for own in saved:
+            if isinstance(own, Thinned):
+                steps = own.thinning.pace
         return steps
 
     def trace(self, prepared: list[Any], x: Array, dt: Array, lengths: Ints, h0: Array) -> list[Passed]:

@@ -9,7 +9,6 @@ import numpy as np
 
 from .. import kernels, losses
 from ..base import checks
-from ..base.sums import sum_of_squares
 from ..base.workspace import Fresh, Workspace
 from ..cells.dropping import PartOfBatch
 from ..layers.parallel import PROCESSOR, Parallel
@@ -52,6 +51,7 @@ class HostEngine(Engine):
         self._local = threading.local()
         backend = kernels.on_host(network.backend)
         self._effective = kernels.load(backend, "effective")
+        self._surely_finite = kernels.load(backend, "sums").surely_finite
         self._pieces = kernels.load("cpu", "losses").PIECES if backend == "cpu" else {}
 
     # ---------------------------------------------------------------------------------------- public calls
@@ -67,7 +67,10 @@ class HostEngine(Engine):
             raise TypeError(f'arrays on a GPU need a model with backend="cuda", got one with backend="{backend}"')
 
     def read(self, x, dt, lengths, h0, return_sequences, own=False):
-        given = read(self.network, x, dt, lengths, h0, return_sequences)
+        shapes = getattr(self._local, "shapes", None)
+        if shapes is None:
+            shapes = self._local.shapes = Workspace()
+        given = read(self.network, x, dt, lengths, h0, return_sequences, shapes, self._surely_finite)
         if not own:
             return given
         arrays = given.sequences
@@ -81,11 +84,12 @@ class HostEngine(Engine):
         self.check(prepared, given.sequences)
         y, state, saved = self.forward(prepared, given.sequences, keep, Fresh(), dropout_seed, parallel_time)
         self.check_outputs(y, state, given.sequences.dt)
+        pace = self.network.pace(given.sequences, saved)
         if keep is None:
-            return Answer(given.outputs(y), given.state(state), None)
+            return Answer(given.outputs(y, pace), given.state(state), None)
         if given.return_sequences and self.network.layer_stack.layers[-1].keeps_outputs:
             y = y.copy()  # this one is the caller's
-        y = given.outputs(y)
+        y = given.outputs(y, pace)
         return Answer(y, given.state(state), Tape(self, given, prepared, saved, y.shape))
 
     def differentiate(self, tape, d_y, d_state, want_x=True, want_dt=True):
@@ -94,8 +98,8 @@ class HostEngine(Engine):
         d_y = checks.real("d_y", d_y, dtype, f"an array of shape {tape.y_shape}")
         if d_y.shape != tape.y_shape:
             raise ValueError(f"`d_y` must have y's shape {tape.y_shape}, got {d_y.shape}")
-        d_y = given.d_outputs(d_y)
-        checks.finite("d_y", d_y)
+        d_y = given.d_outputs(d_y, network.pace(given.sequences, tape.saved))
+        checks.finite("d_y", d_y, quick=self._surely_finite)
         if d_state is None:
             d_h = np.zeros((d_y.shape[0], network.state_size), dtype)
         else:
@@ -129,8 +133,7 @@ class HostEngine(Engine):
 
     def check_outputs(self, y, state, dt):
         """Refuse what has overflown."""
-        # One number says it of both, and without a function for each: every step of a stream comes here.
-        if math.isfinite(sum_of_squares(y) + sum_of_squares(state)):
+        if self._surely_finite(y) and self._surely_finite(state):
             return
         ends = np.isfinite(state).all(axis=tuple(range(state.ndim - 1)))
         if ends.all() and np.isfinite(y).all():
@@ -149,7 +152,7 @@ class HostEngine(Engine):
     def check_gradients(self, **found):
         """Refuse gradients that have overflown, by name; they may where outputs do not."""
         for name, array in found.items():
-            if array is not None and not checks.all_finite(array):
+            if not (array is None or self._surely_finite(array) or np.isfinite(array).all()):
                 raise FloatingPointError(
                     f"gradients must be finite in {self.network.dtype}, but that of `{name}` overflows: take inputs "
                     "or `d_y` of a smaller scale, or smaller weights"
@@ -198,7 +201,7 @@ class HostEngine(Engine):
             buffers = network.layer_stack.new_buffers(held, saved)
         if check:
             self.check_outputs(y, state, given.dt)
-        pace = network.pace(given)
+        pace = network.pace(given, saved)
         outputs = y if network.return_sequences else last_outputs(y, pace.lengths)
         loss = losses.trusted(objective.loss, self._pieces)
         total, weight_sum, d_y = loss(outputs, target, weight, objective.class_weight)

@@ -80,12 +80,14 @@ def predict(
     workspace, parts, cutting = Workspace(), [], self.cutting(parallel_time)
     prepared = engine.prepare(workspace)
     engine.check(prepared, given.sequences)
+    pace = self.pace(given.sequences)
     for first in range(0, B, n):
-        part = given.part(slice(first, first + n))
+        rows = slice(first, first + n)
+        part = given.part(rows)
         y, state, _ = engine.forward(prepared, part.sequences, None, workspace, parallel_time=cutting)
         engine.check_outputs(y, state, part.sequences.dt)
         # y may lie in the workspace, which the next part writes to.
-        parts.append(part.outputs(y.copy() if self.return_sequences else y))
+        parts.append(part.outputs(y.copy() if self.return_sequences else y, pace.part(rows)))
     return parts[0] if given.single else np.concatenate(parts)
 
 

@@ -6,7 +6,7 @@ The rules stand here for every way in: arrays of the host, arrays on a card (`lt
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +18,7 @@ from ..layers.pace import Pace
 from .outputs import d_last_outputs, last_outputs, lengthened
 from .structure import Structure
 
+KEPT = 1 << 16  # steps of all sequences of a call: more elapsed times of 1 are made for each call
 # What errors about a NaN in the inputs say besides.
 MISSING = "; where values are missing, `ltc_np.data.forward_fill` fills them in and says since when"
 
@@ -58,25 +59,20 @@ class CallArguments(NamedTuple):
         Outputs of every step, or of each sequence's last one.
     single : bool
         The caller gave one sequence, without the axis of the batch.
-    pace : Pace
-        Which outputs there are.
     """
 
     sequences: Sequences
     dt_shape: Shape
     return_sequences: bool
     single: bool
-    pace: Pace
 
     def part(self, rows: slice) -> CallArguments:
         """Some of the sequences, by a slice."""
-        T, lengths, valid = self.pace
-        pace = Pace(T, lengths[rows], None if valid is None else valid[rows])
-        return self._replace(sequences=self.sequences.part(rows), pace=pace)
+        return self._replace(sequences=self.sequences.part(rows))
 
-    def outputs(self, y: Array) -> Array:
+    def outputs(self, y: Array, pace: Pace) -> Array:
         """What the caller gets of y (B, T, O): NaN as the last output where there are steps, and none fell due."""
-        T, lengths, _ = self.pace
+        T, lengths, _ = pace
         if self.return_sequences:
             y = lengthened(y, T)
         else:
@@ -86,9 +82,9 @@ class CallArguments(NamedTuple):
                 y[early] = np.nan
         return y[0] if self.single else y
 
-    def d_outputs(self, d_y: Array) -> Array:
+    def d_outputs(self, d_y: Array, pace: Pace) -> Array:
         """Adjoint of `outputs`: (B, T, O), 0 behind a sequence's end."""
-        T, lengths, valid = self.pace
+        T, lengths, valid = pace
         d_y = d_y[None] if self.single else d_y
         if not self.return_sequences:
             return d_last_outputs(d_y, lengths, T)
@@ -111,8 +107,8 @@ def check_shape(
     shape: Shape, input_size: int, lengths: ArrayLike | None, names: Sequence[object] | None = None
 ) -> tuple[int, int, bool]:
     """(B, T, whether it is a single sequence) of an x of this shape; an error if it does not fit."""
-    expected = f"(B, T, {input_size}) or (T, {input_size})"
     if len(shape) not in (2, 3) or shape[-1] != input_size:
+        expected = f"(B, T, {input_size}) or (T, {input_size})"
         columns = "" if names is None else f", columns {', '.join(map(repr, names))}"
         hint = ": sequences of one feature are x[..., None]" if input_size == 1 and len(shape) == 2 else ""
         raise ValueError(f"`x` must be {expected}, got shape {shape}{columns}{hint}")
@@ -157,11 +153,13 @@ def read(
     lengths: ArrayLike | None,
     h0: ArrayLike | None,
     return_sequences: bool,
+    workspace: Workspace | None = None,
+    quick: Callable[[Array], bool] = checks.surely_finite,
 ) -> CallArguments:
-    """`CallArguments` of a call's arguments, arrays of the host."""
-    sequences, single = check(network, x, dt, lengths, h0)
+    """`CallArguments` of a call's arguments, arrays of the host; see `check`."""
+    sequences, single = check(network, x, dt, lengths, h0, workspace, quick=quick)
     dt_shape = () if dt is None else np.shape(dt)
-    return CallArguments(sequences, dt_shape, return_sequences, single, network.pace(sequences))
+    return CallArguments(sequences, dt_shape, return_sequences, single)
 
 
 def check(
@@ -172,21 +170,26 @@ def check(
     h0: ArrayLike | None,
     workspace: Workspace | None = None,
     names: Sequence[object] | None = None,
+    quick: Callable[[Array], bool] = checks.surely_finite,
 ) -> tuple[Sequences, bool]:
     """`Sequences` of arrays of the host, and whether it was a single one.
 
-    A workspace keeps what only the shape decides.  ``names`` are those of the columns, where x itself has none.
+    A workspace keeps what only the shape decides, where it is small: the rest would take memory, and it takes no share
+    of the time to make it anew.  ``names`` are those of the columns, where x itself has none; ``quick`` is as for
+    `checks.finite`.
     """
-    I, dtype, workspace = network.input_size, network.dtype, workspace or Fresh()
+    I, dtype = network.input_size, network.dtype
     names = names or frames.columns(x)
     x = checks.real("x", x, dtype, f"(B, T, {I}) or (T, {I})", bools=True)
     B, T, single = check_shape(x.shape, I, lengths, names)
     x = x[None] if single else x
+    if workspace is None or B * T > KEPT:
+        workspace = Fresh()
     if lengths is None:
         lengths, valid = workspace.kept("lengths", (B, T), lambda: checks.lengths(None, B, T))
     else:
         lengths, valid = checks.lengths(lengths, B, T)
-    checks.finite("x", x, valid, names, MISSING)
+    checks.finite("x", x, valid, names, MISSING, quick)
     if valid is not None:
         x = np.where(valid[:, :, None], x, dtype.type(0))
     check_takes_dt(network, dt)

@@ -75,10 +75,14 @@ class Structure(Parameters):
         """The state that B sequences start from, (B, K)."""
         return self.layer_stack.initial_state(B, self.dtype)
 
-    def pace(self, sequences: Any) -> Pace:
-        """Which outputs there are of checked `ltc_np.network.sequences.Sequences`."""
+    def pace(self, sequences: Any, saved: Any = None) -> Pace:
+        """Which outputs there are of checked `ltc_np.network.sequences.Sequences`; sooner known of what a `forward` has
+        ``saved``."""
         steps = Pace(sequences.dt.shape[1], sequences.lengths, sequences.valid)
-        return steps if self.layer_stack.stride == 1 else self.layer_stack.pace(steps, sequences.h0)
+        if self.layer_stack.stride == 1:
+            return steps
+        stack = self.layer_stack
+        return stack.pace(steps, sequences.h0) if saved is None else stack.pace_of(saved, steps)
 
     def initial_state(self, batch_size: int | None = None) -> Array:
         """The state a sequence starts from: (B, K), or (K,) without ``batch_size``."""

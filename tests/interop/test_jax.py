@@ -8,7 +8,20 @@ import numpy as np
 import pytest
 from support import ROOT
 
-from ltc_np import LTC, LTCRNN, SGD, AutoNCP, CfC, Dense, Dropout, FullyConnected, Model, RandomWiring, from_config
+from ltc_np import (
+    LTC,
+    LTCRNN,
+    SGD,
+    AutoNCP,
+    CfC,
+    Conv1D,
+    Dense,
+    Dropout,
+    FullyConnected,
+    Model,
+    RandomWiring,
+    from_config,
+)
 
 jax = pytest.importorskip("jax", reason="JAX is not installed (extra `jax`)")
 from jax.test_util import check_grads  # noqa: E402
@@ -104,6 +117,13 @@ def test_bits_are_those_of_the_model(name, jit, rng):
     pulled = pull((jax.numpy.asarray(d_y), jax.numpy.asarray(d_state)))
     for found, own in zip(pulled, (g.theta, g.x, g.dt, g.h0), strict=True):
         assert (found is None and own is None) or np.array_equal(found, own)
+
+
+@pytest.mark.parametrize("sequences", [True, False])
+def test_outputs_of_a_stride(sequences, rng):
+    model = Model(Conv1D(3, 2, stride=2), Dense(2), input_dim=I, seed=0, return_sequences=sequences)
+    x = rng.normal(size=(B, 5, I)).astype(np.float32)
+    assert np.array_equal(jax.jit(jax_function(model))(model.theta, x), model(x))
 
 
 @pytest.mark.usefixtures("x64")

@@ -124,6 +124,15 @@ def test_adjoint_of_long_sequences_of_one_feature(window):
     check(found[1], found[0], 1e-13)
 
 
+@pytest.mark.parametrize("options", [{}, {"stride": 2, "dilation": 2}])
+def test_calls_of_several_shapes_in_turn(options, backend):
+    """What a layer finds out of a call's shape is not taken for one of another shape."""
+    model = model_of(Conv1D(5, 3, **options), backend=backend)
+    for B, T in ((3, 300), (3, 9), (2, 9), (3, 300)):
+        x = normal(B, T, 3)
+        np.testing.assert_array_equal(model(x), model_of(Conv1D(5, 3, **options), backend=backend)(x))
+
+
 def test_sequences_in_pieces_and_steps_are_the_whole(backend):
     model = model_of(Conv1D(4, 3, dilation=2, activation="relu"), Conv1D(2, 4, separable=True), backend=backend)
     x = normal(2, 9, 3)

@@ -31,7 +31,9 @@ from ltc_np import (
     gradcheck,
     load,
 )
+from ltc_np.base.workspace import Workspace
 from ltc_np.network.host import HostEngine
+from ltc_np.network.sequences import KEPT, check
 
 X = np.random.default_rng(0).normal(size=(3, 4, 2))
 Y = np.random.default_rng(1).normal(size=(3, 4, 2))
@@ -394,6 +396,29 @@ def test_a_tape_does_not_hold_the_callers_arrays(model):
     again = model.backward(tape, np.ones_like(y))
     assert np.array_equal(want.theta, again.theta)
     assert np.array_equal(want.x, again.x)
+
+
+def test_a_tape_outlives_calls_of_other_shapes(model):
+    """Elapsed times of 1 are kept from call to call, where they are few, and never written to."""
+    rng = np.random.default_rng(0)
+    x, other = rng.normal(size=(3, 5, model.input_size)), rng.normal(size=(3, 4, model.input_size))
+    y, tape = model.forward(x)
+    want = model.backward(tape, y)
+    y, tape = model.forward(x)
+    for called in (other, x, other[:2]):
+        model(called)
+    for found, wanted in zip(model.backward(tape, y), want, strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
+def test_few_elapsed_times_of_one_are_kept(model):
+    def made(steps):
+        return check(model, np.zeros((2, steps, model.input_size)), None, None, None, workspace)[0].dt
+
+    workspace = Workspace()
+    assert made(5) is made(5) and (made(5) == 1).all()
+    assert made(KEPT // 2) is made(KEPT // 2) and made(KEPT // 2 + 1) is not made(KEPT // 2 + 1)
+    assert made(5).shape == (2, 5)
 
 
 def test_own_loss_may_call_the_model(model):

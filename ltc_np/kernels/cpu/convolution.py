@@ -56,11 +56,13 @@ def _fetch(seen, I, b, first, step, count, work, to):
         for j in range(early):
             copy(before, (b * F + first + j * step) * I, work, to + j * I, I)
         at, W = (b * X + first - F + begin) * I, vector_size(work)
-        whole = I // W * W
-        for j in range(early, there):
-            for k in range(0, whole, W):
+        # Whole vectors, where the next inputs overwrite what is too much; parts of vectors take three times as long.
+        whole = max(early, there - ((I + W - 1) // W * W - 1) // I)
+        for j in range(early, whole):
+            for k in range(0, I, W):
                 store(work, to + j * I + k, load(x, at + j * step * I + k))
-            copy(x, at + j * step * I + whole, work, to + j * I + whole, I - whole)
+        for j in range(whole, there):
+            copy(x, at + j * step * I, work, to + j * I, I)
     clear(work, to + there * I, (count - there) * I)
 
 
@@ -249,14 +251,46 @@ class Cut(NamedTuple):
         return -(-B // self.several) * self.pieces
 
 
+class Plan(NamedTuple):
+    """What `correlate` finds out of the shape of its inputs.
+
+    shape: of z;  numbers: that a worker works in;  blocks: to share;  parallel: whether that is worth it;  given: what
+    kernels get
+    """
+
+    shape: tuple
+    numbers: int
+    blocks: int
+    parallel: bool
+    given: tuple
+
+    @classmethod
+    def make(cls, taps, seen):
+        (K, _, O), dtype, meet = taps.weight.shape, seen.x.dtype, _meet(taps.window)
+        sizes = B, I, n, *_ = _sizes(taps.window, seen, O)
+        cut = Cut.make(n, ROWS if meet[1] == 1 else 2 * ROWS)
+        numbers = cut.several * cut.steps * (whole_vectors(O, dtype) + K * I)
+        parallel = B * n * taps.weight.size > PARALLEL_PRODUCTS
+        return cls((B, n, O), numbers, cut.blocks(B), parallel, (sizes, meet, tuple(cut)))
+
+
 class Taps(Definition):
     """See `ltc_np.kernels.numpy.convolution.Taps`; the weights are packed for both directions when they are needed."""
 
     def __init__(self, window, weight, bias):
         super().__init__(window, weight, bias)
         K, I, O = weight.shape
+        self._planned = None, None
         self.packed, self._transposed, self._turned = packed(weight.reshape(K * I, O)), None, None
         self.packed_bias = packed(bias[None]).ravel()
+
+    def plan(self, seen):
+        """`Plan` of a call; the last one is kept, since calls of one shape follow each other."""
+        key, (known, plan) = (len(seen.x), seen.steps), self._planned
+        if known != key:
+            plan = Plan.make(self, seen)
+            self._planned = key, plan
+        return plan
 
     def transposed(self):
         """The weights as (O, K I), `packed`."""
@@ -288,14 +322,11 @@ def _turned(weight, dilation):
 
 def correlate(taps, seen):
     """z (B, n, O); see `ltc_np.kernels.numpy.convolution.correlate`."""
-    (K, _, O), dtype = taps.weight.shape, seen.x.dtype
-    sizes = B, I, n, *_ = _sizes(taps.window, seen, O)
-    cut = Cut.make(n, ROWS if _meet(taps.window)[1] == 1 else 2 * ROWS)
-    blocks, rows = cut.blocks(B), cut.several * cut.steps
-    workers = threads.share(blocks, B * n * taps.weight.size > PARALLEL_PRODUCTS)
-    z, work = np.empty((B, n, O), dtype), np.empty((workers, rows * (whole_vectors(O, dtype) + K * I)), dtype)
-    given = sizes, _meet(taps.window), tuple(cut), _unpacked(seen), taps.packed, taps.packed_bias, work, flat(z)
-    threads.run(partial(_correlate, *given), blocks, workers)
+    shape, numbers, blocks, parallel, given = taps.plan(seen)
+    workers = threads.share(blocks, parallel)
+    z, work = np.empty(shape, seen.x.dtype), np.empty((workers, numbers), seen.x.dtype)
+    arrays = _unpacked(seen), taps.packed, taps.packed_bias, work, flat(z)
+    threads.run(partial(_correlate, *given, *arrays), blocks, workers)
     return z
 
 
