@@ -115,7 +115,7 @@ SIGNATURES = {
     "streams.take": "I1 R2 R1 I1 R2 R2 R2 R2 d I1",
     "ssm._backward": f"{_SEQUENCES} {_ADJOINTS} {_SPACE} R2 R4 R3 {_GRADIENTS} {_PART}",
     "ssm._forward": f"{_SEQUENCES} R2 {_SPACE} R2 R4 {_RESULTS} {_PART}",
-    "sums._finite": "R1",
+    "sums._of_squares": "R1 D1",
     "ssm_traces._carry": f"{_SPACE} R2 R1 R2 R4 R2 R1",
     "synaptic_traces.collect": "I2 I1 R1 R1 R1 R1",
 }

@@ -72,6 +72,15 @@ def test_every_kernel_has_a_line_and_there_are_no_more():
         assert len(arguments(SIGNATURES[name])) == count, name
 
 
+def test_kernels_return_nothing():
+    """A library gives None for every call, whatever a function of Python of the same name would."""
+    for path in Path(cpu.__path__[0]).glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef) and "kernel" in [ast.unparse(one) for one in node.decorator_list]:
+                found = [one for one in ast.walk(node) if isinstance(one, ast.Return) and one.value is not None]
+                assert not found, f"{path.stem}.{node.name}"
+
+
 needs_numba = pytest.mark.skipif(NO_CARD is not None, reason=f"kinds are Numba's: {NO_CARD}")
 
 

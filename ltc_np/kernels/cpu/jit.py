@@ -1,6 +1,7 @@
 """House decorators of kernels: for code that Numba compiles, or for code that came compiled.
 
-* ``kernel``: an entry point called from Python; releases the GIL.
+* ``kernel``: an entry point called from Python; releases the GIL.  It returns nothing, as it does in a library: what it
+  finds goes into arrays.
 * ``helper``: called by kernels only; LLVM decides whether it becomes a call.
 * ``inlined``: a helper with a long body that inner loops call: LLVM, left to itself, would make it a call.
 * ``table``: a table of sizes, a function that returns a NamedTuple: kernels cut the arrays that they work in by it, and

@@ -10,8 +10,8 @@ from .simd import fma, lane_sum, load, load_part, vector_size, zeros
 
 
 @kernel
-def _finite(x):
-    """1 if the sum of the squares of x, flat, is finite, else 0."""
+def _of_squares(x, total):
+    """total[0], float64, is the sum of the squares of x, flat, in its own precision."""
     W = vector_size(x)
     whole = x.size // (4 * W) * (4 * W)
     a = b = c = d = zeros(x)
@@ -21,7 +21,7 @@ def _finite(x):
     for k in range(whole, x.size, W):
         p = load_part(x, k, x.size - k)
         a = fma(p, p, a)
-    return 1 if math.isfinite(lane_sum(a + b + c + d)) else 0
+    total[0] = lane_sum(a + b + c + d)
 
 
 # ------------------------------------------------------------------------------------------ called from Python
@@ -34,4 +34,6 @@ def surely_finite(array):
     """See `ltc_np.kernels.numpy.sums.surely_finite`."""
     if array.dtype not in KINDS:  # a layer that a user has written may give what it likes
         return checks.surely_finite(array)
-    return _finite(array.ravel()) == 1  # which lies in one piece, where `reshape` may leave gaps
+    total = np.empty(1)
+    _of_squares(array.ravel(), total)  # which lies in one piece, where `reshape` may leave gaps
+    return math.isfinite(total[0])
