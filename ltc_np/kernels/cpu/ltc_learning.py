@@ -167,7 +167,7 @@ def learn(
     answered: features (1, F), outputs (1, O) by the learnt and by the deployed weights;  target (1, O)
     """
     (own, own_target, total, d_own), (other, other_target, other_total, _) = losses
-    one, d_y, (features, y, deployed_y) = head[0], d_own.reshape(-1), answered
+    one, d_y, (features, y, deployed_y) = head[0], d_own[0, 0], answered
     theta, before, deployed, d_features, gradient = vectors
     (now, kept), (pull, max_norm), (clipped, least), real = moments, limits, bounds, theta.dtype.type
     for k in range(one.size - 1):
@@ -199,15 +199,17 @@ def learn(
             kept[m, k] = now[m, k]
     call(calls[3])
     at_least(theta, clipped, least)
-    told[MADE] = 1 if _within(theta, limit) and _within(now.reshape(-1), limit) else 0
-    if told[MADE] == 0:
+    fine = _within(theta, limit)
+    for m in range(now.shape[0]):
+        fine = fine and _within(now[m], limit)
+    if not fine:
         for k in range(theta.size):
             theta[k] = before[k]
         for m in range(now.shape[0]):
             for k in range(now.shape[1]):
                 now[m, k] = kept[m, k]
         return
-    told[DISTANCE] = _distance(theta, deployed)
+    told[MADE], told[DISTANCE] = 1, _distance(theta, deployed)
     _take_parameters(theta, head, layer)
 
 
