@@ -134,6 +134,7 @@ RULES = {
     "no names as text": lambda trees: source.names_as_text(trees, LOADER, OTHER_NAMES),
     "no underscores of others": lambda trees: source.foreign_underscores(trees, FOREIGN),
     "no layer knows the backend": source.backend_lines,
+    "kernels reshape nothing": source.reshapes,
     "siblings are alike": source.unlike_siblings,
     "tables stand once": lambda trees: source.second_tables(trees, CODES),
 }
@@ -187,6 +188,8 @@ BAD = [
     ("no layer knows the backend", {"cells.x": "'''cpu'''\nname = 'cpu'"}, [("cells.x", 2)]),
     ("no layer knows the backend", {"cells.x": "from ..kernels.cpu import ltc"}, [("cells.x", 1)]),
     ("no layer knows the backend", {"network.x": "backend == 'cuda'", "cells.x": "f(backend)"}, []),
+    ("kernels reshape nothing", {"kernels.cpu.a": "@kernel\ndef f(x):\n    x.reshape(-1)"}, [("kernels.cpu.a", 3)]),
+    ("kernels reshape nothing", {"kernels.cpu.a": "def f(x):\n    x.reshape(-1)"}, []),
     ("siblings are alike", SIBLINGS, [("kernels.numpy.ltc", 1)]),
     (
         "siblings are alike",

@@ -210,6 +210,20 @@ def backend_lines(trees, rooms=("cells", "layers")):
                 yield module, line, f"imports {other}"
 
 
+def reshapes(trees):
+    """Kernels of the CPU that reshape an array: Numba's runtime does that, which kernels that come compiled have not."""
+    for module, tree in trees.items():
+        if not module.startswith(f"{PACKAGE}.kernels.cpu."):
+            continue
+        for function in nodes(tree):
+            if isinstance(function, ast.FunctionDef) and {"kernel", "helper"} & set(
+                map(ast.unparse, function.decorator_list)
+            ):
+                for node in ast.walk(function):
+                    if isinstance(node, ast.Attribute) and node.attr in ("reshape", "ravel"):
+                        yield module, node.lineno, f"{node.attr} in a kernel"
+
+
 def parameters(function):
     """The parameters of a function or of a class's `__init__`, as text: names, order, kinds, which have defaults."""
     if isinstance(function, ast.ClassDef):
