@@ -211,7 +211,7 @@ def backend_lines(trees, rooms=("cells", "layers")):
 
 
 def reshapes(trees):
-    """Kernels of the CPU that reshape an array: Numba's runtime does that, which kernels that come compiled have not."""
+    """Kernels of the CPU that reshape an array, by a function of Numba that kernels which come compiled have not."""
     for module, tree in trees.items():
         if not module.startswith(f"{PACKAGE}.kernels.cpu."):
             continue
