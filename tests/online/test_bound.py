@@ -116,7 +116,15 @@ def test_a_loss_a_pull_a_clip_and_a_method(options):
         {"loss": "binary_cross_entropy"},
         {"loss": lambda y, target: (float(((y - target) ** 2).sum()), 2 * (y - target))},
     ],
-    ids=str,
+    ids=[
+        "a guard",
+        "streams",
+        "late targets",
+        "a clip of each array",
+        "random feedback",
+        "classes",
+        "a loss of one's own",
+    ],
 )
 def test_what_goes_the_usual_way(options):
     assert learner_of("with a readout", Adam(0.01), **options)._part._bound is None
