@@ -239,6 +239,7 @@ def test_every_rule_is_shown_to_see():
     assert {rule for rule, _, wanted in BAD if wanted} == set(RULES)
 
 
+@pytest.mark.slow
 def test_the_page_of_architecture_names_every_room_once():
     names = [name for floor in floors() for name in floor]
     assert len(names) == len(set(names))

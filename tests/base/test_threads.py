@@ -115,6 +115,7 @@ def test_an_error_is_raised_when_nobody_works_any_more(who):
     assert len(calls) == 2  # of 8 pieces: the rest is left
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs signals of POSIX")
 def test_an_interrupt_waits_for_the_helpers():
     """Ctrl-C, again and again while the caller waits: afterwards nobody writes to its arrays."""

@@ -363,6 +363,7 @@ def test_torch_drops_after_the_second_layer_only():
     assert not CfC(6, input_dim=3).drops
 
 
+@pytest.mark.slow
 def test_every_layer_of_a_stack_draws_its_own():
     a, b = (CfC(4, input_dim=4, variant="keras", backbone_units=8, backbone_dropout=0.5) for _ in range(2))
     seen = []

@@ -146,6 +146,7 @@ def test_the_bytes_of_an_lrc_ssm(tmp_path):
         assert export.table_bytes == 4 * P
 
 
+@pytest.mark.slow
 def test_the_bytes_of_an_ncp(tmp_path):
     """As many sensitivities as the plan of the learner has, and zeros up to four columns in a block."""
     model = Model(LTC(AutoNCP(19, 8)), Dense(2), input_dim=32, seed=0)

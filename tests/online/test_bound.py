@@ -130,6 +130,7 @@ def test_what_goes_the_usual_way(options):
     assert learner_of("with a readout", Adam(0.01), **options)._part._bound is None
 
 
+@pytest.mark.slow
 def test_layers_and_optimisers_that_go_the_usual_way():
     class Own(SGD):
         def change(self, model, grad, lr, delta):

@@ -308,6 +308,7 @@ def test_peek_changes_nothing(model):
         other.learn(target)
 
 
+@pytest.mark.slow
 def test_it_learns(backend):
     """To tell the next number of a wave."""
     model = Model(LTC(AutoNCP(12, 4)), Dense(1), input_dim=1, seed=1, dtype="float64", backend=backend)
@@ -319,6 +320,7 @@ def test_it_learns(backend):
     assert late[1] < 0.1 * late[2]
 
 
+@pytest.mark.slow
 def test_three_networks_are_compared_each_with_its_own_state(model):
     """The deployed one goes its own way, the last good one that of its weights."""
     learner, state = Learner(model, SGD(0.02, momentum=0.9), guard=Guard(1.0, horizon=2)), None

@@ -86,6 +86,7 @@ def solution(model, x, v, t):
     return rest + (v - rest) * np.exp(-t * Q / p["cm"][0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("synapses", [[(0, 0, 1)], [(0, 0, 1), (1, 0, -1), (2, 0, 1)]])
 @pytest.mark.parametrize("t", [0.0, 0.03, 1.0, 40.0])
 def test_frozen_is_exact_where_conductances_are_constant(synapses, t):

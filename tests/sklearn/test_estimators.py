@@ -34,6 +34,7 @@ def data(rng):
     return X, y, np.where(y > 0, "up", "down")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", REGRESSORS)
 def test_numbers_are_learned(kind, data):
     X, y, _ = data
@@ -67,6 +68,7 @@ class Own(LiquidEstimator):
         return self._answers(X, dt, lengths)[1][:, 0]
 
 
+@pytest.mark.slow
 def test_an_estimator_of_another_kind(data):
     X, y, _ = data
     own = clone(Own(units=8, epochs=60, random_state=0, backend="numpy")).fit(X, y)
