@@ -41,7 +41,10 @@ def fitting(learning: Learning, targets: Targets) -> Fitting | None:
         return None
     if not isinstance(traces, SynapticTraces) or type(traces.layer) is not LTC or model.trainable is not None:
         return None
-    if targets.for_kernels(model) is None or others_move(learning.optimizer, model.layout) or traces.parts() is None:
+    if targets.for_kernels(model) is None or others_move(learning.optimizer, model.layout):
+        return None
+    # Steps of so many synapses and unfolds that threads may share them are not bound: `tiles.bind`.
+    if (parts := traces.parts()) is None or parts.circuit.shared((1, 1, traces.layer.input_size), traces.layer.rule):
         return None
     return Fitting(traces, head)
 
@@ -85,8 +88,7 @@ class Bound:
         self._prepared = prepared.layers[0]
         weights, scale, mean = parts.head.arrays(self._layer.dtype)
         self._deployed_head, self._has_head = (weights.copy(), scale, mean), weights.size > 0
-        self._now: Any
-        self._told: Any
+        self._kernels: Any
         self._bind()
 
     def _bind(self) -> None:
@@ -94,16 +96,16 @@ class Bound:
         (traces, head), optimizer, model = self._parts, self._learning.optimizer, self._learning.model
         optimizer.bind(model.theta)
         block = np.array(list(optimizer.moments.values()), model.dtype).reshape(-1, model.theta.size)
-        optimizer.moments = dict(zip(optimizer.moments, block, strict=True))
-        self._moments, self._block = optimizer.moments, block
-        self._kernels = kernels.load("cpu", "ltc_learning").bind(
+        optimizer.moments = moments = dict(zip(optimizer.moments, block, strict=True))
+        bound = kernels.load("cpu", "ltc_learning").bind(
             traces.layer, traces.parts(), self._prepared, self._stream, (head.arrays(model.dtype), self._deployed_head),
             self._losses, (model.theta, self._deployed), model.layout, block,
             kernels.load("cpu", optimizer.kernel).step, decaying(optimizer, model), self._limits,
         )  # fmt: skip
         self._first = kernels.load("cpu", "updates").FIRST
         # To write single numbers into NumPy's arrays takes longer.
-        self._now, self._told = memoryview(self._kernels.now), memoryview(self._kernels.told)
+        self._kernels = bound._replace(now=memoryview(bound.now), told=memoryview(bound.told))
+        self._block, self._moments = block, moments  # after all else: after Ctrl-C before it, it is done again
 
     def answer(self, x: Array, dt: ArrayLike | None, state: Array) -> Answered | None:
         """The answer to inputs; the state (1, K) of the deployed network goes on.  None if nothing is done, and all is
@@ -114,7 +116,7 @@ class Bound:
         elif x.dtype != stream.dtype:
             x = checks.real("x_t", x, stream.dtype, bools=True)
         stream.read(x, dt, state[0] if single else state, single)
-        bound, told = self._kernels, self._told
+        bound, told = self._kernels, self._kernels.told
         told[MADE] = 0
         try:
             bound.answer(state)
@@ -136,7 +138,8 @@ class Bound:
         if optimizer.moments is not self._moments:
             self._bind()
         learning.take_rate()
-        lr, t, bound, now, told = optimizer.learning_rate, optimizer.t, self._kernels, self._now, self._told
+        lr, t, bound = optimizer.learning_rate, optimizer.t, self._kernels
+        now, told = bound.now, bound.told
         told[MADE] = 0
         try:
             optimizer.t = t + 1

@@ -1,5 +1,7 @@
 """Learners whose steps are made by kernels in one call each: against the same steps made the usual way."""
 
+import copy
+
 import numpy as np
 import pytest
 from support.backends import NO_KERNELS
@@ -14,6 +16,7 @@ from ltc_np import (
     Clip,
     CosineDecay,
     Dense,
+    FullyConnected,
     Model,
     RMSprop,
     Standardize,
@@ -143,6 +146,55 @@ def test_layers_and_optimisers_that_go_the_usual_way():
     assert Learner(others[1], AdamW(0.01, decay="all"))._part._bound is None
 
 
+def test_what_is_derived_from_a_dense_is_not_taken_for_one():
+    class Doubled(Dense):
+        def forward(self, *arguments):
+            y, *rest = super().forward(*arguments)
+            return 2 * y, *rest
+
+    model = Model(LTC(AutoNCP(7, 3)), Doubled(2), input_dim=2, seed=0, backend="cpu")
+    learner = Learner(model, SGD(0.01))
+    assert learner._part._bound is None
+    expected = model.step(np.ones(2))[0]
+    np.testing.assert_allclose(learner.peek([1.0, 1.0]), expected, 1e-6)
+    np.testing.assert_allclose(learner.predict([1.0, 1.0]), expected, 1e-6)
+    with pytest.raises(ValueError, match="must end with a Dense"):
+        Learner(model, NLMS())
+
+
+def test_steps_that_threads_may_share_are_not_bound():
+    layer = LTC(FullyConnected(32, 32), ode_unfolds=2500)
+    assert Learner(Model(layer, input_dim=1, seed=0, backend="cpu"), SGD(0.01), method=EProp())._part._bound is None
+
+
+@pytest.mark.parametrize("rule", [SGD(0.1), LMS(0.1)], ids=["SGD", "LMS"])
+def test_kernels_get_targets_as_they_are_compiled_for(rule):
+    """Whatever array a target is; else a kernel would be compiled once more, and one of a library cannot be."""
+    y = np.array([0.5, 0.5])
+    fixed = y.copy()
+    fixed.flags.writeable = False
+    targets = y, np.repeat(y, 2)[::2], fixed, np.broadcast_to(0.5, 2), np.frombuffer(b"-" + y.tobytes(), float, 2, 1)
+    found = []
+    for target in targets:
+        learner = learner_of("with a readout", rule)
+        answer = learner.predict([0.1, 0.2])
+        assert learner._targets.observed(target, None, answer[None], True).target.flags.carray
+        learner.learn(target)
+        found.append(learner.weights)
+    for weights in found:
+        np.testing.assert_array_equal(weights, found[0])
+    learner.predict([0.1, 0.2])
+    with pytest.raises(TypeError, match="masked"):
+        learner.learn(np.ma.array(y, mask=[True, False]))
+
+
+def test_an_elapsed_time_beyond_the_precision_is_refused_without_a_warning():
+    learner = learner_of("with a readout", SGD(0.1), "float32")
+    for dt in 1e300, np.array(1e300):
+        with pytest.raises(ValueError, match="`dt` must be finite"):
+            learner.predict([0.1, 0.2], dt=dt)
+
+
 def test_missing_targets_weights_and_a_new_rate_between():
     quick, plain = learner_of("with a readout", Adam(0.01)), usual(learner_of("with a readout", Adam(0.01)))
     one, other = (np.random.default_rng(3) for _ in range(2))
@@ -241,6 +293,25 @@ def test_ctrl_c_leaves_what_was(what):
     for _ in range(4):
         np.testing.assert_array_equal(one_step(stopped, one), one_step(plain, other))
     assert_same(stopped, plain)
+
+
+def test_ctrl_c_while_kernels_are_bound_lets_them_be_bound_again(monkeypatch):
+    """To the optimiser's moments, which are others after a file."""
+    stopped, plain = (learner_of("with a readout", SGD(0.05, momentum=0.9)) for _ in range(2))
+    one, other = (np.random.default_rng(10) for _ in range(2))
+    for _ in range(4):
+        one_step(stopped, one), one_step(plain, other)
+    stopped = copy.deepcopy(stopped)
+    stopped.predict([0.1, 0.2]), plain.predict([0.1, 0.2])
+    with monkeypatch.context() as patched:
+        patched.setattr(ltc_learning, "bind", Stopping(ltc_learning.bind))
+        with pytest.raises(KeyboardInterrupt):
+            stopped.learn([1.0, 2.0])
+    stopped.learn([1.0, 2.0]), plain.learn([1.0, 2.0])
+    for _ in range(4):
+        np.testing.assert_array_equal(one_step(stopped, one), one_step(plain, other))
+    assert_same(stopped, plain)
+    assert_same(copy.deepcopy(stopped), plain)
 
 
 @pytest.mark.parametrize("rule", [LMS(0.05), NLMS(0.5)], ids=["LMS", "NLMS"])
