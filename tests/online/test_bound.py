@@ -1,6 +1,7 @@
 """Learners whose steps are made by kernels in one call each: against the same steps made the usual way."""
 
 import copy
+import sys
 
 import numpy as np
 import pytest
@@ -293,6 +294,70 @@ def test_ctrl_c_leaves_what_was(what):
     for _ in range(4):
         np.testing.assert_array_equal(one_step(stopped, one), one_step(plain, other))
     assert_same(stopped, plain)
+
+
+class StoppedAt:
+    """Ctrl-C before the line of the package with this number, of those that are run meanwhile."""
+
+    def __init__(self, number):
+        self.left = number
+
+    def __enter__(self):
+        self.before = sys.gettrace()
+        sys.settrace(self.enter)
+
+    def __exit__(self, *error):
+        sys.settrace(self.before)
+
+    def enter(self, frame, event, arg):
+        return self.line if "ltc_np" in frame.f_globals["__name__"] else None
+
+    def line(self, frame, event, arg):
+        if event == "line":
+            self.left -= 1
+            if self.left == 0:
+                raise KeyboardInterrupt
+        return self.line
+
+
+def all_of(held):
+    """What `Learner._changing` has, as text in which equal bits are equal."""
+    if isinstance(held, dict):
+        held = list(held.items())
+    if isinstance(held, list | tuple):
+        return f"[{', '.join(map(all_of, held))}]"
+    return held.tobytes().hex() if isinstance(held, np.ndarray) else repr(held)
+
+
+@pytest.mark.parametrize("way", ["bound", "usual", "guarded", "a readout"])
+@pytest.mark.parametrize("what", ["predict", "learn"])
+def test_ctrl_c_anywhere_leaves_nothing_or_all(what, way):
+    options = {"guard": Guard(horizon=2)} if way == "guarded" else {}
+    learner = learner_of("with a readout", LMS(0.1) if way == "a readout" else Adam(0.01), **options)
+    rng = np.random.default_rng(11)
+    for _ in range(3):
+        one_step(learner, rng)
+    if what == "learn":
+        learner.predict([0.1, 0.2])
+    first, before, seen = copy.deepcopy(learner), all_of(learner._changing()), []
+    for number in range(1, 10_000):
+        if way == "usual":
+            usual(learner)
+        if way == "bound" and learner._part._bound._moments is not learner._part._learnings[0].optimizer.moments:
+            learner._part._bound._bind()  # a copy's; for the lines of this there is another test
+        try:
+            with StoppedAt(number):
+                learner.predict([0.3, 0.1]) if what == "predict" else learner.learn([1.0, 2.0])
+            break
+        except KeyboardInterrupt:
+            seen.append(all_of(learner._changing()))
+            if seen[-1] != before:  # behind the last thing that is done
+                learner = copy.deepcopy(first)
+    after = all_of(learner._changing())
+    assert before != after
+    assert set(seen) <= {before, after}
+    assert len(seen) > 20
+    assert seen[-10] == before
 
 
 def test_ctrl_c_while_kernels_are_bound_lets_them_be_bound_again(monkeypatch):
