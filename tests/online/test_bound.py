@@ -131,6 +131,13 @@ def test_layers_and_optimisers_that_go_the_usual_way():
         def change(self, model, grad, lr, delta):
             delta[:] = lr * grad
 
+    class Threefold:
+        def change(self, model, grad, lr, delta):
+            super().change(model, 3 * grad, lr, delta)
+
+    class Mixed(Threefold, SGD):
+        pass
+
     wiring = AutoNCP(7, 3)
     frozen = Model(LTC(wiring), input_dim=2, seed=0, backend="cpu")
     frozen.freeze("gleak")
@@ -143,7 +150,8 @@ def test_layers_and_optimisers_that_go_the_usual_way():
     plain = Model(LTC(wiring), input_dim=2, seed=0, backend="numpy")
     for model in (frozen, plain, *others):
         assert Learner(model, SGD(0.01))._part._bound is None
-    assert Learner(Model(LTC(wiring), input_dim=2, seed=0, backend="cpu"), Own(0.01))._part._bound is None
+    for kind in Own, Mixed:
+        assert Learner(Model(LTC(wiring), input_dim=2, seed=0, backend="cpu"), kind(0.01))._part._bound is None
     assert Learner(others[1], AdamW(0.01, decay="all"))._part._bound is None
 
 
