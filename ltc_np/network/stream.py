@@ -48,8 +48,8 @@ class Stream:
             self.ones = False
             self._read_dt(dt, single)
         elif not self.ones:
-            self.ones = True
             self.dt.fill(1)
+            self.ones = True  # not before: Ctrl-C may come in between
         if state is None:
             state = self.start[0] if single else self.start
         elif type(state) is not np.ndarray or state.dtype != self.dtype:
@@ -73,7 +73,8 @@ class Stream:
             if dt.ndim and (single or dt.shape != (self.B,)):
                 raise ValueError(f"`dt` must be {expected}, got shape {dt.shape}")
             dt = dt.reshape(-1, 1)
-        self.dt[...] = dt
+        with np.errstate(over="ignore"):  # what becomes infinite is refused
+            self.dt[...] = dt
         checks.elapsed_range(self.dt)
 
     def write(self, y, state, out, single):

@@ -22,7 +22,8 @@ from ..network.bound import decaying, others_move
 from ..network.stream import Stream
 from ..optim.clip import Clip
 from .head import LinearHead, NoHead
-from .learning import Learning
+from .learning import Kept, Learning
+from .part import Answer, Noted, Taking, Told
 from .synaptic import SynapticTraces
 from .targets import Observed, Targets
 
@@ -41,25 +42,12 @@ def fitting(learning: Learning, targets: Targets) -> Fitting | None:
         return None
     if not isinstance(traces, SynapticTraces) or type(traces.layer) is not LTC or model.trainable is not None:
         return None
-    if targets.for_kernels(model) is None or others_move(learning.optimizer, model.layout) or traces.parts() is None:
+    if targets.for_kernels(model) is None or others_move(learning.optimizer, model.layout):
+        return None
+    # Steps of so many synapses and unfolds that threads may share them are not bound: `tiles.bind`.
+    if (parts := traces.parts()) is None or parts.circuit.shared((1, 1, traces.layer.input_size), traces.layer.rule):
         return None
     return Fitting(traces, head)
-
-
-class Answered(NamedTuple):
-    """Features (1, F) of the learnt weights, outputs (1, O) by these and by the deployed ones."""
-
-    f: Array
-    own: Array
-    deployed: Array
-
-
-class Moved(NamedTuple):
-    """Losses of an answer by the learnt and the deployed weights, and how far the new ones are from these."""
-
-    own: float
-    deployed: float
-    distance: float
 
 
 class Bound:
@@ -85,8 +73,7 @@ class Bound:
         self._prepared = prepared.layers[0]
         weights, scale, mean = parts.head.arrays(self._layer.dtype)
         self._deployed_head, self._has_head = (weights.copy(), scale, mean), weights.size > 0
-        self._now: Any
-        self._told: Any
+        self._kernels: Any
         self._bind()
 
     def _bind(self) -> None:
@@ -94,27 +81,27 @@ class Bound:
         (traces, head), optimizer, model = self._parts, self._learning.optimizer, self._learning.model
         optimizer.bind(model.theta)
         block = np.array(list(optimizer.moments.values()), model.dtype).reshape(-1, model.theta.size)
-        optimizer.moments = dict(zip(optimizer.moments, block, strict=True))
-        self._moments, self._block = optimizer.moments, block
-        self._kernels = kernels.load("cpu", "ltc_learning").bind(
+        optimizer.moments = moments = dict(zip(optimizer.moments, block, strict=True))
+        bound = kernels.load("cpu", "ltc_learning").bind(
             traces.layer, traces.parts(), self._prepared, self._stream, (head.arrays(model.dtype), self._deployed_head),
             self._losses, (model.theta, self._deployed), model.layout, block,
             kernels.load("cpu", optimizer.kernel).step, decaying(optimizer, model), self._limits,
         )  # fmt: skip
         self._first = kernels.load("cpu", "updates").FIRST
         # To write single numbers into NumPy's arrays takes longer.
-        self._now, self._told = memoryview(self._kernels.now), memoryview(self._kernels.told)
+        self._kernels = bound._replace(now=memoryview(bound.now), told=memoryview(bound.told))
+        self._block, self._moments = block, moments  # after all else: after Ctrl-C before it, it is done again
 
-    def answer(self, x: Array, dt: ArrayLike | None, state: Array) -> Answered | None:
-        """The answer to inputs; the state (1, K) of the deployed network goes on.  None if nothing is done, and all is
-        to be done the usual way."""
-        stream, single, front = self._stream, x.ndim == 1, self._learning.front
+    def answer(self, x: Array, dt: ArrayLike | None, state: Array, waiting: Taking) -> Answer | None:
+        """As `Part.predict`; the state (1, K) of the deployed network goes on.  None if nothing is done, and all is to
+        be done the usual way."""
+        answer, stream, single, front = None, self._stream, x.ndim == 1, self._learning.front
         if front is not None:
             x = front.step(x)[0]
         elif x.dtype != stream.dtype:
             x = checks.real("x_t", x, stream.dtype, bools=True)
         stream.read(x, dt, state[0] if single else state, single)
-        bound, told = self._kernels, self._told
+        bound, told = self._kernels, self._kernels.told
         told[MADE] = 0
         try:
             bound.answer(state)
@@ -122,21 +109,24 @@ class Bound:
                 return None
             own = bound.y[None].copy()
             f = bound.features[None].copy() if self._has_head else own
-            return Answered(f, own, bound.deployed_y[None].copy())
+            answer = Answer(own.copy(), Kept(f, own, own, bound.deployed_y[None].copy(), None))
+            waiting.add(answer)
+            return answer
         except BaseException:  # Ctrl-C, too
-            if told[MADE]:
+            if told[MADE] and not waiting.has(answer):
                 self._parts.traces.whole[:], state[...] = bound.whole_before, stream.state
             raise
 
-    def learn(self, f: Array, own: Array, deployed: Array, observed: Observed) -> Moved | None:
-        """A step after an answer; None as above."""
+    def learn(self, kept: Kept, observed: Observed, noting: Noted) -> bool:
+        """A step after an answer, as `Part.learn`; False as None above."""
         learning, optimizer = self._learning, self._learning.optimizer
         if observed.known is not None or observed.weight is not None:
-            return None
+            return False
         if optimizer.moments is not self._moments:
             self._bind()
         learning.take_rate()
-        lr, t, bound, now, told = optimizer.learning_rate, optimizer.t, self._kernels, self._now, self._told
+        lr, t, bound = optimizer.learning_rate, optimizer.t, self._kernels
+        now, told = bound.now, bound.told
         told[MADE] = 0
         try:
             optimizer.t = t + 1
@@ -144,16 +134,18 @@ class Bound:
                 now[k] = number
             if optimizer.decays:
                 now[1] = optimizer.decay_rate(lr)
-            bound.learn((f, own, deployed), observed.target)
-            *found, made = told.tolist()
+            bound.learn((kept.f, kept.own, kept.deployed), observed.target)
+            own, deployed, distance, made = told.tolist()
             if made:
                 learning.has_moved()
-                return Moved(*found)
+                noting([Told(own, deployed, distance, ())])
+                return True
         except BaseException:  # Ctrl-C, too
-            if told[MADE]:
-                learning.model.theta[:], self._block[:] = bound.theta_before, bound.moments_before
-                learning.prepare()
-            optimizer.t = t
+            if not noting.done:
+                optimizer.t = t
+                if told[MADE]:
+                    learning.model.theta[:], self._block[:] = bound.theta_before, bound.moments_before
+                    learning.prepare()
             raise
         optimizer.t = t
-        return None
+        return False

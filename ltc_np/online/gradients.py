@@ -17,22 +17,11 @@ from ..optim import Optimizer
 from ..optim.clip import Clip
 from .bound import Bound, fitting
 from .guard import Guard, copied
-from .learning import Learning
+from .learning import Kept, Learning
 from .methods import Method
-from .part import QUIET, Answer, Part, Told
+from .part import QUIET, Answer, Noted, Part, Taking, Told
 from .split import cut, look_first, places
 from .targets import Observed, Targets
-
-
-class Kept(NamedTuple):
-    """Features (B, F) behind the recurrent layer; outputs (B, O) by the learnt, the last good (without a guard the
-    learnt) and the deployed weights; the derivatives of the first (B, O, P), None where targets cannot come later."""
-
-    f: Array
-    own: Array
-    good: Array
-    deployed: Array
-    rows: Array | None
 
 
 class Stepped(NamedTuple):
@@ -133,27 +122,35 @@ class Gradients(Part):
 
     # ------------------------------------------------------------------------------------------------------ answers
 
-    def predict(self, x: Array, dt: ArrayLike | None) -> Answer:
-        if self._bound is not None and (found := self._bound.answer(x, dt, self._state)) is not None:
-            f, own, deployed = found
-            return Answer(own.copy(), Kept(f, own, own, deployed, None))
-        return self._predict(x, dt)
+    def predict(self, x: Array, dt: ArrayLike | None, waiting: Taking) -> Answer:
+        if self._bound is not None and (found := self._bound.answer(x, dt, self._state, waiting)) is not None:
+            return found
+        return self._predict(x, dt, waiting)
 
     @QUIET
-    def _predict(self, x: Array, dt: ArrayLike | None) -> Answer:
+    def _predict(self, x: Array, dt: ArrayLike | None, waiting: Taking) -> Answer:
         deployed, state = _stepped(self._model, x, dt, self._state)  # refuses inputs before anything has changed
-        begun, found, goods = [learning.begin() for learning in self._learnings], list[Ran](), list[Stepped]()
+        begun, before, answer = [learning.begin() for learning in self._learnings], self._state.copy(), None
         try:
-            for learning, part in self._each:
-                now = self._of(part, x, dt)
-                if learning.good is not None:
-                    goods.append(_stepped(learning.good, *now, learning.good_state))
-                found.append(self._run(learning, *now))
+            answer = self._answered(x, dt, deployed)
+            self._state[...] = state
+            waiting.add(answer)
         except BaseException:  # Ctrl-C, too
-            for learning, where in zip(self._learnings, begun, strict=True):
-                learning.undo(where)
+            if not waiting.has(answer):
+                for learning, where in zip(self._learnings, begun, strict=True):
+                    learning.undo(where)
+                self._state[...] = before
             raise
-        self._state[...] = state
+        return answer
+
+    def _answered(self, x: Array, dt: ArrayLike | None, deployed: Array) -> Answer:
+        """The answer, as the learnt and the last good network go on; ``deployed``: outputs of that one."""
+        found, goods = list[Ran](), list[Stepped]()
+        for learning, part in self._each:
+            now = self._of(part, x, dt)
+            if learning.good is not None:
+                goods.append(_stepped(learning.good, *now, learning.good_state))
+            found.append(self._run(learning, *now))
         if len(found) == 1:
             f, own, events = found[0]
         else:
@@ -222,23 +219,27 @@ class Gradients(Part):
 
     # ----------------------------------------------------------------------------------------------------- learning
 
-    def learn(self, answer: Answer, observed: Observed) -> list[Told]:
-        f, own, _, deployed, _ = answer.kept
-        if self._bound is not None and (found := self._bound.learn(f, own, deployed, observed)) is not None:
-            return [Told(*found, ())]
-        return self._learn(answer, observed)
+    def learn(self, answer: Answer, observed: Observed, noting: Noted) -> None:
+        if self._bound is None or not self._bound.learn(answer.kept, observed, noting):
+            self._learn(answer, observed, noting)
 
     @QUIET
-    def _learn(self, answer: Answer, observed: Observed) -> list[Told]:
+    def _learn(self, answer: Answer, observed: Observed, noting: Noted) -> None:
         steps = [found for learning, part in self._each if (found := self._asked(learning, part, answer, observed))]
+        begun = [step.learning.begin() for step in steps]
         try:
             sound = [step.learning.step(step.gradient) for step in steps]
             if not all(sound):
                 self._check_overflow(steps, sound, answer, observed)
+            noting(self._followed(steps, sound))
         except BaseException:  # Ctrl-C, too
-            for step in steps:
-                step.learning.back()
+            if not noting.done:
+                for step, where in zip(steps, begun, strict=True):
+                    step.learning.undo(where)
             raise
+
+    def _followed(self, steps: list[Step], sound: list[bool]) -> list[Told]:
+        """After steps that are ``sound`` or not."""
         told = []
         for step, good in zip(steps, sound, strict=True):
             seen = [(one.own, one.good, one.deployed) for one in step.losses]

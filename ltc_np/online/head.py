@@ -33,8 +33,9 @@ def head_of(network: Model | None) -> Head:
     if network is None:
         return NoHead()
     dense, *others = network.layers
-    inverse = all(isinstance(layer, Standardize) and layer.inverse for layer in others)
-    if isinstance(dense, Dense) and dense.activation is None and len(others) < 2 and inverse:
+    # Of these alone: what is derived from them may compute something else.
+    inverse = all(type(layer) is Standardize and layer.inverse for layer in others)
+    if type(dense) is Dense and dense.activation is None and len(others) < 2 and inverse:
         return LinearHead(network)
     return AnyHead(network)
 

@@ -27,7 +27,7 @@ from .part import Part
 from .readouts import Readouts
 from .rule import Rule
 from .targets import Targets, wrong_shape
-from .waiting import Waiting
+from .waiting import Noting, Waiting
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -260,8 +260,7 @@ class Learner:
         FloatingPointError
             The network overflows.  Nothing has changed then.
         """
-        answer = self._part.predict(self._inputs(x_t), dt)
-        self._waiting.add(answer)
+        answer = self._part.predict(self._inputs(x_t), dt, self._waiting)
         for event in answer.events:
             self.log.say(event)
         return answer.y[0].copy() if self.streams is None else answer.y.copy()
@@ -304,14 +303,10 @@ class Learner:
         """
         if type(ago) is not int or ago != 0:
             ago = checks.integer("ago", ago, least=0)
-        answer, single = self._waiting.find(ago), self.streams is None
-        found = self._targets.observed(target, weight, answer.y, single)
-        had = self._waiting.had(ago, found)
-        for told in self._part.learn(answer, found):
-            self.log.add(told.error, told.deployed, told.distance)
-            for event in told.events:
-                self.log.say(event)
-        self._waiting.note(ago, had)
+        waits, single = self._waiting.find(ago), self.streams is None
+        found = self._targets.observed(target, weight, waits.answer.y, single)
+        noting = Noting(waits, self._waiting.had(waits, found), self.log)
+        self._part.learn(waits.answer, found, noting)
         return found.error[0] if single else found.error
 
     def _stream(self, stream: int, count: int) -> int:

@@ -24,11 +24,23 @@ STATE = "state"  # among the arrays of `Traces`
 NOTHING: tuple[str, ...] = ()  # has happened
 
 
+class Kept(NamedTuple):
+    """Features (B, F) behind the recurrent layer; outputs (B, O) by the learnt, the last good (without a guard the
+    learnt) and the deployed weights; the derivatives of the first (B, O, P), None where targets cannot come later."""
+
+    f: Array
+    own: Array
+    good: Array
+    deployed: Array
+    rows: Array | None
+
+
 class Begun(NamedTuple):
-    """Weights, and all that each stream carries, before an answer."""
+    """Weights, all that each stream carries, and where the last good network is, before an answer or a step."""
 
     watched: Watched
     wholes: list[Array]
+    good_state: Array
 
 
 class Learning:
@@ -136,17 +148,18 @@ class Learning:
             traces.arrays[STATE][...] = state
 
     def begin(self) -> Begun:
-        """Where an answer begins, copied: for `undo`."""
-        return Begun(self.watched, [traces.whole.copy() for traces in self.traces])
+        """Where an answer or a step begins, copied: for `undo`."""
+        return Begun(self.watched, [traces.whole.copy() for traces in self.traces], self.good_state.copy())
 
     def undo(self, begun: Begun) -> None:
-        """Take back the answer, and weights that were given up in it."""
+        """Take all back that has changed since."""
         for traces, whole in zip(self.traces, begun.wholes, strict=True):
             traces.whole[:] = whole
-        if self.watched is not begun.watched:
-            self.watched = begun.watched
-            self.back()
-            self.prepare()
+        self.watched, self.good_state[...] = begun.watched, begun.good_state
+        self.back()
+        if self.good is not None:
+            self.good.theta[:] = self.watched.good[0]
+        self.prepare()
 
     def answer(self, x: Array, dt: list[float]) -> tuple[Array, Array]:
         """Features (n, F) behind the recurrent layer and outputs (n, O), as the states go on; they may be infinite.

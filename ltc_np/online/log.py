@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,6 +12,18 @@ from ..base.types import Numbers
 
 MOST_ROWS, MOST_EVENTS = 2048, 1000
 COLUMNS = "step", "error", "deployed_error", "distance"
+
+
+class Mark(NamedTuple):
+    """All that a `Log` holds, its rows by their number."""
+
+    rows: array[float]
+    size: int
+    stride: int
+    steps: int
+    error: float
+    deployed: float
+    events: list[tuple[int, str]]
 
 
 class Log:
@@ -58,6 +70,15 @@ class Log:
             self.stride *= 2
             second[:, 1:3] = (first[:, 1:3] + second[:, 1:3]) / 2
             self._rows = array("d", second.tobytes())
+
+    def mark(self) -> Mark:
+        """Where it is now, for `back`."""
+        return Mark(self._rows, len(self._rows), self.stride, self.steps, self._error, self._deployed, self.events)
+
+    def back(self, mark: Mark) -> None:
+        """Forget what came since."""
+        self._rows, size, self.stride, self.steps, self._error, self._deployed, self.events = mark
+        del self._rows[size:]
 
     def say(self, event: str) -> None:
         """Something has happened with the observation that was added last."""

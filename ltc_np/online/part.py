@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -43,6 +43,21 @@ class Told(NamedTuple):
     events: tuple[str, ...]
 
 
+class Taking(Protocol):
+    """Where answers wait."""
+
+    def add(self, answer: Answer) -> None: ...
+    def has(self, answer: Answer | None) -> bool: ...
+
+
+class Noted(Protocol):
+    """Takes what is told of targets, and knows whether it has."""
+
+    @property
+    def done(self) -> bool: ...
+    def __call__(self, told: list[Told]) -> None: ...
+
+
 class Part(abc.ABC):
     """What learns of a model, on B streams.
 
@@ -69,16 +84,18 @@ class Part(abc.ABC):
         """Let streams begin at the start."""
 
     @abc.abstractmethod
-    def predict(self, x: Array, dt: ArrayLike | None) -> Answer:
-        """The answer to inputs (I,) or (B, I); the states go on.  After an error nothing has changed."""
+    def predict(self, x: Array, dt: ArrayLike | None, waiting: Taking) -> Answer:
+        """The answer to inputs (I,) or (B, I); the states go on, and it waits.  After an error, or Ctrl-C, nothing has
+        changed, or, where the answer waits, all."""
 
     @abc.abstractmethod
     def peek(self, x: Array, dt: ArrayLike | None) -> Array:
         """The outputs (B, O) of the answer that `predict` would give; nothing changes."""
 
     @abc.abstractmethod
-    def learn(self, answer: Answer, observed: Observed) -> list[Told]:
-        """Learn from what was observed, or raise an error and change nothing."""
+    def learn(self, answer: Answer, observed: Observed, noting: Noted) -> None:
+        """Learn from what was observed, and note what is told of it; or raise an error and change nothing, also by
+        Ctrl-C, but where it is noted already."""
 
     @abc.abstractmethod
     def network(self, k: int) -> Model:

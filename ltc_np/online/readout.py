@@ -48,7 +48,7 @@ def take_apart(model: Model, instead: str = "") -> Apart:
     scaled = n > 0 and isinstance(last, Standardize) and last.inverse
     n -= scaled
     last = layers[n]
-    if n < 1 or not isinstance(last, Dense) or last.activation is not None:
+    if n < 1 or type(last) is not Dense or last.activation is not None:
         raise ValueError(
             "`model` must end with a Dense without activation (before Standardize(inverse=True), if it has one) and "
             f"have a layer before it, got {', '.join(map(repr, layers[: n + 1]))}: {_remedy(last, model)}{instead}"

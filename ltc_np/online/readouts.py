@@ -17,7 +17,7 @@ from ..model import Model
 from ..network.step import advance
 from .guard import Guard, Watched, copied
 from .lms import LMS, NLMS
-from .part import QUIET, Answer, Part, Told
+from .part import QUIET, Answer, Noted, Part, Taking, Told
 from .readout import take_apart
 from .rule import Rule
 from .targets import Observed
@@ -99,9 +99,16 @@ class Readouts(Part):
         return Answer(y, Kept(f, by)), state
 
     @QUIET
-    def predict(self, x: Array, dt: ArrayLike | None) -> Answer:
+    def predict(self, x: Array, dt: ArrayLike | None, waiting: Taking) -> Answer:
         answer, state = self._outputs(x, dt)
-        self._state[...] = state
+        before = self._state
+        try:
+            self._state = state.reshape(before.shape).copy()
+            waiting.add(answer)
+        except BaseException:  # Ctrl-C, too
+            if not waiting.has(answer):
+                self._state = before
+            raise
         return answer
 
     @QUIET
@@ -109,15 +116,21 @@ class Readouts(Part):
         return self._outputs(x, dt)[0].y
 
     @QUIET
-    def learn(self, answer: Answer, observed: Observed) -> list[Told]:
-        after: list[Watched] = self.readouts.copy()
+    def learn(self, answer: Answer, observed: Observed, noting: Noted) -> None:
+        before = self.readouts
+        after: list[Watched] = before.copy()
         told: list[Told] = []
         for b, known, weight in observed.streams():
             k = 0 if self.shared else b
             after[k], heard = self._learnt(after[k], answer, observed, b, known, weight)
             told.append(heard)
-        self.readouts = after
-        return told
+        try:
+            self.readouts = after
+            noting(told)
+        except BaseException:  # Ctrl-C, too
+            if not noting.done:
+                self.readouts = before
+            raise
 
     def _learnt(
         self, readout: Watched, answer: Answer, observed: Observed, b: int, known: Bools | None, weight: float

@@ -98,7 +98,8 @@ class Targets:
             target = losses.for_each_output(self._given, y.shape, "target", several[None] if single else several)
             single = False
         shape = y.shape[1:] if single else y.shape
-        if not isinstance(target, np.ndarray) or target.dtype != y.dtype:
+        # Also where only a flag is wrong, for which kernels would be compiled again.
+        if type(target) is not np.ndarray or target.dtype != y.dtype or not target.flags.carray:
             target = checks.real("target", target, y.dtype, f"shape {shape}")
         if target.shape != shape:
             one = target.size == 1 < y.shape[-1]

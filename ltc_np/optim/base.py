@@ -100,8 +100,10 @@ class Optimizer(FromArguments):
         super().__init_subclass__()
         for name in vars(cls).get("moment_names", ()):
             setattr(cls, name, _moment(name))
-        if {"change", "step"} & vars(cls).keys():
-            cls.kernel_is_all = "kernel" in vars(cls)
+        for base in cls.__mro__:  # also of classes that are no optimisers, from which something is taken
+            if "kernel" in vars(base) or {"change", "step"} & vars(base).keys():
+                cls.kernel_is_all = "kernel" in vars(base)
+                break
 
     def __init__(self, lr: Rate | None = None, learning_rate: Rate | None = None) -> None:
         if lr is not None and learning_rate is not None:

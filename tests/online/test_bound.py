@@ -1,5 +1,8 @@
 """Learners whose steps are made by kernels in one call each: against the same steps made the usual way."""
 
+import copy
+import sys
+
 import numpy as np
 import pytest
 from support.backends import NO_KERNELS
@@ -14,6 +17,7 @@ from ltc_np import (
     Clip,
     CosineDecay,
     Dense,
+    FullyConnected,
     Model,
     RMSprop,
     Standardize,
@@ -136,6 +140,13 @@ def test_layers_and_optimisers_that_go_the_usual_way():
         def change(self, model, grad, lr, delta):
             delta[:] = lr * grad
 
+    class Threefold:
+        def change(self, model, grad, lr, delta):
+            super().change(model, 3 * grad, lr, delta)
+
+    class Mixed(Threefold, SGD):
+        pass
+
     wiring = AutoNCP(7, 3)
     frozen = Model(LTC(wiring), input_dim=2, seed=0, backend="cpu")
     frozen.freeze("gleak")
@@ -148,8 +159,58 @@ def test_layers_and_optimisers_that_go_the_usual_way():
     plain = Model(LTC(wiring), input_dim=2, seed=0, backend="numpy")
     for model in (frozen, plain, *others):
         assert Learner(model, SGD(0.01))._part._bound is None
-    assert Learner(Model(LTC(wiring), input_dim=2, seed=0, backend="cpu"), Own(0.01))._part._bound is None
+    for kind in Own, Mixed:
+        assert Learner(Model(LTC(wiring), input_dim=2, seed=0, backend="cpu"), kind(0.01))._part._bound is None
     assert Learner(others[1], AdamW(0.01, decay="all"))._part._bound is None
+
+
+def test_what_is_derived_from_a_dense_is_not_taken_for_one():
+    class Doubled(Dense):
+        def forward(self, *arguments):
+            y, *rest = super().forward(*arguments)
+            return 2 * y, *rest
+
+    model = Model(LTC(AutoNCP(7, 3)), Doubled(2), input_dim=2, seed=0, backend="cpu")
+    learner = Learner(model, SGD(0.01))
+    assert learner._part._bound is None
+    expected = model.step(np.ones(2))[0]
+    np.testing.assert_allclose(learner.peek([1.0, 1.0]), expected, 1e-6)
+    np.testing.assert_allclose(learner.predict([1.0, 1.0]), expected, 1e-6)
+    with pytest.raises(ValueError, match="must end with a Dense"):
+        Learner(model, NLMS())
+
+
+def test_steps_that_threads_may_share_are_not_bound():
+    layer = LTC(FullyConnected(32, 32), ode_unfolds=2500)
+    assert Learner(Model(layer, input_dim=1, seed=0, backend="cpu"), SGD(0.01), method=EProp())._part._bound is None
+
+
+@pytest.mark.parametrize("rule", [SGD(0.1), LMS(0.1)], ids=["SGD", "LMS"])
+def test_kernels_get_targets_as_they_are_compiled_for(rule):
+    """Whatever array a target is; else a kernel would be compiled once more, and one of a library cannot be."""
+    y = np.array([0.5, 0.5])
+    fixed = y.copy()
+    fixed.flags.writeable = False
+    targets = y, np.repeat(y, 2)[::2], fixed, np.broadcast_to(0.5, 2), np.frombuffer(b"-" + y.tobytes(), float, 2, 1)
+    found = []
+    for target in targets:
+        learner = learner_of("with a readout", rule)
+        answer = learner.predict([0.1, 0.2])
+        assert learner._targets.observed(target, None, answer[None], True).target.flags.carray
+        learner.learn(target)
+        found.append(learner.weights)
+    for weights in found:
+        np.testing.assert_array_equal(weights, found[0])
+    learner.predict([0.1, 0.2])
+    with pytest.raises(TypeError, match="masked"):
+        learner.learn(np.ma.array(y, mask=[True, False]))
+
+
+def test_an_elapsed_time_beyond_the_precision_is_refused_without_a_warning():
+    learner = learner_of("with a readout", SGD(0.1), "float32")
+    for dt in 1e300, np.array(1e300):
+        with pytest.raises(ValueError, match="`dt` must be finite"):
+            learner.predict([0.1, 0.2], dt=dt)
 
 
 def test_missing_targets_weights_and_a_new_rate_between():
@@ -250,6 +311,89 @@ def test_ctrl_c_leaves_what_was(what):
     for _ in range(4):
         np.testing.assert_array_equal(one_step(stopped, one), one_step(plain, other))
     assert_same(stopped, plain)
+
+
+class StoppedAt:
+    """Ctrl-C before the line of the package with this number, of those that are run meanwhile."""
+
+    def __init__(self, number):
+        self.left = number
+
+    def __enter__(self):
+        self.before = sys.gettrace()
+        sys.settrace(self.enter)
+
+    def __exit__(self, *error):
+        sys.settrace(self.before)
+
+    def enter(self, frame, event, arg):
+        return self.line if "ltc_np" in frame.f_globals["__name__"] else None
+
+    def line(self, frame, event, arg):
+        if event == "line":
+            self.left -= 1
+            if self.left == 0:
+                raise KeyboardInterrupt
+        return self.line
+
+
+def all_of(held):
+    """What `Learner._changing` has, as text in which equal bits are equal."""
+    if isinstance(held, dict):
+        held = list(held.items())
+    if isinstance(held, list | tuple):
+        return f"[{', '.join(map(all_of, held))}]"
+    return held.tobytes().hex() if isinstance(held, np.ndarray) else repr(held)
+
+
+@pytest.mark.parametrize("way", ["bound", "usual", "guarded", "a readout"])
+@pytest.mark.parametrize("what", ["predict", "learn"])
+def test_ctrl_c_anywhere_leaves_nothing_or_all(what, way):
+    options = {"guard": Guard(horizon=2)} if way == "guarded" else {}
+    learner = learner_of("with a readout", LMS(0.1) if way == "a readout" else Adam(0.01), **options)
+    rng = np.random.default_rng(11)
+    for _ in range(3):
+        one_step(learner, rng)
+    if what == "learn":
+        learner.predict([0.1, 0.2])
+    first, before, seen = copy.deepcopy(learner), all_of(learner._changing()), []
+    for number in range(1, 10_000):
+        if way == "usual":
+            usual(learner)
+        if way == "bound" and learner._part._bound._moments is not learner._part._learnings[0].optimizer.moments:
+            learner._part._bound._bind()  # a copy's; for the lines of this there is another test
+        try:
+            with StoppedAt(number):
+                learner.predict([0.3, 0.1]) if what == "predict" else learner.learn([1.0, 2.0])
+            break
+        except KeyboardInterrupt:
+            seen.append(all_of(learner._changing()))
+            if seen[-1] != before:  # behind the last thing that is done
+                learner = copy.deepcopy(first)
+    after = all_of(learner._changing())
+    assert before != after
+    assert set(seen) <= {before, after}
+    assert len(seen) > 20
+    assert seen[-10] == before
+
+
+def test_ctrl_c_while_kernels_are_bound_lets_them_be_bound_again(monkeypatch):
+    """To the optimiser's moments, which are others after a file."""
+    stopped, plain = (learner_of("with a readout", SGD(0.05, momentum=0.9)) for _ in range(2))
+    one, other = (np.random.default_rng(10) for _ in range(2))
+    for _ in range(4):
+        one_step(stopped, one), one_step(plain, other)
+    stopped = copy.deepcopy(stopped)
+    stopped.predict([0.1, 0.2]), plain.predict([0.1, 0.2])
+    with monkeypatch.context() as patched:
+        patched.setattr(ltc_learning, "bind", Stopping(ltc_learning.bind))
+        with pytest.raises(KeyboardInterrupt):
+            stopped.learn([1.0, 2.0])
+    stopped.learn([1.0, 2.0]), plain.learn([1.0, 2.0])
+    for _ in range(4):
+        np.testing.assert_array_equal(one_step(stopped, one), one_step(plain, other))
+    assert_same(stopped, plain)
+    assert_same(copy.deepcopy(stopped), plain)
 
 
 @pytest.mark.parametrize("rule", [LMS(0.05), NLMS(0.5)], ids=["LMS", "NLMS"])
