@@ -23,7 +23,7 @@ HERE = pathlib.Path(__file__).parent
 INTERNAL = re.compile(
     rf"{PACKAGE}\.(interop\.(torch|stable_baselines)|kernels|bench|__main__|network\.(bound|cuda|host|stream)|cells\.(cfc_sweep|gates)"
     r"|export\.(builder|lower|run|c\.(exact|floats|functions|lines|own)|fixed\.(run|translate))"
-    r"|base\.(archive|blas|threads)|online\.(lrc_ssm|state_space|synaptic|synaptic_plan)|simplify\.wired_cfc)\b"
+    r"|base\.(archive|blas|threads)|online\.(bound|lrc_ssm|state_space|synaptic|synaptic_plan)|simplify\.wired_cfc)\b"
 )
 
 
