@@ -170,19 +170,24 @@ def test_what_is_derived_from_a_dense_is_not_taken_for_one():
             y, *rest = super().forward(*arguments)
             return 2 * y, *rest
 
-    model = Model(LTC(AutoNCP(7, 3)), Doubled(2), input_dim=2, seed=0, backend="cpu")
+    model = Model(LTC(AutoNCP(7, 3)), Doubled(2), input_dim=2, seed=0, dtype="float64", backend="cpu")
     learner = Learner(model, SGD(0.01))
     assert learner._part._bound is None
     expected = model.step(np.ones(2))[0]
-    np.testing.assert_allclose(learner.peek([1.0, 1.0]), expected, 1e-6)
-    np.testing.assert_allclose(learner.predict([1.0, 1.0]), expected, 1e-6)
+    np.testing.assert_allclose(learner.peek([1.0, 1.0]), expected, 1e-12)
+    np.testing.assert_allclose(learner.predict([1.0, 1.0]), expected, 1e-12)
     with pytest.raises(ValueError, match="must end with a Dense"):
         Learner(model, NLMS())
 
 
 def test_steps_that_threads_may_share_are_not_bound():
     layer = LTC(FullyConnected(32, 32), ode_unfolds=2500)
-    assert Learner(Model(layer, input_dim=1, seed=0, backend="cpu"), SGD(0.01), method=EProp())._part._bound is None
+    assert (
+        Learner(
+            Model(layer, input_dim=1, seed=0, dtype="float64", backend="cpu"), SGD(0.01), method=EProp()
+        )._part._bound
+        is None
+    )
 
 
 @pytest.mark.parametrize("rule", [SGD(0.1), LMS(0.1)], ids=["SGD", "LMS"])
@@ -206,6 +211,7 @@ def test_kernels_get_targets_as_they_are_compiled_for(rule):
         learner.learn(np.ma.array(y, mask=[True, False]))
 
 
+@pytest.mark.single
 def test_an_elapsed_time_beyond_the_precision_is_refused_without_a_warning():
     learner = learner_of("with a readout", SGD(0.1), "float32")
     for dt in 1e300, np.array(1e300):
