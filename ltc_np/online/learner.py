@@ -42,7 +42,7 @@ class Learner:
     With an optimiser all of the network learns, by gradients that go along with the stream (docs/online.md tells what
     each ``method`` costs).  With a `Rule` it is the readout alone: the last `Dense` of the model, without an
     activation, or that before ``Standardize(inverse=True)``.  Then the network's dynamics cannot become unstable: only
-    how its activity is read changes, and `predict` and `learn` together cost 1.4 to 2.5 times as much as `Model.step`.
+    how its activity is read changes, and `predict` and `learn` together cost 1.5 to 2.5 times as much as `Model.step`.
 
     Parameters
     ----------
