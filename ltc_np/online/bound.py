@@ -2,7 +2,7 @@
 
 Kernels do what is left of an answer and of a step of learning in one call each.  Where something is unusual, such as a
 number that may overflow or a target that is missing, they change nothing, and `Gradients` goes the usual way from
-there.  The weights have the same bits, but where a gradient is clipped, whose norm is added up in another order.
+there.  The weights have the same bits, except where a gradient is clipped, since its norm is added up in another order.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ class Bound:
             raise
 
     def learn(self, kept: Kept, observed: Observed, noting: Noted) -> bool:
-        """A step after an answer, as `Part.learn`; False as None above."""
+        """A step after an answer, as `Part.learn`; False if nothing is done, and all is to be done the usual way."""
         learning, optimizer = self._learning, self._learning.optimizer
         if observed.known is not None or observed.weight is not None:
             return False

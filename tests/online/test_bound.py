@@ -286,6 +286,23 @@ def test_what_overflows_changes_nothing_and_says_what_the_usual_way_says(rule, d
     assert_same(quick, untouched)
 
 
+def test_an_overflow_of_the_deployed_weights_alone_is_refused():
+    """Although the learnt ones answer, as without the kernels."""
+    model = Model(LTC(AutoNCP(7, 3)), Dense(1), input_dim=2, seed=0, dtype="float64", backend="cpu")
+    inner = Model(LTC(AutoNCP(7, 3)), input_dim=2, seed=0, dtype="float64", backend="cpu")
+    f, _ = inner.step([1.0, 2.0])
+    model.theta[: inner.theta.size] = inner.theta
+    model.theta[inner.theta.size :] = 1.7e308 * np.sign([*f, 1])
+    for learner in (Learner(model, SGD(0.01)), usual(Learner(model, SGD(0.01)))):
+        own = learner._part._learnings[0]
+        own.model.theta[inner.theta.size :] = 1
+        own.prepare()
+        with np.errstate(over="ignore"), pytest.raises(FloatingPointError, match="an output of Dense"):
+            learner.predict([1.0, 2.0])
+        np.testing.assert_array_equal(learner.state, model.initial_state())
+        np.testing.assert_array_equal(learner._part._state[0], model.initial_state())
+
+
 class Stopping:
     """Ctrl-C behind a kernel, which has done its work by then."""
 

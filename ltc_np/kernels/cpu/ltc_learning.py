@@ -214,7 +214,7 @@ def learn(
 
 
 class Head(NamedTuple):
-    """Of the kernels' ``head``; ``arrays`` live as long as their addresses do."""
+    """The kernels' ``head``: its products know arrays by their addresses, so it must live as long as these are used."""
 
     one: np.ndarray
     weights: np.ndarray
@@ -237,10 +237,10 @@ class Head(NamedTuple):
 
 
 class Bound(NamedTuple):
-    """`answer` and `learn`, but for their last arguments, what they leave, and the optimiser's numbers ``now`` (SIZE,).
+    """The two kernels with all but their last arguments, what they leave, and the optimiser's numbers ``now`` (SIZE,).
 
-    ``whole``, theta and moments are what they change, and each ``..._before`` is what it was before.
-    ``arrays`` live as long as their addresses do.
+    Each ``..._before`` is a copy of what a kernel has changed.  ``arrays`` are held here because kernels know them by
+    their addresses alone.
     """
 
     answer: Any
