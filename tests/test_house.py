@@ -102,7 +102,7 @@ TESTED_THROUGH = {
             sklearn.ahead
         """,
         "tests/online/test_learner.py and test_gradients.py go through them by `Learner`": """
-            online.gradients online.learning online.part online.readouts online.settings online.waiting
+            online.gradients online.learning online.part online.readouts online.waiting
         """,
         "tests/online/test_targets.py measures by it": """
             network.answer_loss
@@ -246,8 +246,8 @@ def test_the_page_of_architecture_names_every_room_once():
     assert set(names) == {source.room(module) for module in source.package()}
 
 
-def test_every_cell_has_a_page_and_a_definition():
-    """A cell's file says which page it is on, and loads kernels, or a base of its kind does; NumPy has them."""
+def test_every_cell_has_a_definition():
+    """A cell's file loads kernels, or a base of its kind does, and NumPy has them."""
     from ltc_np.cells import CELLS
 
     trees = source.package()
@@ -258,10 +258,6 @@ def test_every_cell_has_a_page_and_a_definition():
         kernels = [by_module[module] for module in chain if module in by_module]
         assert kernels, f"{name} loads no kernels"
         assert f"{PACKAGE}.kernels.numpy.{kernels[0]}" in trees, name
-        module = cell.__module__.rpartition(".")[2]
-        pages = re.findall(r"docs/(maths/\w+\.md)", (ROOT / source.file_of(cell.__module__)).read_text())
-        assert pages, f"{module}.py names no page of docs/maths"
-        assert all((ROOT / "docs" / page).is_file() for page in pages), (module, pages)
 
 
 # ------------------------------------------------------------------------------------------------------- tests

@@ -10,7 +10,7 @@ where to go and how fast.  With the elapsed time dt and the heads f1, f2, t_a, t
 in the convention of ncps for PyTorch; `CfC` lists the other three.  No step is the identity, not even at dt = 0.
 
 Source: Hasani et al., "Closed-form continuous-time neural networks", Nature Machine Intelligence 4 (2022).
-`ltc_np.cells.cfc_sweep` runs them; docs/maths/cfc.md derives every line.
+`ltc_np.cells.cfc_sweep` runs them; docs/maths/cfc.md#the-gradients derives every line.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ gates choose a time scale to read from (retrieval) and one to write to (storage)
     h_hat_k = v_k + s_k (q - v_k)
     h = sum_k h_hat_k
 
-Source: Mozer, Kazakov & Lindsey, "Discrete Event, Continuous Time RNNs", arXiv 1710.04110.  docs/maths/ctgru.md derives
-every line and tells where published code departs from the paper.
+Source: Mozer, Kazakov & Lindsey, "Discrete Event, Continuous Time RNNs", arXiv 1710.04110.
+docs/maths/ctgru.md#the-gradients derives every line and tells where published code departs from the paper.
 """
 
 import math

@@ -4,7 +4,7 @@
 
 Source: Funahashi & Nakamura, "Approximation of dynamical systems by continuous time recurrent neural networks",
 Neural Networks 6, 1993; in the form that the LTC's paper compares with (Hasani et al., AAAI 2021, and its code).
-docs/maths/ctrnn.md derives every line; `ltc_np.cells.ode` has the sweeps.
+docs/maths/ctrnn.md#the-gradients derives every line; `ltc_np.cells.ode` has the sweeps.
 """
 
 from __future__ import annotations

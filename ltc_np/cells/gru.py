@@ -8,7 +8,7 @@ Two gates decide what of the state enters the candidate, and how much of the sta
     h+ = (1 - z) n + z h
 
 Source: Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder", arXiv 1406.1078, in PyTorch's form,
-where r acts on the product with the state.  docs/maths/gru.md derives every line.
+where r acts on the product with the state.  docs/maths/gru.md#the-gradients derives every line.
 """
 
 from typing import Any

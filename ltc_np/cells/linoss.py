@@ -11,7 +11,7 @@ with A, G >= 0 of each oscillator, B and C complex.  With z = x', f = B u, r = f
 
 Source: Rusch & Rus, "Oscillatory State-Space Models" (ICLR 2025, arXiv 2410.03943), and Boyer, Rusch & Rus, "Learning
 to Dissipate Energy in Oscillatory State-Space Models" (arXiv 2505.12171); the exact form is this library's.
-docs/maths/linoss.md derives every line; `ltc_np.kernels.numpy.linoss` has the steps and, below, their adjoint.
+docs/maths/linoss.md#the-gradients derives every line; `ltc_np.kernels.numpy.linoss` has the steps and their adjoint.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ and the paper's approximations, whose correlations are of neighbouring inputs, u
     pb:        x+ = Abar x + Bbar u,   y = 2 Re(sum C (x+ + sum_p Bbar^p u(p))) + D u
 
 Source: Hasani, Lechner, Wang, Chahine, Amini & Rus, "Liquid Structural State-Space Models", arXiv 2209.12951; the
-recurrence is equation (5) there.  docs/maths/liquid_s4.md derives every line, and says where the published code differs
-from the paper.
+recurrence is equation (5) there.  docs/maths/liquid_s4.md#the-gradients derives every line, and says where the
+published code differs from the paper.
 """
 
 from __future__ import annotations

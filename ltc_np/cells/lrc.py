@@ -18,7 +18,7 @@ and the rules of `ltc_np.kernels.numpy.ltc_solvers` solve it.  One explicit Eule
 unit, the LRCU.
 
 Source: Farsang, Neubauer & Grosu, "Liquid Resistance Liquid Capacitance Networks" (arXiv 2403.08791), and its code.
-docs/maths/lrc.md derives every line.
+docs/maths/lrc.md#the-gradients derives every line.
 """
 
 from __future__ import annotations

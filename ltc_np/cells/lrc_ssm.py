@@ -17,7 +17,7 @@ and the rules of `ltc_np.kernels.numpy.ltc_solvers` solve it.  The sums over the
 product for many steps; the rest is a scan in which units lie side by side.
 
 Source: Farsang, Hasani, Rus & Grosu, "Scaling Up Liquid-Resistance Liquid-Capacitance Networks for Efficient Sequence
-Modeling" (NeurIPS 2025, arXiv 2505.21717), and its code.  docs/maths/lrc_ssm.md derives every line.
+Modeling" (NeurIPS 2025, arXiv 2505.21717), and its code.  docs/maths/lrc_ssm.md#the-gradients derives every line.
 """
 
 from types import MappingProxyType, ModuleType

@@ -8,7 +8,7 @@ Four gates decide what enters the memory c, what it forgets and what it shows::
     h+ = o tanh(c+)
 
 Source: Hochreiter & Schmidhuber, "Long Short-Term Memory", Neural Computation 9, 1997; forget gate: Gers,
-Schmidhuber & Cummins, Neural Computation 12, 2000.  docs/maths/lstm.md derives every line.
+Schmidhuber & Cummins, Neural Computation 12, 2000.  docs/maths/lstm.md#the-gradients derives every line.
 """
 
 from typing import Any

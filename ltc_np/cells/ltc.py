@@ -15,7 +15,7 @@ One elapsed time dt is cut into U unfolds of h = dt/U, each solved by one of the
 which is exact at dt = 0, stable for every dt, and ncps' and the tutorial's "fused" step rearranged.
 
 Source: Hasani et al., "Liquid Time-constant Networks", AAAI 2021 (arXiv 2006.04439), Algorithm 1, in the synaptic
-form of its code.  docs/maths/ltc.md derives every line.
+form of its code.  docs/maths/ltc.md#the-gradients derives every line.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 
 Source: Chen, Rubanova, Bettencourt & Duvenaud, "Neural ordinary differential equations", NeurIPS 2018; as a recurrent
 cell in the form that the LTC's paper compares with (Hasani et al., AAAI 2021, and its code).
-docs/maths/neural_ode.md derives every line; `ltc_np.cells.ode` has the sweeps.
+docs/maths/neural_ode.md#the-gradients derives every line; `ltc_np.cells.ode` has the sweeps.
 """
 
 from __future__ import annotations

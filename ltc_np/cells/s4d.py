@@ -8,8 +8,8 @@ with A = -decay + i frequency, and over a step delta = exp(log_step) dt::
     bilinear:  Abar = (1 + delta A/2) / (1 - delta A/2),  Bbar = delta / (1 - delta A/2)  B
 
 Source: Gu, Goel, Gupta & Re, "On the Parameterization and Initialization of Diagonal State Space Models", arXiv
-2206.11893.  docs/maths/s4d.md derives every line.  `ltc_np.cells.state_space` has the parameters and the calls,
-`ltc_np.kernels.numpy.ssm` the scan and, directly below it, its adjoint.
+2206.11893.  docs/maths/s4d.md#the-gradients derives every line.  `ltc_np.cells.state_space` has the parameters and
+the calls, `ltc_np.kernels.numpy.ssm` the scan and, directly below it, its adjoint.
 """
 
 from __future__ import annotations

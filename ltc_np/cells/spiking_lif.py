@@ -12,7 +12,7 @@ to be constant during the step::
 A spike has no useful derivative.  The backward pass puts that of a smooth step S(V - threshold) in its place.
 
 Source: Lapicque, 1907; surrogate gradients: Neftci, Mostafa & Zenke, IEEE Signal Processing Magazine 36, 2019.
-docs/maths/spiking_lif.md derives every line.
+docs/maths/spiking_lif.md#the-gradients derives every line.
 """
 
 import functools

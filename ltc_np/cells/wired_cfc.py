@@ -2,7 +2,8 @@
 
 Within one time step the layers work in the order of flow: a layer reads the outputs that the layer before it has just
 computed, and its own state of the step before.  So a wired network is a stack of small CfC cells over one sequence,
-and runs as one.  Equations of a cell: `ltc_np.cells.cfc`; docs/maths/cfc.md shows which weights a wiring leaves.
+and runs as one.  Equations of a cell: `ltc_np.cells.cfc`.  docs/maths/cfc.md#the-gradients derives its adjoint,
+and docs/maths/cfc.md#wirings shows which weights a wiring leaves.
 """
 
 from typing import TYPE_CHECKING, Any, NamedTuple

@@ -1,7 +1,7 @@
 """BatchNorm: every feature brought to mean 0 and variance 1 over a batch and its steps, then scaled and shifted.
 
 Source: Ioffe and Szegedy, "Batch Normalization", ICML 2015 (arXiv 1502.03167), algorithms 1 and 2, with the valid steps
-of all sequences of a batch instead of its samples.  docs/maths/blocks.md derives the gradients.
+of all sequences of a batch instead of its samples.  docs/maths/blocks.md#normalisation derives the gradients.
 """
 
 from typing import NamedTuple

@@ -9,7 +9,7 @@ since between x[t+1] and x[t] lies dt[t+1].  Before its first sample the reverse
 with 0 a liquid cell would never read x[n-1].
 
 Source: Schuster & Paliwal, "Bidirectional recurrent neural networks", IEEE Transactions on Signal Processing 45, 1997.
-docs/maths/around.md derives the gradients.
+docs/maths/around.md#bidirectional derives the gradients.
 """
 
 from __future__ import annotations

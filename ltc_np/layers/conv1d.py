@@ -4,7 +4,7 @@ With K taps that are d steps apart::
 
     y_t = activation(b + sum over k of x_(t - (K - 1 - k) d) weight_k)
 
-docs/maths/convolution.md has the gradients.
+docs/maths/convolution.md#the-gradients has the gradients.
 """
 
 from __future__ import annotations

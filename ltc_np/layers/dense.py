@@ -1,4 +1,7 @@
-"""Dense: one matrix product at every step."""
+"""Dense: one matrix product at every step.
+
+docs/maths/blocks.md#dense-and-inputmapping has the gradients.
+"""
 
 from collections.abc import Callable
 from types import MappingProxyType

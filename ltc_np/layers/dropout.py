@@ -2,7 +2,7 @@
 
 Source: Srivastava et al., "Dropout: A Simple Way to Prevent Neural Networks from Overfitting", JMLR 15, 2014; in the
 inverted form, in which what is kept is scaled in training, so that nothing is left to do afterwards.
-docs/maths/around.md has the gradients.
+docs/maths/around.md#dropout has the gradients.
 """
 
 from types import MappingProxyType

@@ -1,7 +1,7 @@
 """Ensemble: several networks side by side, and the mean of what they answer.
 
 Source: Lakshminarayanan, Pritzel and Blundell, "Simple and Scalable Predictive Uncertainty Estimation using Deep
-Ensembles", NeurIPS 2017 (arXiv 1612.01474), section 2.4.  docs/maths/around.md has the gradients.
+Ensembles", NeurIPS 2017 (arXiv 1612.01474), section 2.4.  docs/maths/around.md#ensemble has the gradients.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """GELU: the Gaussian error linear unit, feature by feature.
 
 Source: Hendrycks and Gimpel, "Gaussian Error Linear Units", arXiv 1606.08415, the exact function and not its
-approximation by tanh.  docs/maths/blocks.md has the gradients.
+approximation by tanh.  docs/maths/blocks.md#gelu-and-glu has the gradients.
 """
 
 from types import ModuleType

@@ -1,7 +1,7 @@
 """GLU: half of the features, each times a gate that another one of the other half opens.
 
 Source: Dauphin et al., "Language Modeling with Gated Convolutional Networks", ICML 2017 (arXiv 1612.08083).
-docs/maths/blocks.md has the gradients.
+docs/maths/blocks.md#gelu-and-glu has the gradients.
 """
 
 from typing import NamedTuple

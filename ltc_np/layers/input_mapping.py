@@ -1,4 +1,7 @@
-"""InputMapping: a weight and a bias for each feature, as an `LTC` has them before its synapses."""
+"""InputMapping: a weight and a bias for each feature, as an `LTC` has them before its synapses.
+
+docs/maths/blocks.md#dense-and-inputmapping has the gradients.
+"""
 
 from __future__ import annotations
 

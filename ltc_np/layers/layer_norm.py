@@ -1,7 +1,7 @@
 """LayerNorm: the features of every step brought to mean 0 and variance 1, then scaled and shifted.
 
 Source: Ba, Kiros and Hinton, "Layer Normalization", arXiv 1607.06450, equation 3 with the statistics of one step.
-docs/maths/blocks.md derives the gradients.
+docs/maths/blocks.md#normalisation derives the gradients.
 """
 
 from typing import NamedTuple

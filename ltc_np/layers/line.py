@@ -4,7 +4,7 @@ With what is read at step t in z_t::
 
     y_t = z_t weight + bias          z_t = (x_t, x_t-1, ... x_t-k+1), or the summaries of x_1 ... x_t
 
-docs/maths/around.md has the summaries and the gradients.
+docs/maths/around.md#line has the summaries and the gradients.
 """
 
 from __future__ import annotations

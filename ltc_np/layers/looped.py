@@ -1,7 +1,7 @@
 """Looped: the same layers several times in a row.
 
 Source: "Looped" state spaces, arXiv 2605.16048, whose blocks used L times match as many blocks of their own.
-docs/maths/around.md has the gradients.
+docs/maths/around.md#looped has the gradients.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ and then the cell makes its own step, in one of the two published ways::
     "keras":  s+ = cell(input y, state s)       y takes the place of the input
 
 Source: Lechner & Hasani, "Learning Long-Term Dependencies in Irregularly-Sampled Time Series", arXiv 2006.04418, in the
-two forms of ncps.  docs/maths/mixed_memory.md derives the gradients.
+two forms of ncps.  docs/maths/mixed_memory.md#the-gradients derives the gradients.
 """
 
 from collections.abc import Callable

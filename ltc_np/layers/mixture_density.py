@@ -1,7 +1,7 @@
 """MixtureDensity: at every step a mixture of normal densities of what comes out, instead of one number.
 
 Source: Bishop, "Mixture density networks", Technical Report NCRG/94/004, Aston University, 1994.
-docs/maths/mixtures.md derives the bound of sigma, the initial values and the gradients.
+docs/maths/mixtures.md#the-density-and-its-gradients derives the bound of sigma, the initial values and the gradients.
 """
 
 import math

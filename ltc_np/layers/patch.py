@@ -1,6 +1,6 @@
 """Patch: some steps side by side become one step.
 
-docs/maths/convolution.md has the equations.
+docs/maths/convolution.md#strides has the equations.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Every step gives the pool of all steps up to it, and what it needs for the next 
 
     m+ = m + r (x - m)          "mean": r = 1 / (number of steps, this one included);  "max": r = 1 where x > m, else 0
 
-docs/maths/blocks.md derives the gradients.
+docs/maths/blocks.md#pooling derives the gradients.
 """
 
 from typing import NamedTuple

@@ -1,8 +1,8 @@
 """RandomConvolutions: how often convolutions of the sequence so far were above thresholds, times weights.
 
 Source: Dempster, Schmidt and Webb, "MiniRocket: A Very Fast (Almost) Deterministic Transform for Time Series
-Classification", KDD 2021 (arXiv 2012.08791).  Here a convolution reads no later input.  docs/maths/around.md has the
-equations.
+Classification", KDD 2021 (arXiv 2012.08791).  Here a convolution reads no later input.  The equations:
+docs/maths/around.md#randomconvolutions.
 """
 
 from __future__ import annotations

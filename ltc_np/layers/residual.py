@@ -1,7 +1,7 @@
 """Residual: a way around some layers.
 
 Source: He et al., "Deep Residual Learning for Image Recognition", CVPR 2016 (arXiv 1512.03385), equations 1 and 2.
-docs/maths/around.md has the gradients.
+docs/maths/around.md#residual has the gradients.
 """
 
 from __future__ import annotations

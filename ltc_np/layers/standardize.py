@@ -1,6 +1,6 @@
 """Standardize: features of the data brought near 0 with spread 1, or outputs brought back to the data's units.
 
-docs/maths/around.md tells where its numbers come from.
+docs/maths/around.md#standardize tells where its numbers come from.
 """
 
 from typing import NamedTuple

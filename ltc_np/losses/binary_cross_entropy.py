@@ -1,4 +1,4 @@
-"""Logistic cross-entropy of two classes."""
+"""Logistic cross-entropy of two classes: docs/maths/losses.md#binary-cross-entropy."""
 
 from __future__ import annotations
 

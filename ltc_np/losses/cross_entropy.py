@@ -1,4 +1,4 @@
-"""Softmax cross-entropy of classes."""
+"""Softmax cross-entropy of classes: docs/maths/losses.md#softmax-cross-entropy."""
 
 from __future__ import annotations
 

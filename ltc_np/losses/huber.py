@@ -1,4 +1,4 @@
-"""Squared near the target, absolute far away."""
+"""Squared near the target, absolute far away: docs/maths/losses.md#huber."""
 
 from __future__ import annotations
 

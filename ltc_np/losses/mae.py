@@ -1,4 +1,4 @@
-"""Absolute error."""
+"""Absolute error: docs/maths/losses.md#absolute-error."""
 
 from __future__ import annotations
 

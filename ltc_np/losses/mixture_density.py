@@ -1,4 +1,4 @@
-"""How unlikely targets are under a mixture of normal densities."""
+"""How unlikely targets are under a mixture of densities: docs/maths/mixtures.md#the-density-and-its-gradients."""
 
 from __future__ import annotations
 

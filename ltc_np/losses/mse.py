@@ -1,4 +1,4 @@
-"""Squared error."""
+"""Squared error: docs/maths/losses.md#squared-error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Quantiles of what may come, by the pinball loss."""
+"""Quantiles of what may come, by the pinball loss: docs/maths/losses.md#quantiles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Least mean squares: a step down the gradient of the last error."""
+"""Least mean squares, a step down the gradient of the last error: docs/online.md#which-rule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the gradient of a recurrent layer is carried along a stream: exactly, or cheaper (docs/online.md)."""
+"""How the gradient of a recurrent layer is carried along a stream: docs/online.md#the-whole-network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Recursive least squares: the weights that are best for all observations so far, the latest counting most."""
+"""Recursive least squares: the weights that are best for all observations so far, the latest counting most.
+
+docs/online.md#which-rule derives them.
+"""
 
 from __future__ import annotations
 

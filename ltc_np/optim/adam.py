@@ -1,4 +1,4 @@
-"""Adam, and with weight decay."""
+"""Adam (docs/maths/optimisers.md#adam), and with weight decay (docs/maths/optimisers.md#weight-decay)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gradient over the root of its mean square."""
+"""Gradient over the root of its mean square: docs/maths/optimisers.md#rmsprop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gradient descent."""
+"""Gradient descent, also with momentum: docs/maths/optimisers.md#momentum."""
 
 from __future__ import annotations
 

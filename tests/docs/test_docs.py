@@ -5,6 +5,7 @@ import importlib
 import inspect
 import pkgutil
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -19,6 +20,8 @@ from ltc_np.cells import CELLS
 from ltc_np.cells.ctgru import ORDERS
 from ltc_np.kernels.codes import SOLVERS, SURROGATES
 from ltc_np.layers import LAYERS, config_words
+from ltc_np.online.methods import METHODS
+from ltc_np.online.settings import RULES
 
 PAGES = sorted([*(ROOT / "docs").glob("**/*.md"), *ROOT.glob("README.md")])
 MODULES = ["ltc_np", *sorted(m.name for m in pkgutil.walk_packages(ltc_np.__path__, "ltc_np."))]
@@ -103,11 +106,16 @@ def definitions(path, name):
     return [k for k, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1) if pattern.match(line)]
 
 
-def headings(path):
-    """Anchors that GitHub gives the headings of a page."""
+def sections(path):
+    """Prose of the sections of a page, up to the next heading of the same level or above, by the anchor on GitHub."""
     prose = split(path.read_text(encoding="utf-8"))[0]
-    titles = re.findall(r"^#+\s+(.*?)\s*#*$", prose, re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+    found = {}
+    for heading in re.finditer(r"^(#+)\s+(.*?)\s*#*$", prose, re.MULTILINE):
+        rest = prose[heading.end() :]
+        following = re.search(rf"^#{{1,{len(heading[1])}}}\s", rest, re.MULTILINE)
+        anchor = re.sub(r"[^\w\- ]", "", heading[2].lower()).replace(" ", "-")
+        found[anchor] = rest[: following.start()] if following else rest
+    return found
 
 
 def faults_of_links(page):
@@ -124,7 +132,7 @@ def faults_of_links(page):
             if int(line[1]) not in right:
                 lines = ", ".join(f"#L{k}" for k in right) or "nowhere"
                 yield f"{where}: `{code[1]}` is not defined there; right: {lines}"
-        elif file.suffix == ".md" and anchor and anchor not in headings(file):
+        elif file.suffix == ".md" and anchor and anchor not in sections(file):
             yield f"{where}: no such heading"
 
 
@@ -190,6 +198,34 @@ def section(page, title):
     """What stands under a heading."""
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     return re.split(r"^#+ ", text.partition(f"# {title}\n")[2], flags=re.MULTILINE)[0]
+
+
+# What computes or follows a gradient, by the name that its page has for it.
+DERIVED = {
+    **LAYERS,
+    **METHODS,
+    **RULES,
+    **{kind.__name__: kind for kind in optim.OPTIMIZERS.values()},
+    **{name: kind.function for name, kind in losses.LOSSES.items()},
+}
+
+
+@pytest.mark.parametrize("name", sorted(DERIVED))
+def test_what_has_a_gradient_names_the_section_that_derives_it(name):
+    """A docstring of the file has the link, the page has such a section with a formula, and tells of this name."""
+    source = inspect.getsource(sys.modules[DERIVED[name].__module__])
+    found = [(ROOT / "docs" / page, anchor) for page, anchor in re.findall(r"\bdocs/([\w/]+\.md)#([\w-]+)", source)]
+    assert found, f"{name}: its file names no section of a page, as in docs/maths/gru.md#the-gradients"
+    for page, anchor in found:
+        assert page.is_file(), f"{name}: there is no page {page.name}"
+        assert anchor in sections(page), f"{name}: {page.name} has no section {anchor}"
+    derived = [sections(page)[anchor] for page, anchor in found]
+    assert any(re.search(r"\\bar|\\partial|gradient", text) and "$" in text for text in derived), (
+        f"{name}: no gradient is derived in {found}"
+    )
+    assert any(re.search(rf"\b{name}\b", page.read_text(encoding="utf-8")) for page, _ in found), (
+        f"{name}: none of the pages that its file names tells of it"
+    )
 
 
 def test_names_are_listed():
