@@ -9,16 +9,20 @@ from support.gradients import worst
 from ltc_np import (
     GELU,
     GLU,
+    GRU,
     LSTM,
     SGD,
     Adam,
     BatchNorm,
     Bidirectional,
     Checkpoint,
+    Conv1D,
     Dense,
     Dropout,
+    InputMapping,
     LayerNorm,
     MixedMemory,
+    MixtureDensity,
     Model,
     Pooling,
     Residual,
@@ -171,6 +175,20 @@ def test_long_float32_gradients_of_norms(kind):
         found.append((g.theta, model.backward(tape, np.full_like(y, 0.3)).theta[3:]))
     for exact, single in zip(*found, strict=True):
         np.testing.assert_allclose(single, exact, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "layer", [Dense(2), InputMapping(), MixtureDensity(1), Conv1D(2, 1)], ids=lambda x: type(x).__name__
+)
+def test_long_float32_gradients_of_what_is_added(layer):
+    """Of so many equal terms a sum in float32 loses four digits."""
+    found = []
+    for dtype in ("float64", "float32"):
+        model = Model(layer, input_dim=2, seed=0, dtype=dtype, backend="numpy")
+        y, tape = model.forward(np.ones((1, 20_000, 2), np.float32))
+        grad = model.views(model.backward(tape, np.full_like(y, 0.3)).theta)
+        found.append(next(grad[name] for name in ("bias", "input_b") if name in grad))
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-6)
 
 
 # ------------------------------------------------------------------------------------------------ BatchNorm
@@ -382,6 +400,22 @@ def test_statistics_of_layers_within():
         "forward_0.batches": 3,
         "backward_0.batches": 3,
     }
+
+
+def test_each_direction_has_statistics_of_its_own():
+    """Those of a layer alone that reads the sequences this way round; what a state goes through differs by that."""
+    layer, x = Residual(GRU(2, input_dim=2), BatchNorm(input_dim=2)), 2 + normal(5, 4, 2)
+    both = model_of(Bidirectional(layer), backend="numpy")
+    alone = [model_of(layer, backend="numpy") for _ in range(2)]
+    for model, prefix, seen in zip(alone, ("forward_", "backward_"), (x, x[:, ::-1]), strict=True):
+        for name in model.params:
+            model.params[name] = both.params[prefix + name]
+        model.fit(seen, np.zeros((5, 4, 2)), epochs=1, optimizer=SGD(1e-300), verbose=False)
+    both.fit(x, np.zeros((5, 4, 4)), epochs=1, optimizer=SGD(1e-300), verbose=False)
+    for model, prefix in zip(alone, ("forward_", "backward_"), strict=True):
+        for name in model.buffers:
+            np.testing.assert_allclose(both.buffers[prefix + name], model.buffers[name], rtol=1e-12)
+    assert not np.allclose(both.buffers["forward_1.mean"], both.buffers["backward_1.mean"], rtol=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ def test_with_it_a_learner_is_never_much_worse_than_what_was_deployed(seed):
 def test_the_log_takes_the_same_memory_however_long_it_runs():
     log, errors = Log(), np.random.default_rng(0).random((10 * MOST_ROWS, 2))
     for own, deployed in errors:
-        log.add(own, deployed, 1.0)
+        log.add(own, deployed, log.steps + 1.0)
         log.say("limited")
     rows = log.rows
     assert log.steps == len(errors) and MOST_ROWS // 2 <= len(rows) < MOST_ROWS
@@ -107,6 +107,7 @@ def test_the_log_takes_the_same_memory_however_long_it_runs():
     ends = rows[:, 0].astype(int)
     means = [errors[end - log.stride : end].mean(axis=0) for end in ends]
     np.testing.assert_allclose(rows[:, 1:3], means, rtol=1e-12)
+    np.testing.assert_array_equal(rows[:, 3], rows[:, 0])  # the distance is that of the last of them
 
 
 def test_a_log_is_drawn():

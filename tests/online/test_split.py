@@ -66,6 +66,7 @@ def test_a_cut_has_the_parameters_and_what_is_frozen():
     [
         ((Dense(3),), LinearHead),
         ((Dense(3), Standardize(inverse=True, mean=5.0, scale=3.0)), LinearHead),
+        ((Dense(3), *(Standardize(inverse=True, mean=5.0, scale=3.0),) * 2), AnyHead),
         ((Dense(3, "tanh"), Dense(2)), AnyHead),
         ((Dense(3), Standardize(mean=5.0, scale=3.0)), AnyHead),
     ],

@@ -133,6 +133,31 @@ def test_a_small_share_is_none(errors, share, monkeypatch):
     assert (found.model is model) == (share == 1)
 
 
+def test_the_seconds_are_those_of_both_trainings(monkeypatch):
+    """Of the one by which the share is chosen, and of the one with what was held out for it."""
+    x, recipe, fit = normal(20, 5, 2), Recipe(cell="cfc", units=4, epochs=1), Recipe.fit
+
+    def timed(*args, **settings):
+        history = fit(*args, **settings)
+        history.seconds = 7.0
+        return history
+
+    monkeypatch.setattr(Recipe, "fit", timed)
+    model = recipe.model(2, 1, steps=5, every_step=False, numbers=True, seed=0, backend="numpy")
+    data, held = Data(x[:15], normal(15, 1, seed=1)), Data(x[15:], normal(5, 1, seed=2))
+    found = beside.fit(recipe, model, 3, data, held, 0, loss="mse", seed=0, verbose=False)
+    assert found.report["share"] > 0 and found.history.seconds == 14.0
+
+
+def test_doubt_is_of_one_answer_more():
+    """Answers that weigh something count, of targets at every step each step before the end."""
+    data = Data(
+        normal(3, 4, 1), np.zeros((3, 4), int), lengths=np.array([4, 2, 1]), sample_weight=np.array([1, 0, 2.0])
+    )
+    assert beside._doubt(data, every_step=True) == 1 / 6
+    assert beside._doubt(data, every_step=False) == 1 / 3
+
+
 @pytest.mark.parametrize("classes", [0, 3])
 def test_what_was_held_out_may_say_nothing(classes):
     """Of the network nothing is known by sequences of a class without weight, or by targets of one output of two."""

@@ -108,14 +108,15 @@ def test_what_it_says_of_a_sequence_does_not_know_its_targets(every_step):
 
 
 def test_one_long_sequence_is_left_out_in_blocks():
-    (x, _, _), y = data(2, 60, every_step=True)
-    sequences = Sequences(x, np.array([60, 60]))
+    """Of three sequences there are four blocks each, so that no fewer than ten are left out."""
+    (x, _, _), y = data(3, 60, every_step=True)
+    sequences = Sequences(x, np.array([60, 60, 60]))
     found, other = lines.fit(sequences, y, None, True, 2), y.copy()
-    other[0, 12:24] += 0.01
+    other[0, 15:30] += 0.01
     again = lines.fit(sequences, other, None, True, 2)
     np.testing.assert_array_equal(again.ridge.penalty, found.ridge.penalty)
     apart = np.abs(again.left_out - found.left_out).max(2)
-    assert apart[0, 12:24].max() < 1e-12 < apart[0, :12].min()
+    assert apart[0, 15:30].max() < 1e-12 < apart[0, :15].min()
 
 
 def test_missing_targets_and_weights_of_0():
@@ -154,6 +155,15 @@ def test_rounding_is_no_feature():
     x[:, -1] = x[:, 0]
     found = lines.fit(Sequences(x, np.full(50, 40)), rng.normal(size=(50, 1)), None, False, "summaries")
     assert found.ridge.weight[2] == 0 and np.abs(found.ridge.weight).max() < 100
+
+
+def test_padding_does_not_say_what_rounding_is():
+    """The spread of a feature is that of its steps: beside zeros behind the ends, one far from 0 would be constant."""
+    rng, lengths = np.random.default_rng(0), np.repeat([2, 8], 15)
+    x = np.where((np.arange(8) < lengths[:, None])[:, :, None], 1000 + 0.01 * rng.normal(size=(30, 8, 1)), 0)
+    y = 100 * (x[np.arange(30), lengths - 1] - 1000)
+    found = lines.fit(Sequences(x, lengths), y, None, False, 1)
+    assert found.error < 1e-3 * found.constant
 
 
 def test_the_least_error_chooses():
