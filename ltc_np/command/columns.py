@@ -7,7 +7,7 @@ place, and what is not asked for costs nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy as np
 from ..base import checks
 from ..base.types import Array, Bools, Ints, Numbers
 
+MOST_NAMES = 12  # of columns, in a message
 LARGEST = 2**62  # of times as whole numbers
 # Cells that hold no value, in lower case.
 EMPTY = {"", "na", "n/a", "nan", "null", "none"}
@@ -161,6 +162,12 @@ class Column:
             if not _is_empty(cell) and not is_number(cell):
                 return row
         return None
+
+
+def some(names: Sequence[str]) -> str:
+    """The first names of columns, and how many more there are."""
+    others = len(names) - MOST_NAMES
+    return ", ".join(names[:MOST_NAMES]) + (f" and {others} more" if others > 0 else "")
 
 
 def _is_empty(cell: object) -> bool:

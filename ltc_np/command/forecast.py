@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--coverage", type=float, default=0.9, metavar="SHARE", help="of the intervals; default: %(default)s"
     )
     parser.add_argument(
-        "--out", metavar="FILE", help="the forecast: a file .csv, .npz or .parquet, or - for CSV; default: none"
+        "--out", metavar="FILE", help="the forecast: a file .csv, .tsv, .npz or .parquet, or - for CSV; default: none"
     )
     pictures.add(parser, "that of --out with .png, with matplotlib")
     options.add_force(parser)
@@ -102,7 +102,8 @@ def _forecast(args: argparse.Namespace) -> int:
     said = {"table": args.table, "rows": len(series.y), "judged": len(judged.rows), "difference": judged.difference}
     said |= {"calendar": calendar, "seconds": round(time.monotonic() - began, 3), "file": args.out, "picture": picture}
     said |= _report(args, series, judged, columns)
-    report(said, _text(args, said, columns), args.json, outputs.channel(args.out))
+    lines = [series.task.told(table.columns), *_text(args, said, columns)]
+    report(said, lines, args.json, outputs.channel(args.out))
     return DONE
 
 
@@ -128,7 +129,7 @@ def _columns(series: Series, table: Table, found: Array) -> dict[str, Numbers]:
     name, records = series.task.time, series.records
     times = {"row": series.later}
     if name is not None:
-        times = {name: forecast_times.shown(table.columns[name], table.rows - 1, records.dates, series.later)}
+        times = {name: forecast_times.shown(table.columns[name].cells, records.dates, series.later)}
     values = {
         f"{what}_{target}": found[:, k, i]
         for k, target in enumerate(series.task.target)

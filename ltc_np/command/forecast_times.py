@@ -5,6 +5,7 @@ Regular are equal steps, and of dates also whole months, quarters or years, whic
 
 from __future__ import annotations
 
+from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from .columns import ZONE, Column
 if TYPE_CHECKING:
     from .records import Records
 
+MOST_DIGITS, MOST_DECIMALS = 400, 330  # of a number in text; a float has no more
 ROUNDING = 8  # times that were computed or written in decimals are equally far apart within so many units of rounding
 
 
@@ -33,15 +35,17 @@ def times(column: Column, records: Records, horizon: int) -> Numbers:
         found[sequence[:here]] = column.cells[sequence[horizon:]]
         after = continued(clock[sequence], records.dates, horizon)
         if after is not None:
-            found[sequence[here:]] = shown(column, sequence[-1], records.dates, after[horizon - len(sequence) + here :])
+            cells = shown(column.cells[sequence], records.dates, after)
+            found[sequence[here:]] = cells[horizon - len(sequence) + here :]
     return found
 
 
-def shown(column: Column, last: int, dates: bool, after: Numbers) -> Numbers:
-    """Times after the row ``last`` as cells of the column: text in the form of this row's, float64, or dates."""
-    if column.cells.dtype.kind in "OU":
-        return np.array(_texts(after, str(column.cells[last]), dates), object)
-    return after.astype("datetime64[us]" if dates else np.float64)  # of dates ``after`` has microseconds
+def shown(cells: Numbers, dates: bool, after: Numbers) -> Numbers:
+    """The times ``after`` those in cells, all that follow, in the form of the cells: text, float64, or dates."""
+    if cells.dtype.kind not in "OU":
+        return after.astype("datetime64[us]" if dates else np.float64)  # of dates ``after`` has microseconds
+    texts = _dates(after, str(cells[-1])) if dates else _decimals([str(cell) for cell in cells], len(after))
+    return np.array(texts, object)
 
 
 def continued(times: Numbers, dates: bool, count: int) -> Numbers | None:
@@ -91,10 +95,19 @@ def _step(times: Numbers) -> float | int | None:
     return float((times[-1] - times[0]) / len(steps)) if np.ptp(steps) <= near else None
 
 
-def _texts(after: Numbers, like: str, dates: bool) -> list[str]:
-    """Times as text, dates in the form of another one."""
-    if not dates:
-        return [str(t) if after.dtype.kind in "iu" else f"{t:.12g}" for t in after]
+def _decimals(cells: list[str], count: int) -> list[str]:
+    """The next numbers, with as many decimals as there are in the cells: a float has fewer digits than these may."""
+    with localcontext() as context:
+        context.prec = MOST_DIGITS
+        known = [Decimal(cell) for cell in cells]
+        decimals = max(-int(number.as_tuple().exponent) for number in known)
+        unit = Decimal(1).scaleb(-min(max(decimals, 0), MOST_DECIMALS))
+        step = (known[-1] - known[0]) / (len(known) - 1)
+        return [f"{(known[-1] + k * step).quantize(unit):f}" for k in range(1, count + 1)]
+
+
+def _dates(after: Numbers, like: str) -> list[str]:
+    """Dates as text in the form of another one."""
     found, zone = [], "".join(ZONE.findall(like))
     for t in np.array(after, "datetime64[us]"):
         text = str(t).removesuffix(".000000")

@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = Parser("predict", ABOUT, "MODEL TABLE --out FILE")
     parser.add_argument("model", metavar="MODEL", help="a file of `train`")
     parser.add_argument("table", metavar="TABLE", help=tables.ABOUT)
-    answers_in = "the answers: a file .csv, .npz or .parquet, or - for CSV to standard output"
+    answers_in = "the answers: a file .csv, .tsv, .npz or .parquet, or - for CSV to standard output"
     parser.add_argument("--out", required=True, metavar="FILE", help=answers_in)
     options.add_force(parser)
     parser.add_output()
@@ -62,7 +62,8 @@ def _predict(args: argparse.Namespace) -> int:
     outputs.write({args.out: tables.written(args.out, columns)})
     count = len(next(iter(columns.values())))
     said = {"file": args.out, "rows": count, "columns": list(columns)}
-    report(said, [f"{args.out}: {counted(count, 'row')} of {', '.join(columns)}"], args.json, outputs.channel(args.out))
+    lines = [task.told(table.columns), f"{args.out}: {counted(count, 'row')} of {', '.join(columns)}"]
+    report(said, lines, args.json, outputs.channel(args.out))
     return DONE
 
 

@@ -114,6 +114,11 @@ def task(args: argparse.Namespace, table: Table) -> Task:
         for name in features:
             if name.lower() in OFTEN_TIMES:
                 checks.warn(f"column `{name}` was read as a feature: --time {name} if it says when rows were observed")
+            elif args.features is None and _rises(table, name, group):
+                checks.warn(
+                    f"column `{name}` rises from row to row and was read as a feature: --time {name} if it says when "
+                    f"rows were observed, --ignore {name} if it numbers them"
+                )
     classes = _is_classes(args, table, target)
     every_step = _every_step(args.answer, bool(args.horizon), group, table, target)
     if not every_step and args.horizon:
@@ -139,6 +144,20 @@ def task(args: argparse.Namespace, table: Table) -> Task:
         test=args.test,
         seed=args.seed,
     )
+
+
+def _rises(table: Table, name: str, group: str | None) -> bool:
+    """Whether a column of numbers is larger in every row than in the row before of the same group."""
+    column = table.columns[name]
+    if column.is_text() or column.cells.dtype.kind in "mM":
+        return False
+    values, follows = column.numbers(), np.ones(table.rows - 1, bool)
+    if group is not None:
+        of_group = np.unique([word or "" for word in table.columns[group].words()], return_inverse=True)[1]
+        order = np.argsort(of_group, kind="stable")
+        values, follows = values[order], np.diff(of_group[order]) == 0
+    steps = np.diff(values)[follows]
+    return bool(steps.size and (steps > 0).all())
 
 
 def _check_numbers(args: argparse.Namespace) -> None:

@@ -9,6 +9,7 @@ import pathlib
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, TextIO
 
 import numpy as np
@@ -19,14 +20,13 @@ from ..base.optional import need
 from ..base.types import Numbers
 from ..base.visible import visible
 from .arrays import are_sequences, rows_of
-from .columns import Column, is_number
+from .columns import MOST_NAMES, Column, is_number, some
 
 DELIMITERS = ",;\t"
 FORMULAS = "=+-@\uff1d\uff0b\uff0d\uff20"  # what a formula begins with, the wide forms too
 STANDARD = "-"  # the name of standard input or output, where a table is CSV
-ABOUT = "a file .csv, .npz or .parquet, or - for CSV from standard input"
+ABOUT = "a file .csv, .tsv, .npz or .parquet, or - for CSV from standard input"
 MOST_WORDS = 600  # characters of an error, beside the path
-MOST_NAMES = 12  # of columns, in an error
 
 
 class Table(NamedTuple):
@@ -55,10 +55,9 @@ class Table(NamedTuple):
 
     def _some(self) -> str:
         """The first names of columns, and how to see all."""
-        names = ", ".join(f"`{name}`" for name in [*self.columns][:MOST_NAMES])
-        others = len(self.columns) - MOST_NAMES
-        all_of_them = f" (head -n 1 {self.path} shows all)" if self.path.suffix == ".csv" else ""
-        return names if others <= 0 else f"{names} and {others} more{all_of_them}"
+        names = some([f"`{name}`" for name in self.columns])
+        by_hand = len(self.columns) > MOST_NAMES and self.path.suffix in (".csv", ".tsv")
+        return f"{names} (head -n 1 {self.path} shows all)" if by_hand else names
 
     def named(self, text: str, option: str) -> tuple[str, ...]:
         """The names in an option: one, or several with commas between them."""
@@ -117,7 +116,8 @@ def _of_text(path: pathlib.Path, file: TextIO) -> Table:
     try:
         first = file.readline()
         file.seek(0)
-        reader = csv.reader(file, delimiter=max(DELIMITERS, key=first.count), strict=True)
+        tabs = path.suffix.lower() == ".tsv"
+        reader = csv.reader(file, delimiter="\t" if tabs else max(DELIMITERS, key=first.count), strict=True)
         names = [name.strip() for name in next(reader, [])]
         _check_names(path, names)
         cells, lines = [], []
@@ -148,11 +148,15 @@ def _check_names(path: pathlib.Path, names: Sequence[str]) -> None:
     if "" in names:
         hint = "write them with to_csv(path, index=False)" if names[0] == "" else "give it one"
         raise ValueError(f"{path}: column {names.index('') + 1} has no name in the first line: {hint}")
-    name, times = Counter(names).most_common(1)[0]
-    if times > 1:
-        raise ValueError(f"{path}: has two columns `{name}`: give each a name of its own in the first line")
+    _check_unique(path, names)
     if all(map(is_number, names)):
         raise ValueError(f"{path}: the first line must name the columns, got {', '.join(names)[:60]}")
+
+
+def _check_unique(path: pathlib.Path, names: Sequence[str]) -> None:
+    name, times = Counter(names).most_common(1)[0] if names else ("", 0)
+    if times > 1:
+        raise ValueError(f"{path}: has two columns `{name}`: give each a name of its own")
 
 
 def _place(row: int) -> str:
@@ -207,19 +211,21 @@ def _read_parquet(path: pathlib.Path) -> Table:
     with open(path, "rb"):  # its errors name the file
         pass
     try:
-        table = parquet.read_table(path)
+        with parquet.ParquetFile(path) as file:
+            table = file.read()
     except (OSError, ValueError) as error:
         raise ValueError(f"{path}: no file of Parquet, or damaged: {error}") from None
+    _check_unique(path, table.column_names)
     arrays = {name: table[name].combine_chunks() for name in table.column_names}
-    if len(arrays) < len(table.column_names):
-        raise ValueError(f"{path}: has two columns of the same name")
     for name, array in arrays.items():
         array = array.dictionary_decode() if hasattr(array, "dictionary_decode") else array
         arrays[name] = array.to_numpy(zero_copy_only=False)
     return Table(path, {name: Column(name, array, _place) for name, array in arrays.items()})
 
 
-READERS: dict[str, Callable[[pathlib.Path], Table]] = {".csv": _read_csv, ".npz": _read_npz, ".parquet": _read_parquet}
+READERS: dict[str, Callable[[pathlib.Path], Table]] = {
+    ".csv": _read_csv, ".tsv": _read_csv, ".npz": _read_npz, ".parquet": _read_parquet,
+}  # fmt: skip
 
 # ------------------------------------------------------------------------------------------------------------ writing
 
@@ -239,10 +245,10 @@ def written(path: str, columns: Mapping[str, Numbers]) -> bytes:
     return WRITERS[_kind(pathlib.Path(path), WRITERS)](columns)
 
 
-def _csv(columns: Mapping[str, Numbers]) -> bytes:
+def _csv(columns: Mapping[str, Numbers], delimiter: str = ",") -> bytes:
     _warn_of_formulas(columns)
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
     writer.writerow(columns)
     # str, not repr: of float32 the shortest text that reads as the same number
     writer.writerows(zip(*(map(str, column) for column in columns.values()), strict=True))
@@ -280,4 +286,6 @@ def _plain(column: Numbers) -> Numbers:
     return column.astype(str) if column.dtype.kind == "O" else column
 
 
-WRITERS: dict[str, Callable[[Mapping[str, Numbers]], bytes]] = {".csv": _csv, ".npz": _npz, ".parquet": _parquet}
+WRITERS: dict[str, Callable[[Mapping[str, Numbers]], bytes]] = {
+    ".csv": _csv, ".tsv": partial(_csv, delimiter="\t"), ".npz": _npz, ".parquet": _parquet,
+}  # fmt: skip

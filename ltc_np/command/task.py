@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterable
 from typing import Any
 
 from ..layers import MixtureDensity
 from ..model import Model
+from .columns import some
 
 KEY, HISTORY = "table", "history"  # in the notes of a model
 MISSING = ("error", "fill", "mask")
@@ -93,6 +95,19 @@ class Task:
         if not self.words:
             del values["words"]
         return {KEY: {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}}
+
+    def told(self, columns: Iterable[str]) -> str:
+        """What each column of a table is taken for, in one line."""
+        roles = {
+            "target": self.target, "features": self.features, "time": (self.time,), "elapsed time": (self.dt,),
+            "group": (self.group,),
+        }  # fmt: skip
+        taken = {role: [name for name in names if name is not None] for role, names in roles.items()}
+        taken["not read"] = [name for name in columns if not any(name in names for names in taken.values())]
+        parts = [f"{role} {some(names)}" for role, names in taken.items() if names]
+        if self.time is None and self.dt is None:
+            parts.append("no time, so every row comes one step after the one before")
+        return f"columns: {'; '.join(parts)}"
 
     def replace(self, **changes: Any) -> Task:
         """The same but for some attributes."""

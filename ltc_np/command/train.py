@@ -136,7 +136,8 @@ def _check_resumed(folder: str, notes: dict[str, Any]) -> None:
 
 
 class Trained(NamedTuple):
-    """A model whose file has been written, and what it was made of; ``picture`` is where one shall be."""
+    """A model whose file has been written, and what it was made of: also the columns of the table; ``picture`` is where
+    one shall be."""
 
     model: Model
     data: TaskData
@@ -144,6 +145,7 @@ class Trained(NamedTuple):
     recipe: Recipe
     picture: str | None
     shortcut: dict[str, Any]
+    columns: list[str]
 
 
 def _train(args: argparse.Namespace) -> int:
@@ -194,7 +196,7 @@ def _trained(args: argparse.Namespace) -> Trained | None:
         return None
     model.notes = (model.notes or {}) | {HISTORY: pictures.noted(history)}
     outputs.write({args.out: outputs.saved(model)})
-    return Trained(model, data, history, recipe, picture, shortcut)
+    return Trained(model, data, history, recipe, picture, shortcut, [*table.columns])
 
 
 def _judged(trained: Trained, args: argparse.Namespace) -> int:
@@ -212,7 +214,7 @@ def _judged(trained: Trained, args: argparse.Namespace) -> int:
         except MISTAKES as error:
             picture, failed = None, error
     told = _report(trained, measured, args) | {"picture": picture}
-    report(told, _text(data.task, measured, told, args), args.json)
+    report(told, [data.task.told(trained.columns), *_text(data.task, measured, told, args)], args.json)
     if failed is not None:
         why = line(failed).removesuffix("; nothing was written")  # the model was
         raise ValueError(f"{args.out} is written, but without its picture: {why}")

@@ -54,7 +54,8 @@ def test_predictions_are_those_of_the_model_to_the_bit(trained, here, ltc):
         status, out, err = ltc("predict", trained / f"{name}.npz", trained / "waves.csv", "--out", f"{name}.csv")
         assert (status, err) == (0, ""), err
         columns = "time, time_of_target" if horizon else "time"
-        assert out == f"{name}.csv: 80 rows of {columns}, predicted_{target}\n"
+        told = f"columns: target heat; features {', '.join(sorted(features)[::-1])}; time time\n"
+        assert out == f"{told}{name}.csv: 80 rows of {columns}, predicted_{target}\n"
         found = rows_of(f"{name}.csv")
         assert found["time"] == rows_of(trained / "waves.csv")["time"]
         y = load(trained / f"{name}.npz")(sequence(features, trained), dt=steps(trained, horizon))
@@ -303,7 +304,8 @@ def test_tables_through_pipes(trained, here, ltc, monkeypatch):
 
     assert ltc("predict", trained / "drive.npz", trained / "waves.csv", "--out", "p.csv")[0] == 0
     status, out, err = piped("predict", trained / "drive.npz", "-", "--out", "-")
-    assert (status, out) == (0, (here / "p.csv").read_text()) and err == "-: 80 rows of time, predicted_heat\n"
+    assert (status, out) == (0, (here / "p.csv").read_text())
+    assert err == "columns: target heat; features power; time time\n-: 80 rows of time, predicted_heat\n"
     assert piped("predict", trained / "drive.npz", "-", "--out", "-", "--json")[1] == out
     file, pipe = (
         run("evaluate", trained / "drive.npz", of) for run, of in ((ltc, trained / "waves.csv"), (piped, "-"))
@@ -394,6 +396,31 @@ def test_text_that_a_spreadsheet_would_run_is_told_of(here, ltc):
             if path == "p.csv"
             else ""
         )
+
+
+@pytest.mark.parametrize("text", [" =1+1", "\t@SUM(1)", "=1"])
+def test_a_formula_may_stand_behind_blanks(text):
+    with pytest.warns(RuntimeWarning, match="1 cell of the table may be run as formulas"):
+        tables.written("t.csv", {"a": np.array(["", " ", "-1", text], object)})
+
+
+def test_tables_with_tabs(here, ltc):
+    """In a file .tsv only tabs are between cells; whoever reads one gets one."""
+    names = ["a,b", "c;d;e", "y"]
+    lines = ["\t".join(names), *("\t".join(f"{k + n / 10}" for n in range(3)) for k in range(40))]
+    (here / "t.tsv").write_text("\n".join(lines))
+    assert [*tables.read("t.tsv").columns] == names
+    assert ltc("train", "t.tsv", "--target", "y", "--out", "m.npz", "--ignore", "a,b", *SMALL)[0] == 0
+    assert ltc("predict", "m.npz", "t.tsv", "--out", "p.tsv")[0] == 0
+    assert (here / "p.tsv").read_text().startswith("row\tpredicted_y\n0\t")
+
+
+def test_parquet_may_have_two_columns_of_one_name(here):
+    """Which pyarrow writes, and this library cannot name."""
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    parquet.write_table(arrow.Table.from_arrays([arrow.array([1.0, 2.0])] * 3, ["a", "b", "a"]), "t.parquet")
+    with pytest.raises(ValueError, match="t.parquet: has two columns `a`: give each a name of its own"):
+        tables.read("t.parquet")
 
 
 def test_of_a_learners_file_the_learnt_weights_are_meant(trained, here, ltc):

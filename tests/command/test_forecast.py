@@ -356,7 +356,7 @@ MISTAKES = {
     ),
     "there already": ([*ASKED, "--out", "there.csv"], "--out: there.csv is there already: give --force"),
     "the table itself": ([*ASKED, "--out", "sales.csv", "--force"], "--out must be another file than sales.csv"),
-    "kind": ([*ASKED, "--out", "f.xlsx"], "f.xlsx: the name of a table must end in .csv, .npz, .parquet"),
+    "kind": ([*ASKED, "--out", "f.xlsx"], "f.xlsx: the name of a table must end in .csv, .tsv, .npz, .parquet"),
     "picture": ([*ASKED, "--picture", "p.png"], "--picture and --no-picture must not be given both"),
 }  # fmt: skip
 

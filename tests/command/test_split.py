@@ -20,6 +20,8 @@ def test_parts_by_time():
     """By hand: of 20 rows 14 are of the training, 3 of the validation, 3 of the test; what counts is the target's."""
     (parts,) = parts_of(NUMBERS, of_rows(20), [])
     assert parts.tolist() == [0] * 14 + [1] * 3 + [2] * 3
+    (parts,) = parts_of(NUMBERS, of_rows(30), [])  # 25.5 rows are 26
+    assert parts.tolist() == [0] * 21 + [1] * 5 + [2] * 4
     (parts,) = parts_of(NUMBERS.replace(horizon=2), of_rows(20), [])
     assert parts.tolist() == [0] * 12 + [1] * 3 + [2] * 3 + [-1] * 2
     (parts,) = parts_of(NUMBERS.replace(horizon=13), of_rows(20), [])

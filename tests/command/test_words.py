@@ -74,6 +74,47 @@ def test_a_column_that_is_called_as_times_are(name, here, ltc):
         assert (status, err) == (0, "")
 
 
+@pytest.mark.parametrize("grouped", [False, True])
+def test_a_column_that_rises_may_be_the_time(grouped, here, ltc):
+    """In every row, of groups in every row but their first ones; what stays the same once is no time."""
+    columns = waves(n=60)
+    hours = columns.pop("time")
+    if grouped:
+        columns["who"], hours = [k % 3 for k in range(60)], [t - 100 * (k % 3) for k, t in enumerate(hours)]
+    flat = [hours[0], hours[0], hours[0], hours[0], *hours[4:]]
+    write_csv(here / "t.csv", {"hour": hours, "flat": flat, **columns})
+    line = ["train", "t.csv", "--target", "heat", *(["--group", "who"] if grouped else []), "--out", "m.npz", *SMALL]
+    status, out, err = ltc(*line)
+    assert status == 0 and err.count("rises from row to row") == 1
+    hint = (
+        "column `hour` rises from row to row and was read as a feature: --time hour if it says when rows were observed"
+    )
+    assert hint in err and "--ignore hour if it numbers them" in err
+    group = "; group who" if grouped else ""
+    assert out.startswith(
+        f"columns: target heat; features hour, flat, power{group}; no time, so every row comes one step after the one "
+        "before\n"
+    )
+    for more, told in (
+        (["--time", "hour"], f"target heat; features flat, power; time hour{group}"),
+        (["--ignore", "hour"], f"target heat; features flat, power{group}; not read hour; no time"),
+        (["--features", "hour,power"], f"target heat; features hour, power{group}; not read flat; no time"),
+    ):
+        status, out, err = ltc(*line, *more, "--force")
+        assert (status, err) == (0, "") and out.startswith(f"columns: {told}")
+
+
+def test_classes_are_no_feature_of_their_forecast(here, ltc):
+    """Numbers are: their last value is known, while a word of the target is read by nothing."""
+    columns = waves(n=60)
+    columns["state"] = ["on" if heat > 0 else "off" for heat in columns["heat"]]
+    write_csv(here / "t.csv", columns)
+    line = ["train", "t.csv", "--time", "time", "--horizon", "1", "--out", "m.npz", *SMALL]
+    assert ltc(*line, "--target", "state")[1].startswith("columns: target state; features power, heat; time time\n")
+    told = ltc(*line, "--target", "heat", "--ignore", "state", "--force")[1]
+    assert told.startswith("columns: target heat; features power, heat; time time; not read state\n")
+
+
 def test_equal_times_are_told_of(here, ltc):
     """An elapsed time of 0: the row is an input of the network that hears it for no time."""
     columns = waves()
