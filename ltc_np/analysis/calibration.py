@@ -8,7 +8,7 @@ import numpy as np
 
 from ..base import checks
 from ..base.calls import with_signature_hints
-from ..base.types import Array, ArrayLike
+from ..base.types import ArrayLike
 from ..layers import Standardize
 from ..losses.probabilities import probabilities
 from ..model import Model
@@ -98,7 +98,7 @@ def temperature(logits: ArrayLike, target: ArrayLike, weight: ArrayLike | None =
 
 @with_signature_hints
 def calibrated(model: Model, temperature: float) -> Model:
-    """A copy of a model whose outputs are divided by a temperature, with which files, `step` and exports go on.
+    """A copy of a model whose outputs are divided by a temperature; it can be saved, trained and exported.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def calibrated(model: Model, temperature: float) -> Model:
     -------
     Model
         With ``Standardize(inverse=True)`` as its last layer, whose scale is 1 / temperature; if the model has such a
-        layer there already, it is scaled.
+        layer there already, it is scaled.  A layer that would change nothing is left out.
 
     Examples
     --------
@@ -122,14 +122,16 @@ def calibrated(model: Model, temperature: float) -> Model:
     True
     """
     factor = 1 / checks.number("temperature", temperature, low_open=True)
-    there: Array = model.buffer_vector
+    there, O = np.array(model.buffer_vector), model.output_size
     layers, last = model.layers, model.layers[-1]
     if not (isinstance(last, Standardize) and last.inverse):
         layers = *layers, Standardize(inverse=True)
-        there = np.concatenate([there, *(np.full(model.output_size, v, there.dtype) for v in (0.0, 1.0))])
+        there = np.concatenate([there, *(np.full(O, v, there.dtype) for v in (0.0, 1.0))])
+    there[-2 * O :] *= there.dtype.type(factor)
+    if len(layers) > 1 and not there[-2 * O : -O].any() and (there[-O:] == 1).all():
+        layers, there = layers[:-1], there[: -2 * O]
     found = Model(*layers, seed=0, dtype=model.dtype, backend=model.backend, return_sequences=model.return_sequences)
     found.theta[:], found.buffer_vector[:] = model.theta, there
-    found.buffer_vector[-2 * model.output_size :] *= found.dtype.type(factor)
     found.trained, found.notes = model.trained, model.notes
     if model.trainable is not None:
         found.trainable = model.trainable.copy()

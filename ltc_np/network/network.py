@@ -256,7 +256,7 @@ class Network(Structure):
     ) -> Objective:
         """`Objective` of what a user gave; ``batch`` is all data that it is for, or see `losses.read_class_weight`."""
         if losses.has_classes(loss):
-            check_logits(self.layers, f"the loss {losses.name_of(loss)}")
+            check_logits(self, f"the loss {losses.name_of(loss)}")
         weights = losses.read_class_weight(
             loss, class_weight, self.output_size, self.dtype, batch.target, batch.mask, of_all
         )

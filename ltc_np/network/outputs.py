@@ -73,16 +73,25 @@ def target_shape(model: Structure, B: int, T: int, y: object) -> Shape:
     return sequences if model.return_sequences else last
 
 
-def check_logits(layers: tuple[Layer, ...], what: str) -> None:
+def check_logits(model: Structure, what: str) -> None:
     """Refuse a network whose outputs are probabilities, numbers in the data's units or parts of a density, for ``what``
     takes logits."""
-    last, wrong = layers[-1], None
+    last, wrong = model.layers[-1], None
     if isinstance(last, Dense) and last.activation == "sigmoid":
         wrong = "its activation"
-    if isinstance(last, MixtureDensity) or (isinstance(last, Standardize) and last.inverse):
+    in_units = isinstance(last, Standardize) and last.inverse and not _is_one_factor(model)
+    if in_units or isinstance(last, MixtureDensity):
         wrong = "this layer"
     if wrong is not None:
         raise ValueError(f"{what} needs a model of logits, got {last!r} as the last layer: leave out {wrong}")
+
+
+def _is_one_factor(model: Structure) -> bool:
+    """Whether the last layer multiplies all outputs by one number other than 1, as that of `analysis.calibrated` does:
+    logits are still logits behind it."""
+    prefix = model.layer_stack.prefixes[-1]
+    mean, scale = (model.buffers[prefix + name] for name in ("mean", "scale"))
+    return not mean.any() and bool((scale == scale[0]).all()) and scale[0] != 1
 
 
 def _check_density(layers: tuple[Layer, ...], loss: LibraryLoss, shape: Shape, y: ArrayLike) -> None:

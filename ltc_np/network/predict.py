@@ -157,7 +157,7 @@ def predict_proba(
     >>> p.shape, p[4].sum(axis=1).round(5).tolist()
     ((5, 4, 3), [1.0, 1.0, 0.0, 0.0])
     """
-    check_logits(self.layers, "`predict_proba`")
+    check_logits(self, "`predict_proba`")
     multilabel = checks.boolean("multilabel", multilabel)
     y = predict(self, x, dt=dt, lengths=lengths, h0=h0, batch_size=batch_size)
     if isinstance(y, list):

@@ -179,7 +179,7 @@ class Learner:
                 raise ValueError(f"`{wrong[0]}` is for an optimiser such as Adam(1e-3), and not for {self.rule!r}")
             return Readouts(self._model, self.rule, B, self.shared, self.guard)
         if losses.has_classes(self.loss):
-            check_logits(self._model.layers, f"the loss {losses.name_of(self.loss)}")
+            check_logits(self._model, f"the loss {losses.name_of(self.loss)}")
         self.method = self.method or Exact()
         return Gradients(
             self._model,

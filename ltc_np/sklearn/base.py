@@ -443,6 +443,8 @@ class LiquidEstimator(RecipeEstimator):
         if not hasattr(self, "model_"):
             self._keep(seen, data, wanted, model, History(), None)
             self.report_ = {}
+        elif hasattr(self, "temperature_"):
+            del self.temperature_  # it was of the network before, which goes on with it in its last layer
         self.learner_: Learner = learner
         self.model_, self._optimizer = learner.network(), None
         self._streamed = Streamed(learner, rule, self.model_)

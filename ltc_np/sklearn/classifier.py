@@ -146,7 +146,8 @@ class Classifier(ClassifierMixin, LiquidEstimator):
 
         Decisions stay as they are; probabilities become such as the sequences say (`calibration_error`).  The
         temperature stands in the last layer of ``model_``, so that its file has it, and in ``temperature_``.  Of an
-        ensemble the mean of the probabilities is calibrated.
+        ensemble the mean of the probabilities is calibrated.  A network that learns on (`partial_fit`, ``warm_start``)
+        keeps that layer, and should be calibrated again.
 
         Parameters
         ----------

@@ -40,7 +40,7 @@ def read_metrics(given: Metrics, model: Network, loss: LibraryLoss) -> dict[str,
         raise ValueError(f"`metrics` must have different names, got {[metric.name for metric in found]}")
     for metric in found:
         if metric.takes_logits:
-            check_logits(model.layers, f"the metric {metric.name}")
+            check_logits(model, f"the metric {metric.name}")
             if losses.takes_weight(loss) and not losses.has_classes(loss):  # outputs near 0 and 1, all above 0
                 raise ValueError(
                     f"`loss` must be one of classes for the metric {metric.name}, which decides by logits, got "

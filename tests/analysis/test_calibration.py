@@ -87,6 +87,24 @@ def test_a_calibrated_model_divides_its_outputs(rng, tmp_path):
     np.testing.assert_allclose(calibrated(shifted, 4.0)(x), shifted(x) / 4, rtol=1e-6)
 
 
+def test_a_calibrated_model_is_one_of_logits(rng):
+    """For losses, metrics and probabilities; one number for all outputs moves no decision."""
+    x, y = rng.normal(size=(4, 5, 2)), rng.integers(0, 3, (4, 5))
+    model = Model(Dense(3), input_dim=2, seed=0, backend="numpy")
+    found = calibrated(model, 2.0)
+    np.testing.assert_allclose(found.predict_proba(x), losses.probabilities(model(x) / 2), rtol=1e-6)
+    loss, _ = found.loss_and_grad(x, y, loss="cross_entropy")
+    assert loss == pytest.approx(losses.cross_entropy(model(x) / 2, y)[0] / y.size, rel=1e-6)
+    measured = found.evaluate(x, y, loss="cross_entropy", metrics=["accuracy"])
+    assert measured["accuracy"] == (model(x).argmax(-1) == y).mean()
+    for same in (calibrated(model, 1.0), calibrated(found, 0.5)):
+        assert same.layers == model.layers and np.array_equal(same(x), model(x))
+        same.predict_proba(x)
+    for last in ({"mean": 1.0, "scale": 2.0}, {"scale": [1.0, 2.0, 2.0]}, {}):
+        with pytest.raises(ValueError, match="needs a model of logits, got Standardize"):
+            Model(Dense(3), Standardize(inverse=True, **last), input_dim=2, seed=0).predict_proba(x)
+
+
 def test_an_ensemble_that_is_calibrated_comes_apart(rng):
     x, models = rng.normal(size=(3, 5, 2)), networks()
     model = calibrated(ensemble.join(models, answers="classes"), 2.0)

@@ -6,7 +6,7 @@ import pytest
 pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 from sklearn.base import clone
 
-from ltc_np import Model, ensemble, load, losses, metrics
+from ltc_np import SGD, Model, ensemble, load, losses, metrics
 from ltc_np.analysis import temperature
 from ltc_np.recipe import Recipe
 from ltc_np.simplify import distil
@@ -186,6 +186,24 @@ def test_a_classifier_is_calibrated_on_other_sequences(data, rng, networks):
     if networks > 1:
         assert classifier.spread(other).shape == (60, 3)
     assert not hasattr(classifier.set_params(epochs=1).fit(X, words), "temperature_")
+
+
+@pytest.mark.parametrize("how", ["partial_fit", "warm_start", "online"])
+def test_a_calibrated_classifier_learns_on(how, rng):
+    """From the answers that it gives, so the first gradient is of the calibrated logits; and it is calibrated again."""
+    X = rng.normal(size=(30, 4, 1))
+    y = (X.sum((1, 2)) + rng.normal(size=30) > 0).astype(int)
+    classifier = CfCClassifier(units=4, epochs=10, random_state=0, backend="numpy", shortcut=None).fit(X, y)
+    classifier.set_params(learning_rate=1e-9, warm_start=True, online=SGD(1e-9) if how == "online" else None)
+    before = classifier.predict_proba(X)
+    T = classifier.calibrate(X, y).temperature_
+    p = classifier.predict_proba(X)
+    assert abs(T - 1) > 0.01 and np.abs(p - before).max() > 1e-3
+    np.testing.assert_allclose(classifier.model_.predict_proba(X), p, rtol=1e-6)
+    (classifier.fit if how == "warm_start" else classifier.partial_fit)(X, y)
+    assert not hasattr(classifier, "temperature_")
+    np.testing.assert_allclose(classifier.predict_proba(X), p, rtol=1e-5)
+    assert classifier.calibrate(X, y).temperature_ == pytest.approx(1, abs=1e-3)
 
 
 def test_steps_are_calibrated_too(rng):
