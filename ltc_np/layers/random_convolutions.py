@@ -27,7 +27,7 @@ N = len(KERNELS)  # 84
 MOST_CHANNELS = 9  # that one convolution reads
 GOLDEN = (1 + 5**0.5) / 2
 STEPS = 4096  # at a time: their convolutions stay in the cache
-RESOLUTION = 1e-5  # of the range of values: what is nearer is the same number, but for rounding
+RESOLUTION = 1e-5  # of the range of values, or of inputs: what is nearer is the same number, but for rounding
 
 
 class Group(NamedTuple):
@@ -204,18 +204,19 @@ class RandomConvolutions(Layer):
         """Thresholds (F,) for sequences x (B, T, I), one of which has a step: values of convolutions, or almost.
 
         Each kernel takes them from one sequence, which is drawn.  The share of values below threshold i is the fraction
-        of i times the golden ratio.  A threshold lies between this value and the next greater one, since otherwise
-        rounding would say which of equal values exceed it.
+        of i times the golden ratio.  A threshold lies between this value and the next greater one, or above it where all
+        are equal, as in a sequence of one step: otherwise rounding would say which of equal values exceed it.
         """
         rng, found = np.random.default_rng([self.seed, 1]), np.empty(self.buffers.slices["thresholds"][1])
         shares, some = np.arange(1, 1 + len(found)) * GOLDEN % 1, np.flatnonzero(lengths)
         for group in self.groups:
             for kernel, b in enumerate(some[rng.integers(len(some), size=N)]):
                 own = np.pad(x[b, : lengths[b]], ((self.reach, 0), (0, 0)))[None]
+                margin = RESOLUTION * np.abs(own).max()
                 for features, values in _values(own, group, lengths[b], group.mix[:, kernel, None]):
                     ordered = np.sort(values[0, :, 0])
                     for part in features:
-                        found[part.start + kernel] = _between(ordered, shares[part.start + kernel])
+                        found[part.start + kernel] = _between(ordered, shares[part.start + kernel], margin)
         return found
 
     def shares(self, x: Array, lengths: Ints, thresholds: Array) -> Array:
@@ -287,13 +288,16 @@ def _last(lengths: Ints, reach: int) -> Ints:
     return lengths[:, None] + np.arange(reach - 1, -1, -1)
 
 
-def _between(values: Array, share: float) -> float:
+def _between(values: Array, share: float, margin: float) -> float:
     """Between the value that has this share of the sorted ones before it and the next greater one.
 
-    Of the greatest one it is the next smaller one, and if all are equal, it is that value.  Not in the middle: that of
-    0 and 2 is 1, a value of other sequences.
+    Of the greatest one it is the next smaller one, and if all are equal, it is above them by ``margin``.  Not in the
+    middle: that of 0 and 2 is 1, a value of other sequences.
     """
-    value, apart = values[int(share * len(values))], RESOLUTION * (values[-1] - values[0])
+    value, spread = values[int(share * len(values))], values[-1] - values[0]
+    if spread <= margin:
+        return float(values[-1] + margin)
+    apart = RESOLUTION * spread
     other = int(np.searchsorted(values, value + apart, "right"))
     if other == len(values):
         other = max(0, int(np.searchsorted(values, value - apart)) - 1)

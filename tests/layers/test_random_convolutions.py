@@ -147,8 +147,11 @@ def test_thresholds_are_shares_of_one_sequence(differences):
     of_each, used = [naive(layer, x[b, :n]) for b, n in enumerate(lengths)], set()
     for i, own in enumerate(features_of(layer)):
         wanted = []
-        for of_kernels in of_each:
+        for b, of_kernels in enumerate(of_each):
             values = np.sort(read_by(own, of_kernels))
+            if len(values) == 1:  # that of the last sequence is equal to itself, and the threshold above it
+                wanted.append(values[0] + 1e-5 * np.abs(x[b, 0]).max())
+                continue
             at = int((i + 1) * (1 + 5**0.5) / 2 % 1 * len(values))
             other = at + 1 if at + 1 < len(values) else max(0, at - 1)
             wanted.append(values[at] + 0.3819660112501051 * (values[other] - values[at]))
@@ -168,6 +171,16 @@ def test_thresholds_are_no_values():
     assert apart.min() > 0.1
     single = layer_of(1, thresholds=0.0)
     assert single.find_thresholds(np.zeros((1, 5, 1)), np.array([5])).tolist() == [0.0] * FEATURES
+
+
+@pytest.mark.parametrize("channels", [1, 8])
+def test_rounding_decides_nothing_of_a_single_step(channels):
+    """Its only value is the threshold of the kernels that took theirs from it: it is never above, however it is added."""
+    x, lengths = normal(6, 3, channels, seed=1), np.array([1, 1, 1, 3, 1, 1])
+    layer = layer_of(channels)
+    thresholds = layer.find_thresholds(x, lengths)
+    exact = layer.shares(x, lengths, thresholds)
+    np.testing.assert_allclose(layer.shares(x.astype(np.float32), lengths, thresholds), exact, atol=1e-6)
 
 
 def test_equal_inputs_say_exactly_nothing():
