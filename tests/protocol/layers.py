@@ -449,7 +449,7 @@ ROWS = {
         [
             Line(3, reads=3, weight=np.linspace(-0.5, 0.7, 18).reshape(6, 3), bias=[0.1, -0.2, 0.3], input_dim=2),
             # Longer than the sequences.
-            Line(1, reads=8, weight=np.linspace(1, -0.4, 16)[:, None], before=[0.5, -1.0], input_dim=2),
+            Line(1, reads=8, weight=np.linspace(1, -0.4, 16)[:, None], before=[0.1, -1 / 3], input_dim=2),
         ],
     ),
     "Line of the present input": Row(

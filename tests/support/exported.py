@@ -203,7 +203,7 @@ def _line(rng, n, reads):
     shape, values = ((11 if reads == "summaries" else reads) * n, outputs), np.random.default_rng(rng.integers(1000))
     weights = {"weight": values.normal(size=shape) / shape[0], "bias": values.normal(size=outputs)}
     # Initial states of exports are numbers of float32, which every target can hold.
-    before = 0.0 if reads == "summaries" else values.normal(size=n).astype(np.float32)
+    before = 0.0 if reads == "summaries" else values.normal(size=n)
     return Line(outputs, reads, before=before, **weights)
 
 

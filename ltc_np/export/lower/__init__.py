@@ -69,7 +69,8 @@ def program(model: Model, dt: float | None = None) -> Program:
     y = lower_stack(stack, p, buffers, b, x, time, state, stages=True)
     b.assign(Vector("y", 0, model.output_size), y)
     b.end_stage("outputs")
-    start = stack.initial_state(1, np.dtype(np.float32))[0].astype(np.float64)  # numbers that every target can hold
+    largest = checks.largest(np.dtype(np.float32))  # that every target can hold
+    start = np.clip(stack.initial_state(1, np.dtype(np.float64))[0], -largest, largest)
     scale, offset = np.ones(model.state_size), np.zeros(model.state_size)
     for kept, a, c in b.kept:
         here = slice(kept.start, kept.start + kept.size)
