@@ -204,8 +204,8 @@ class RandomConvolutions(Layer):
         """Thresholds (F,) for sequences x (B, T, I), one of which has a step: values of convolutions, or almost.
 
         Each kernel takes them from one sequence, which is drawn.  The share of values below threshold i is the fraction
-        of i times the golden ratio.  A threshold lies between this value and the next greater one, or above it where all
-        are equal, as in a sequence of one step: otherwise rounding would say which of equal values exceed it.
+        of i times the golden ratio.  A threshold lies between this value and the next greater one, or above it where
+        all are equal, as in a sequence of one step: otherwise rounding would say which of equal values exceed it.
         """
         rng, found = np.random.default_rng([self.seed, 1]), np.empty(self.buffers.slices["thresholds"][1])
         shares, some = np.arange(1, 1 + len(found)) * GOLDEN % 1, np.flatnonzero(lengths)

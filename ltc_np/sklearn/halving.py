@@ -16,6 +16,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from sklearn.base import clone, is_classifier
 
+from .. import losses
 from ..base import files
 from ..train.loop.interrupt import BY_SIGINT
 from .space import slowness
@@ -25,7 +26,14 @@ RUNGS = 4  # at most
 EPOCHS, STEPS, SEQUENCES = 10, 300, 1000  # what a short training still has; before, networks have hardly begun
 CHANGES = 3  # of a candidate, at most
 clock: Callable[[], float] = time.perf_counter
-as_text: Callable[..., str] = partial(json.dumps, default=str)
+
+
+def known(value: Any) -> str:
+    """By which a file of results knows the value of a hyperparameter: a function by its code, not by its name."""
+    return losses.identity(value) if callable(value) else repr(value)
+
+
+as_text: Callable[..., str] = partial(json.dumps, default=known)
 
 
 class Data(NamedTuple):

@@ -15,7 +15,7 @@ from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, Stratified
 
 from ..base import checks
 from . import halving, inputs
-from .halving import Data, Journal, Search, changed
+from .halving import Data, Journal, Search, changed, known
 from .space import usual
 
 NO_PART = ("n_jobs", "verbose", "tune")  # hyperparameters that change no result
@@ -67,7 +67,7 @@ def tune(
         defaults, which stay as you have set them.
     resume : path, optional
         File of results.  What stands there is not trained again; it must be of the same data, folds and estimator,
-        whose ``random_state`` must be an int.
+        whose ``random_state`` must be an int.  Functions of your own are known as `ltc_np.losses.identity` says.
     n_jobs : int, optional
         Trainings side by side, as everywhere in scikit-learn; None is 1, or what ``joblib.parallel_config`` says.
         Results are the same, but there is time for more.
@@ -158,6 +158,6 @@ def _others(given: Any, space: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
 def _head(given: Any, data: Data, folds: Any) -> dict[str, Any]:
     """By which a file of results is known."""
     told = {name: value for name, value in given.get_params(deep=False).items() if name not in NO_PART}
-    told = {name: getattr(value, "__qualname__", repr(value)) for name, value in told.items()}
+    told = {name: known(value) for name, value in told.items()}
     told["class"] = type(given).__name__
     return {"data": joblib.hash(tuple(data)), "folds": joblib.hash(folds), "estimator": told}

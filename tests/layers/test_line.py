@@ -60,6 +60,24 @@ def test_one_step_after_the_other(reads):
     np.testing.assert_allclose(np.stack(found, axis=1), model(x), rtol=0, atol=1e-13)
 
 
+@pytest.mark.parametrize("reads", [4, "summaries"])
+def test_a_sequence_without_a_step_keeps_its_state(reads):
+    model = model_of(reads, 12 if reads == 4 else 33)
+    _, state = model(normal(3, 5, 3, seed=2), lengths=[5, 2, 4], return_state=True)
+    _, after = model(normal(3, 6, 3, seed=3), lengths=[0, 6, 0], h0=state, return_state=True)
+    np.testing.assert_array_equal(after[[0, 2]], state[[0, 2]])
+    assert (after[1] != state[1]).any()
+
+
+def test_means_of_a_long_sequence_in_float32():
+    """A sum in float32 of so many equal numbers would be off in its fourth digit."""
+    mean = np.zeros((11, 1))
+    mean[1] = 1
+    model = Model(Line(1, "summaries", weight=mean, input_dim=1))
+    y = model(np.full((1, 20_000, 1), 0.1, np.float32))
+    np.testing.assert_allclose(y, 0.1, rtol=1e-6)
+
+
 def test_around_is_added(tmp_path):
     inside, line = (LTC(AutoNCP(8, 3), input_dim=3, ode_unfolds=2), Dense(2)), Line(2, 3, weight=normal(9, 2))
     model = Model(Residual(*inside, around=line), seed=0, dtype="float64")

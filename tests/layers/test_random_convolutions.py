@@ -175,12 +175,20 @@ def test_thresholds_are_no_values():
 
 @pytest.mark.parametrize("channels", [1, 8])
 def test_rounding_decides_nothing_of_a_single_step(channels):
-    """Its only value is the threshold of the kernels that took theirs from it: it is never above, however it is added."""
+    """Its only value is the threshold of the kernels that took theirs from it: it is never above, however one adds."""
     x, lengths = normal(6, 3, channels, seed=1), np.array([1, 1, 1, 3, 1, 1])
     layer = layer_of(channels)
     thresholds = layer.find_thresholds(x, lengths)
     exact = layer.shares(x, lengths, thresholds)
     np.testing.assert_allclose(layer.shares(x.astype(np.float32), lengths, thresholds), exact, atol=1e-6)
+
+
+def test_shares_of_a_long_sequence_in_float32():
+    """Whole numbers, whose convolutions are exact; a sum of so many of their terms in float32 would be off."""
+    x = np.random.default_rng(0).integers(0, 3, (1, 20_000, 1))
+    layer = layer_of(1, weight=0.1, thresholds=0.5, features=84, length=9)
+    y, exact = (Model(layer, dtype=dtype)(x)[0, -1] for dtype in ("float32", "float64"))
+    np.testing.assert_allclose(y, exact, rtol=1e-6)
 
 
 def test_equal_inputs_say_exactly_nothing():

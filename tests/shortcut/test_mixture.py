@@ -62,7 +62,9 @@ def test_buffers_of_layers_beside_the_line_are_theirs_again():
     line = Model(Standardize(), Line(2, reads=2, weight=normal(6, 2)), input_dim=3, dtype="float64")
     for name in line.buffers:
         line.buffers[name] = model.buffers[name.replace("1.", "1.around_")]
+    model.notes = {"who": "the user"}
     alone = network(model)
+    assert alone.notes == model.notes
     assert [type(layer) for layer in alone.layers] == [Standardize, BatchNorm, GRU, Dense]
     np.testing.assert_allclose(alone(x), model(x) - line(x), rtol=1e-9, atol=1e-9)
 

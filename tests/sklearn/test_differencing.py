@@ -6,7 +6,7 @@ import pytest
 pytest.importorskip("sklearn")
 
 from ltc_np.sklearn import LiquidForecaster
-from ltc_np.sklearn.differencing import chosen_lag, season_of
+from ltc_np.sklearn.differencing import chosen_lag, errors_of_lags, season_of
 from ltc_np.sklearn.series import read
 
 T = np.arange(240)
@@ -62,6 +62,12 @@ def test_the_lag_that_a_line_forecasts_best_with(case):
     values, wanted = CASES[case]
     assert lag(values) == wanted
     assert lag(1e6 + 1e3 * values) == wanted  # units and level do not matter
+
+
+def test_as_few_forecasts_as_say_something():
+    """Eight: those of the last fifth of 40 values, the first of which is made at the last value before it."""
+    assert 0 in errors_of_lags(read("series", noise(size=40), None, None), 1, True)
+    assert errors_of_lags(read("series", noise(size=39), None, None), 1, True) == {}
 
 
 def test_several_series_are_judged_together():

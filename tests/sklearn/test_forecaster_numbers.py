@@ -283,6 +283,13 @@ def test_what_is_held_out_is_taken_from_all_of_it():
     assert found.y[:, -1, 0].tolist() == list(range(100, 600, 2))
 
 
+def test_what_is_held_out_is_of_all_series():
+    """Of two with 300 windows each, one in three, and not the first ones of all."""
+    (frame, first), (_, second) = plain(np.arange(310)), plain(1000 + np.arange(310))
+    last = windows.held_out(frame, [first, second], [10, 10], 5).y[:, -1, 0]
+    assert len(last) == 200 and ((last < 1000).sum(), (last >= 1000).sum()) == (100, 100)
+
+
 def test_what_is_held_out_is_read_from_the_lag_on():
     """Squares, with differences to 5 before, from the step 8 on: windows of at most 4 begin at the step 5."""
     frame, series = plain(np.arange(12) ** 2, lag=5)

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -534,6 +535,34 @@ def test_other_data_or_estimators_are_not_resumed(data, tmp_path):
         tune(CfCRegressor(**SMALL), X, y, **settings)
     with pytest.raises(ValueError, match="`random_state` must be an int with `resume`, got None"):
         tune(CfCRegressor(), X, y, **settings)
+
+
+def test_better_is_by_more_than_the_standard_error():
+    """Of the differences on the same folds, with n - 1: 1 and -.1 have the mean .45 and .55; 1 and .1 .55 and .45."""
+    for other, better in ((-0.1, False), (0.1, True)):
+        rows = {(0, 0): {"errors": [1.0, other]}, (1, 0): {"errors": [0.0, 0.0]}}
+        search = SimpleNamespace(rows=rows, error=lambda candidate, rung: 0.0)
+        assert halving.Search.is_better(search, 1, 0) == better
+
+
+def test_a_function_is_known_by_its_code(data, tmp_path):
+    """Not by its name, which all lambdas share, and not by an address, which is free again after its end."""
+    X, y, _ = data
+    settings = {"budget": 60, "space": {"units": [4]}, "resume": tmp_path / "tuned.jsonl"}
+
+    def shifted(by):
+        return lambda x, y, rng: (x + by, y)
+
+    def of(augment, **more):
+        return tune(CfCRegressor(**SMALL, augment=augment), X, y, **settings | more).tuned_
+
+    before = of(shifted(0.1))
+    assert of(shifted(0.1)) == before
+    for other in (shifted(0.2), lambda x, y, rng: (x, y), partial(lambda by, x, y, rng: (x + by, y), 0.1)):
+        with pytest.raises(ValueError, match="`resume` must be of the same estimator, got "):
+            of(other)
+    assert halving.as_text({"augment": shifted(0.1)}) == halving.as_text({"augment": shifted(0.1)})
+    assert halving.as_text({"augment": shifted(0.1)}) != halving.as_text({"augment": shifted(0.2)})
 
 
 def test_refused(data):
