@@ -186,6 +186,11 @@ SOLVERS = {
             reach=(1 / 2, 1 / 2, 1.0, 0.0), weight=(1 / 6, 1 / 3, 1 / 3, 1 / 6),
         ),
         Solver("exponential", EXPONENTIAL, 2, 2, True, None),
+        Solver(
+            "bogacki_shampine", FIRST_TABLEAU + 1, 3, 3, False, 2.512, reach=(1 / 2, 3 / 4, 0.0),
+            weight=(2 / 9, 1 / 3, 4 / 9),
+        ),
+        Solver("ralston", FIRST_TABLEAU + 2, 2, 2, False, 2.0, reach=(2 / 3, 0.0), weight=(1 / 4, 3 / 4)),
     )
 }  # fmt: skip
 ROWS = tuple(SOLVERS.values())  # what kernels know, whatever is done to the table later

@@ -94,6 +94,12 @@ def test_the_limit_of_a_tableau_is_that_of_a_series(solver):
     assert solver.limit == math.floor(1000 * min(ends) + 1e-6) / 1000
 
 
+def test_limits_that_were_computed_elsewhere():
+    """2.5127453266 and 2.7852935634, by bisection."""
+    limits = {name: row.limit for name, row in TABLEAUS.items()}
+    assert limits | {"rk4": 2.785, "bogacki_shampine": 2.512, "ralston": 2.0} == limits
+
+
 CELLS = {
     "LTC": lambda solver: LTC(FullyConnected(3), input_dim=2, solver=solver),
     "LRC": lambda solver: LRC(FullyConnected(3), input_dim=2, solver=solver),
