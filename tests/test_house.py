@@ -73,7 +73,7 @@ TESTED_THROUGH = {
             export.c.learning export.c.rules export.fixed.c_rule
         """,
         "tests/export/test_exact.py runs what they write": """
-            export.whole export.c.exact.cell export.c.exact.lrc_ssm export.c.exact.ltc export.c.exact.network
+            export.whole export.c.exact.lrc_ssm export.c.exact.ltc export.c.exact.network
             export.c.exact.optimisers
         """,
         "tests/online/test_learner.py makes learners of models of all kinds": """

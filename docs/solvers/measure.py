@@ -1,4 +1,4 @@
-"""Error against cost of the four solvers: draws docs/images/solvers.png.
+"""Error against cost of four solvers: draws docs/images/solvers.png.
 
     python docs/solvers/measure.py
 
@@ -41,7 +41,8 @@ def measure(N):
         for seed, reference in enumerate(references)
     )
     errors = {}
-    for name, solver in SOLVERS.items():
+    for name in COLOURS:
+        solver = SOLVERS[name]
         costs = [cost for cost in COSTS if cost % solver.stages == 0]
         errors[name] = {
             cost: [
@@ -64,7 +65,7 @@ def table(sizes):
         "|---|---|" + "---|" * len(SHOWN),
     ]
     for N, errors in sizes.items():
-        for name in SOLVERS:
+        for name in COLOURS:
             values = [np.median(errors[name][cost]) if cost in errors[name] else None for cost in SHOWN]
             lines.append(f"| {N} | `{name}` | " + " | ".join(map(cell, values)) + " |")
     return "\n".join(lines)

@@ -120,6 +120,7 @@ ACTIVATIONS: dict[Activation, tuple[Callable[[Array], Array], Callable[[Array, A
 }
 
 
+KINKED = ("relu",)  # those whose derivative jumps
 # Of these ``d_f`` reads y alone.
 SLOPE_OF_OUTPUT = (None, "relu", "tanh", "sigmoid", "lecun_tanh")
 

@@ -23,6 +23,7 @@ import numpy as np
 
 from .. import kernels
 from ..base import checks
+from ..base.activations import KINKED
 from ..base.layout import Entry
 from ..base.types import (
     Array,
@@ -147,7 +148,7 @@ class CfC(Layer):
                 f"got {backbone_dropout!r}"
             )
         self.drops = bool(self.dropped)
-        self.smooth = mode != "pure" and (backbone_activation != "relu" or backbone_layers == 0)
+        self.smooth = mode != "pure" and (backbone_activation not in KINKED or backbone_layers == 0)
         if self.input_dim is None:
             return self._defer(init={} if init is None else init)
         self.input_size, self.output_size, self.state_size = self.input_dim, self.units, self.units

@@ -18,11 +18,12 @@ from ..base import checks
 from ..base.activations import ACTIVATIONS
 from ..base.layout import Entry, raw
 from ..base.types import Activation, Array, Arrays, CTRNNSolver, Init, Numbers, Reaction
+from ..kernels.codes import TABLEAUS
 from .base import cell_sizes
 from .ode import OdeCell
 from .stability import check_step
 
-SOLVERS = ("semi_implicit", "euler", "rk4")
+SOLVERS = ("semi_implicit", "euler", *TABLEAUS)
 
 
 class CTRNN(OdeCell):
@@ -32,10 +33,11 @@ class CTRNN(OdeCell):
     ----------
     units : int >= 1
     input_dim : int >= 1
-    solver : "semi_implicit", "euler" or "rk4"
+    solver : str
         How v' = -v/tau + f is solved over an unfold of length h = dt/ode_unfolds; part of the model, like
         ``ode_unfolds``.  ``"semi_implicit"`` takes f at the old v and v in the leak implicitly, and is stable for every
         dt; ``"euler"`` is the published rule; ``"rk4"`` evaluates f four times, with errors of fourth order.
+        All of those of `LTC` but ``"exponential"`` are taken.
     ode_unfolds : int in 1..1,000,000
         Unfolds U of one elapsed time dt, during which x is held; `solver_error` says how many are enough on your data.
     activation : None, "relu", "tanh", "sigmoid", "silu", "gelu" or "lecun_tanh"
@@ -43,8 +45,8 @@ class CTRNN(OdeCell):
     global_feedback : bool
         False: f(x w_x + b), as published; units are then on their own and there is no ``w_h``.
     check_stability : "error", "warn" or "off"
-        What to do where an explicit solver (euler, rk4) amplifies errors: where the largest h/tau of all units is not
-        below 2 (rk4: 2.785).
+        What to do where an explicit solver (any but semi_implicit) amplifies errors: where the largest h/tau of all
+        units is not below its limit, which is 2 for euler.
     tau : float > 0
         Initial value of all time constants, in the unit of ``dt``.
     init : dict, optional

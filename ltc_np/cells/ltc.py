@@ -73,8 +73,9 @@ class LTC(SynapticCell):
         How gleak, cm and the synaptic strengths stay positive (`ltc_np.base.layout`).
     solver : str
         The rule of an unfold; part of the model, like ``ode_unfolds``.  ``"exponential"`` with 3 unfolds costs what the
-        default costs with 6 and has 4 to 5 times less error; both are stable for every dt.  Explicit ones are
-        ``"euler"`` and ``"rk4"``.  docs/maths/ltc_solvers.md has a table of all, with costs, orders and limits.
+        default costs with 6 and has 4 to 5 times less error; both are stable for every dt.  Others,
+        such as ``"euler"`` and ``"rk4"``, are explicit.  docs/maths/ltc_solvers.md has a table of all, with costs,
+        orders and limits.
     check_stability : "error", "warn" or "off"
         What to do where an explicit solver may amplify its errors: where the largest
         h (gleak + sum w + sum sensory_w + epsilon) / cm of all neurons is not below its limit, which is 2 for euler.

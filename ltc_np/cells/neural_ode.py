@@ -10,15 +10,15 @@ docs/maths/neural_ode.md#the-gradients derives every line; `ltc_np.cells.ode` ha
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Literal
 
 import numpy as np
 
 from ..base.activations import ACTIVATIONS
-from ..base.types import Activation, Array, Arrays, Init
+from ..base.types import Activation, Array, Arrays, ExplicitSolver, Init
+from ..kernels.codes import TABLEAUS
 from .ode import OdeCell
 
-SOLVERS = ("rk4", "euler")
+SOLVERS = (*TABLEAUS, "euler")
 
 
 class NeuralODE(OdeCell):
@@ -28,9 +28,10 @@ class NeuralODE(OdeCell):
     ----------
     units : int >= 1
     input_dim : int >= 1
-    solver : "rk4" or "euler"
+    solver : str
         How v' = f is solved over an unfold of length h = dt/ode_unfolds; part of the model, like ``ode_unfolds``.
-        ``"rk4"`` evaluates f four times, with errors of fourth order.
+        ``"rk4"`` evaluates f four times, with errors of fourth order.  All explicit ones of `LTC` are taken, such as
+        ``"euler"``.
     ode_unfolds : int in 1..1,000,000
         Unfolds U of one elapsed time dt, during which x is held; `solver_error` says how many are enough on your data.
     activation : None, "relu", "tanh", "sigmoid", "silu", "gelu" or "lecun_tanh"
@@ -65,15 +66,15 @@ class NeuralODE(OdeCell):
         units: int,
         *,
         input_dim: int | None = None,
-        solver: Literal["rk4", "euler"] = "rk4",
+        solver: ExplicitSolver = "rk4",
         ode_unfolds: int = 6,
         activation: Activation = "tanh",
         init: Init = None,
     ) -> None:
         if solver == "semi_implicit":  # type: ignore[comparison-overlap]
             raise ValueError(
-                "`solver` must be 'rk4' or 'euler', got 'semi_implicit', which is implicit in the leak: a NeuralODE "
-                "has none, a CTRNN has"
+                f"`solver` must be one of {', '.join(map(repr, SOLVERS))}, got 'semi_implicit', which is implicit in "
+                "the leak: a NeuralODE has none, a CTRNN has"
             )
         super().__init__(units, input_dim, solver, SOLVERS, ode_unfolds, activation, True, (), init)
 

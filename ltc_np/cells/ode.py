@@ -75,7 +75,7 @@ class OdeCell(Layer):
         activations.get(activation)  # refuses what it does not know
         self.solver, self.method, self.activation = solver, SOLVERS[solver], activation
         self.rule = self.method.rule(self.ode_unfolds)
-        self.smooth = activation != "relu"
+        self.smooth = activation not in activations.KINKED
         self.units, self.input_dim = N, I
         if I is None:
             return self._defer(init={} if init is None else init)

@@ -9,6 +9,7 @@ import numpy as np
 from ..base import checks
 from ..base.types import Bools, Float, Numbers
 from ..cells import LTC, Layer, LrcSSM
+from ..kernels.codes import SOLVERS
 from ..layers import Dense, Dropout, Standardize
 from ..model import Model
 from ..online import Learner
@@ -18,7 +19,6 @@ from ..optim.clip import read_clip
 from .agreement import in_float64
 from .learning import check_learns
 
-SOLVERS = ("semi_implicit", "euler")
 KNOWN = "layers without parameters, one LTC or LrcSSM, and behind it a Dense without activation or nothing"
 
 
@@ -147,10 +147,10 @@ def _cell(layer: Layer) -> LTC | LrcSSM:
         raise ValueError(f"`model` must have {KNOWN}, for exact gradients in C, got {checks.brief(layer)}")
     cell = layer
     assert isinstance(cell, (LTC, LrcSSM))
-    if cell.solver not in SOLVERS:
+    if cell.method.stages > 1:
+        known = ", ".join(name for name, solver in SOLVERS.items() if solver.stages == 1)
         raise ValueError(
-            f"`solver` of {type(cell).__name__} must be one of {', '.join(SOLVERS)} for exact gradients in C, "
-            f"got {cell.solver!r}"
+            f"`solver` of {type(cell).__name__} must be one of {known} for exact gradients in C, got {cell.solver!r}"
         )
     if isinstance(cell, LTC) and cell.buffers.size:
         raise ValueError("`model` must have a wiring without fixed gains for exact gradients in C, got one with gains")

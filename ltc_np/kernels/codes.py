@@ -162,7 +162,13 @@ class Solver(NamedTuple):
     weight: tuple[float, ...] = ()
 
     def rule(self, unfolds: int) -> Rule:
-        """The `Rule` of this solver with so many unfolds."""
+        """The `Rule` of this solver with so many unfolds; ValueError for a row that kernels have not."""
+        if self not in ROWS:
+            raise ValueError(
+                f"`solver` must be a row of SOLVERS in ltc_np/kernels/codes.py, of which kernels are made, got "
+                f"{self.name!r}, which was put there or changed later: write its row into that file, and start Python "
+                "anew"
+            )
         return Rule(self.number, self.stages, unfolds)
 
 
@@ -180,8 +186,14 @@ SOLVERS = {
             reach=(1 / 2, 1 / 2, 1.0, 0.0), weight=(1 / 6, 1 / 3, 1 / 3, 1 / 6),
         ),
         Solver("exponential", EXPONENTIAL, 2, 2, True, None),
+        Solver(
+            "bogacki_shampine", FIRST_TABLEAU + 1, 3, 3, False, 2.512, reach=(1 / 2, 3 / 4, 0.0),
+            weight=(2 / 9, 1 / 3, 4 / 9),
+        ),
+        Solver("ralston", FIRST_TABLEAU + 2, 2, 2, False, 2.0, reach=(2 / 3, 0.0), weight=(1 / 4, 3 / 4)),
     )
 }  # fmt: skip
+ROWS = tuple(SOLVERS.values())  # what kernels know, whatever is done to the table later
 MOST_UNFOLDS = 10**6  # of a time step; kernels count the evaluations in 32 bits
 # The tableaus, in the order of the solvers' numbers n, and all of them in a row, as compiled kernels read them: stage k
 # stands at (n - FIRST_TABLEAU) MOST_STAGES + k.

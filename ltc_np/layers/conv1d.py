@@ -139,7 +139,7 @@ class Conv1D(Layer):
         self.f, self.d_f = activations.get(activation)
         self.activation = activation
         self.keeps_outputs = activation is not None
-        self.smooth = activation != "relu"
+        self.smooth = activation not in activations.KINKED
         self.contracting = self.kernel_size > 1 and self.stride == 1  # chunks have as many outputs as inputs
         self.dt0_identity = self.hull = self.kernel_size == 1 and self.stride == 1  # of a state that is empty
         if self.input_dim is None:

@@ -61,7 +61,7 @@ class Dense(Layer):
         self.outputs, self.input_dim = checks.integer("outputs", outputs), input_features(input_dim)
         self.f, self.d_f = activations.get(activation)
         self.activation = activation
-        self.smooth = activation != "relu"
+        self.smooth = activation not in activations.KINKED
         if self.input_dim is None:
             return self._defer(init={} if init is None else init)
         self.input_size, self.output_size = I, O = self.input_dim, self.outputs

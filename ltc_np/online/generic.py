@@ -108,7 +108,8 @@ def check_method(network: Network, method: Method) -> None:
         layers = ", ".join(map(repr, network.layers))
         raise ValueError(
             f"`method` must be Exact() or Immediate() for {layers}, got {method!r}: other methods follow the synapses "
-            "of one LTC or LRC, which is the only layer with a state, behind none with parameters"
+            "of one LTC or LRC with a solver without a tableau, which is the only layer with a state, behind none with "
+            "parameters"
         )
 
 

@@ -83,7 +83,10 @@ class SynapticTraces(Traces):
 
     def __init__(self, layer: SynapticCell, method: Method, *, buffers: Arrays, backend: Backend, dtype: Float) -> None:
         if not fits(layer):
-            raise ValueError(f"`layer` must be an LTC or LRC with another solver than rk4, got {checks.brief(layer)}")
+            raise ValueError(
+                "`layer` must be an LTC or LRC with a built wiring and a solver without a tableau (`reach` in "
+                f"ltc_np.kernels.codes.SOLVERS), got {checks.brief(layer)}"
+            )
         self.layer, self.method, self._buffers = layer, method, buffers
         self._backend: Backend = backend
         self._kernels = KERNELS[type(layer)](backend)
@@ -186,8 +189,12 @@ class SynapticTraces(Traces):
 
 
 def fits(layer: Layer) -> bool:
-    """Whether `SynapticTraces` can follow a layer: not one derived from these, which may compute something else."""
-    return type(layer) in KERNELS and isinstance(layer, SynapticCell) and not layer.open and layer.solver != "rk4"
+    """Whether `SynapticTraces` can follow a layer: not one derived from these, which may compute something else.
+
+    Nor one whose solver has a tableau: what its last stage adds up depends on all stages before, of which only the one
+    before and the unfold's begin are followed.
+    """
+    return type(layer) in KERNELS and isinstance(layer, SynapticCell) and not (layer.open or layer.method.reach)
 
 
 def _followed(method: Method) -> tuple[int | None, bool, bool]:

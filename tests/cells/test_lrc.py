@@ -5,7 +5,9 @@ import math
 import numpy as np
 import pytest
 from support import golden
+from support.gradients import worst
 from support.ltc_networks import WIRINGS
+from support.solvers import cases
 
 from ltc_np import (
     LRC,
@@ -206,7 +208,14 @@ def test_step_is_the_sequence_and_bits_do_not_depend_on_the_batch(options, backe
             assert (streamed == state[3]).all()
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("solver", cases())
+def test_gradients_of_every_solver(solver, backend):
+    x, dt, lengths = data()
+    model = lively(FullyConnected(5, 2), backend, solver=solver, ode_unfolds=2, elastance="symmetric")
+    assert worst(model, x, dt=dt, lengths=lengths) < 1e-6
+
+
+@pytest.mark.parametrize("solver", cases())
 def test_every_solver_is_of_its_order(solver, backend):
     """The error against a fine solution falls by 2**order with the step, also with a liquid capacitance."""
     errors = []
@@ -227,7 +236,7 @@ def test_solver_error_compares_with_the_fine_solution(backend):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("solver", cases())
 def test_states_are_bounded_by_twice_the_potentials(solver, dtype, backend):
     """v goes towards vleak tanh(z) / sigmoid(f), and f is at least 0: at most 2 vleak; for any dt if stable."""
     stable = SOLVERS[solver].hull

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from support import golden
 from support.gradients import worst
+from support.solvers import cases
 
 from ltc_np import Dense, LrcSSM, Model, dt_from_times, from_config, gradcheck, set_num_threads, solver_error
 from ltc_np.cells.blocks import blocks, cuts
@@ -127,7 +128,7 @@ def test_the_exact_solution_where_there_is_one(backend):
     assert np.array_equal(y[0], h0[0])
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("solver", cases())
 def test_orders_of_convergence(solver, backend):
     """Errors against a fine solution fall with the order of the solver."""
     x, dt, h0 = data(3, 3, 2, 5)
@@ -151,7 +152,11 @@ def test_solver_error_measures_it():
 
 @pytest.mark.parametrize("elastance", ELASTANCES)
 @pytest.mark.parametrize(
-    ("solver", "unfolds"), [("euler", 1), ("semi_implicit", 1), ("semi_implicit", 3), ("rk4", 2), ("exponential", 2)]
+    ("solver", "unfolds"),
+    [
+        ("semi_implicit", 3),
+        *(pytest.param(*case.values, 1 + (SOLVERS[case.values[0]].stages > 1), marks=case.marks) for case in cases()),
+    ],
 )
 def test_gradients(elastance, solver, unfolds, backend):
     for B, T, I, N in ((3, 4, 2, 5), (2, 3, 3, 17)):

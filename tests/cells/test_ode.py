@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from support import golden
+from support.solvers import EXPLICIT, cases
 
 import ltc_np
 from ltc_np import (
@@ -20,14 +21,15 @@ from ltc_np import (
     load,
     solver_error,
 )
+from ltc_np.kernels.codes import SOLVERS
 
 CASES = golden.cases("torch_ode")
-ORDER = {"semi_implicit": 1, "euler": 1, "rk4": 4}
-LIMIT = {"euler": 2.0, "rk4": 2.785}
 # Every solver of both cells.
-RULES = [(CTRNN, solver) for solver in ("semi_implicit", "euler", "rk4")]
-RULES += [(NeuralODE, solver) for solver in ("rk4", "euler")]
-each_rule = pytest.mark.parametrize(("cell", "solver"), RULES)
+RULES = [(CTRNN, case) for case in cases([name for name in SOLVERS if name != "exponential"])]
+RULES += [(NeuralODE, case) for case in cases(EXPLICIT)]
+each_rule = pytest.mark.parametrize(
+    ("cell", "solver"), [pytest.param(cell, *case.values, marks=case.marks) for cell, case in RULES]
+)
 
 
 def drawn(layer, seed=0, **settings):
@@ -93,7 +95,7 @@ def exponential(A):
 @each_rule
 def test_order_against_the_exact_solution_of_the_linear_equation(cell, solver, backend):
     """Without an activation v' = A v + c, and v(dt) is an exponential: the error falls by 2**order a doubling."""
-    order, errors = ORDER[solver], []
+    order, errors = SOLVERS[solver].order, []
     x, dt, _ = data(I=3)
     for unfolds in (16, 32):
         layer = cell(5, input_dim=3, solver=solver, ode_unfolds=unfolds, activation=None)
@@ -130,7 +132,7 @@ def test_order_with_an_activation(cell, solver):
         ).max()
         for n in (8, 16)
     ]
-    assert abs(np.log2(errors[0] / errors[1]) - ORDER[solver]) < 0.35
+    assert abs(np.log2(errors[0] / errors[1]) - SOLVERS[solver].order) < 0.35
 
 
 def test_one_unfold_by_hand(backend):
@@ -357,19 +359,20 @@ def test_they_learn_a_law_of_the_elapsed_time(layer, law, tmp_path):
 # ------------------------------------------------------------------------------------------ stability, errors
 
 
-@pytest.mark.parametrize("solver", LIMIT)
+@pytest.mark.parametrize("solver", cases(EXPLICIT))
 def test_steps_too_long_for_an_explicit_solver_are_refused(solver, backend):
+    limit = SOLVERS[solver].limit
     model = drawn(CTRNN(5, input_dim=2, solver=solver, ode_unfolds=5), dtype="float64", backend=backend)
-    x, longest = np.ones((2, 4, 2)), 5 * LIMIT[solver] * model.effective["tau"].min()
+    x, longest = np.ones((2, 4, 2)), 5 * limit * model.effective["tau"].min()
     dt = np.full((2, 4), 0.1)
     dt[1, 2] = longest * (1 - 1e-9)
     model(x, dt=dt)
     dt[1, 2] = longest * (1 + 1e-9)
     model(x, dt=dt, lengths=[4, 2])  # behind the end it does not count
     dt[1, 2] = 3.1 * longest
-    with pytest.raises(ValueError, match=f'`dt` must keep h/tau < {LIMIT[solver]:g} with solver="{solver}"') as error:
+    with pytest.raises(ValueError, match=f'`dt` must keep h/tau < {limit:g} with solver="{solver}"') as error:
         model.loss_and_grad(x, np.ones((2, 4, 5)), dt=dt)
-    assert f"(h = dt/ode_unfolds), got {3.1 * LIMIT[solver]:.4g} for dt = {3.1 * longest:.4g}" in str(error.value)
+    assert f"(h = dt/ode_unfolds), got {3.1 * limit:.4g} for dt = {3.1 * longest:.4g}" in str(error.value)
     assert 'solver="semi_implicit", or check_stability="off"' in str(error.value)
     # The remedy works, and one unfold less would not.
     n = int(str(error.value).split("ode_unfolds=")[1].split(",")[0])
@@ -408,7 +411,7 @@ def test_the_semi_implicit_rule_is_stable(backend):
             CTRNN,
             {"solver": "exponential"},
             ValueError,
-            "`solver` must be one of 'semi_implicit', 'euler', 'rk4', got 'exponential'",
+            "`solver` must be one of 'semi_implicit', 'euler', 'rk4'.*, got 'exponential'",
         ),
         (CTRNN, {"activation": "softmax"}, ValueError, "`activation` must be one of .*, got 'softmax'"),
         (CTRNN, {"activation": ["tanh"]}, TypeError, r"`activation` must be one of .*, got \['tanh'\]"),
@@ -430,7 +433,7 @@ def test_the_semi_implicit_rule_is_stable(backend):
             ValueError,
             "got 'semi_implicit', which is implicit in the leak: a NeuralODE has",
         ),
-        (NeuralODE, {"solver": "nystrom"}, ValueError, "`solver` must be one of 'rk4', 'euler', got 'nystrom'"),
+        (NeuralODE, {"solver": "nystrom"}, ValueError, "`solver` must be one of 'rk4'.*, 'euler', got 'nystrom'"),
         (NeuralODE, {"init": {"tau": 1.0}}, ValueError, "`init` has an unknown parameter 'tau'; there are w_x, w_h, b"),
     ],
 )

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from support.backends import BACKENDS
 from support.gradients import worst
 from support.ltc_networks import WIRINGS, make
+from support.solvers import EXPLICIT, cases
 
 import ltc_np
 from ltc_np import (
@@ -35,8 +36,8 @@ from ltc_np.base.checks import largest
 from ltc_np.kernels.codes import SOLVERS
 
 NEW = [name for name in SOLVERS if name != "semi_implicit"]
-every = pytest.mark.parametrize("solver", SOLVERS)
-new = pytest.mark.parametrize("solver", NEW)
+every = pytest.mark.parametrize("solver", cases())
+new = pytest.mark.parametrize("solver", cases(NEW))
 # So many unfolds keep the explicit solvers of the networks below near, not far beyond, their bound.
 UNFOLDS = {"semi_implicit": 3, "euler": 8, "exponential": 3}
 
@@ -456,9 +457,10 @@ def fastest(model):
     return (Q / p["cm"]).max()
 
 
-@pytest.mark.parametrize(("solver", "bound"), [("euler", 2), ("rk4", 2.785)])
+@pytest.mark.parametrize("solver", cases(EXPLICIT))
 @pytest.mark.parametrize("wiring", [FullyConnected(9, 2), RandomWiring(3, 2, 8, seed=0), AutoNCP(8, 2)])
-def test_steps_too_long_for_an_explicit_solver_are_refused(solver, bound, wiring, backend):
+def test_steps_too_long_for_an_explicit_solver_are_refused(solver, wiring, backend):
+    bound = SOLVERS[solver].limit
     model = LTCRNN(wiring, 3, seed=0, solver=solver, ode_unfolds=5, epsilon=0.1, dtype="float64", backend=backend)
     x = np.ones((2, 4, 3))
     longest = 5 * bound / fastest(model)
@@ -475,7 +477,7 @@ def test_steps_too_long_for_an_explicit_solver_are_refused(solver, bound, wiring
         lambda dt: model.step(x[0, 0], dt=float(dt.max())),
     )
     for call in calls:
-        with pytest.raises(ValueError, match=f'`dt` must keep h\\*Q/cm < {bound} with solver="{solver}"'):
+        with pytest.raises(ValueError, match=f'`dt` must keep h\\*Q/cm < {bound:g} with solver="{solver}"'):
             call(dt)
     model(x, dt=dt, lengths=[4, 2])  # behind the end it does not count
     dt[1, 2] = 3.1 * longest
@@ -495,14 +497,14 @@ def test_steps_too_long_for_an_explicit_solver_are_refused(solver, bound, wiring
 @pytest.mark.slow
 def test_stability_may_be_a_warning_or_nobody_s_business():
     x = np.ones((2, 4, 3))
-    for solver in ("euler", "rk4"):
+    for solver in EXPLICIT:
         model = LTCRNN(FullyConnected(16, 2), 3, seed=0, solver=solver, check_stability="warn", ode_unfolds=2)
         with pytest.warns(RuntimeWarning, match="`dt` must keep") as caught:
             y = model(x)
         assert caught[0].filename == __file__
         off = LTCRNN(FullyConnected(16, 2), 3, seed=0, solver=solver, check_stability="off", ode_unfolds=2)
         assert (off(x) == y).all()
-    for solver in ("semi_implicit", "exponential"):
+    for solver in SOLVERS.keys() - EXPLICIT:
         LTCRNN(FullyConnected(16, 2), 3, seed=0, solver=solver)(x, dt=1e6)
 
 
@@ -596,21 +598,21 @@ def test_solver_error_checks_its_arguments():
         solver_error(model, np.ones((1, 2, 4)))
 
 
-def test_suggested_unfolds_are_those_that_the_check_allows():
+@pytest.mark.parametrize("solver", cases(EXPLICIT))
+def test_suggested_unfolds_are_those_that_the_check_allows(solver):
     x = np.random.default_rng(0).normal(size=(3, 6, 3))
-    for solver in ("euler", "rk4"):
-        make = functools.partial(LTCRNN, AutoNCP(12, 2), 3, solver=solver, seed=0)
-        found = solver_error(make(ode_unfolds=30), x, dt=2.0, tolerance=0.1)
-        make(ode_unfolds=found.suggested)(x, dt=2.0)
-        assert 1 in found.refused
-        assert found.suggested not in found.refused
-        assert "refused by check_stability" in repr(found)
-        for n in found.refused:
-            with pytest.raises(ValueError, match="check_stability"):
-                make(ode_unfolds=n)(x, dt=2.0)
-        free = solver_error(make(ode_unfolds=30, check_stability="off"), x, dt=2.0, tolerance=0.1)
-        assert free.refused == ()
-        assert free.suggested <= found.suggested
+    make = functools.partial(LTCRNN, AutoNCP(12, 2), 3, solver=solver, seed=0)
+    found = solver_error(make(ode_unfolds=30), x, dt=2.0, tolerance=0.1)
+    make(ode_unfolds=found.suggested)(x, dt=2.0)
+    assert 1 in found.refused
+    assert found.suggested not in found.refused
+    assert "refused by check_stability" in repr(found)
+    for n in found.refused:
+        with pytest.raises(ValueError, match="check_stability"):
+            make(ode_unfolds=n)(x, dt=2.0)
+    free = solver_error(make(ode_unfolds=30, check_stability="off"), x, dt=2.0, tolerance=0.1)
+    assert free.refused == ()
+    assert free.suggested <= found.suggested
 
 
 @pytest.mark.slow

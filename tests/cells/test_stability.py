@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from support.solvers import EXPLICIT
 
 from ltc_np.cells.stability import check_step
 from ltc_np.kernels.codes import SOLVERS
@@ -11,7 +12,7 @@ from ltc_np.kernels.codes import SOLVERS
 DT = np.array([[0.5, 1.5], [3.0, 0.0]])
 
 
-@pytest.mark.parametrize("solver", ["euler", "rk4"])
+@pytest.mark.parametrize("solver", EXPLICIT)
 def test_the_unfolds_of_the_message_are_enough_and_the_fewest(solver):
     method, fastest = SOLVERS[solver], 7.3
 

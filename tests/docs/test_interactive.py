@@ -10,9 +10,10 @@ from support import ROOT
 from support.browser import NAMES, visit
 
 from ltc_np import LTCRNN, Wiring, analysis
-from ltc_np.kernels.codes import SOLVERS
 
 FOLDER = ROOT / "docs" / "interactive"
+# Those that the pages show.
+SOLVERS = json.loads(re.search(r"^const SOLVERS = (.*);$", (FOLDER / "ltc.js").read_text("utf-8"), re.MULTILINE)[1])
 PAGES = "neuron", "solver", "two_neurons"
 BROWSERS = pytest.mark.tools(" ".join(NAMES))
 EXACT = {"epsilon": 0.0, "positivity": "clip", "dtype": "float64", "check_stability": "off", "input_mapping": None}

@@ -46,7 +46,9 @@ def two_slopes(solver, stage, h, cm, P, Q, base, v, total):
 @pytest.fixture
 def with_two_slopes(monkeypatch):
     """A model by a solver that somebody added to NumPy's kernels, and to nothing else."""
-    monkeypatch.setitem(codes.SOLVERS, "two_slopes", codes.Solver("two_slopes", 9, 2, 2, False, None))
+    row = codes.Solver("two_slopes", 9, 2, 2, False, None)
+    monkeypatch.setitem(codes.SOLVERS, "two_slopes", row)
+    monkeypatch.setattr(codes, "ROWS", (*codes.ROWS, row))
     monkeypatch.setattr(ltc, "advance", two_slopes)
     monkeypatch.setattr(LTC, "words", {"solver": tuple(codes.SOLVERS)})
     return lambda backend: Model(LTC(AutoNCP(9, 2), solver="two_slopes"), input_dim=I, seed=1, backend=backend)

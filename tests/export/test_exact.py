@@ -26,6 +26,8 @@ from ltc_np import (
     Wiring,
 )
 from ltc_np.export import c, command
+from ltc_np.export.c.exact import cell
+from ltc_np.kernels.codes import SOLVERS
 from ltc_np.online import NLMS, Learner, synaptic_plan
 from ltc_np.optim import CosineDecay
 
@@ -418,6 +420,10 @@ def used(optimizer):
     return optimizer
 
 
+def test_solvers_of_one_evaluation_are_in_c():
+    assert [*cell.SOLVERS] == [name for name, row in SOLVERS.items() if row.stages == 1]
+
+
 RULE = "`model` must have layers without parameters, one LTC or LrcSSM, and behind it a Dense without activation"
 BAD = {
     "another cell": ([GRU(4), Dense(2)], {}, f"{RULE} or nothing, for exact gradients in C, got GRU"),
@@ -426,11 +432,13 @@ BAD = {
     "an activation": ([LrcSSM(4), Dense(2, "tanh")], {}, "got Dense.* behind LrcSSM"),
     "two Dense": ([LrcSSM(4), Dense(2), Dense(2)], {}, r"got Dense\(2, input_dim=2\) behind"),
     "no inverse": ([LrcSSM(4), Dense(2), Standardize()], {}, "got Standardize.* behind"),
-    "a solver": (
-        [LTC(AutoNCP(9, 2), solver="rk4")],
-        {},
-        "`solver` of LTC must be one of semi_implicit, euler",
-    ),
+    **{
+        f"solver {name}": ([layer], {}, f"`solver` of LrcSSM must be one of semi_implicit, euler .* got '{name}'")
+        for name, row in SOLVERS.items()
+        for layer in [LrcSSM(4, solver=name)]
+        if row.stages > 1
+    },
+    "a solver of an LTC": ([LTC(AutoNCP(9, 2), solver="rk4")], {}, "`solver` of LTC must be one of semi_implicit, eul"),
     "clipped": ([LTC(AutoNCP(9, 2), positivity="clip")], {}, '`model` must have positivity="softplus" for exact'),
     "gains": ([LTC(RandomWiring(3, 2, 8))], {}, "must have a wiring without fixed gains for exact gradients in C"),
     "no parameters": ([Standardize()], {}, "`model` must have parameters that learn"),

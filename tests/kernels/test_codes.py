@@ -1,8 +1,11 @@
 """What kernels know by number or by position."""
 
+import math
+
 import numpy as np
 import pytest
 
+from ltc_np import CTRNN, LRC, LTC, FullyConnected, LrcSSM, NeuralODE
 from ltc_np.kernels.codes import (
     EXPONENTIAL_PART,
     FIRST_TABLEAU,
@@ -76,6 +79,47 @@ def test_errors_grow_beyond_the_limit_of_a_tableau(solver):
     assert abs(factor(0.999 * solver.limit)) < 1
     assert abs(factor(1.001 * solver.limit)) > 1
     assert np.exp(-1e-3) == pytest.approx(factor(1e-3), rel=1e-3 ** (solver.order + 1))
+
+
+@pytest.mark.parametrize(
+    "solver", [row for row in TABLEAUS.values() if row.stages == row.order], ids=lambda row: row.name
+)
+def test_the_limit_of_a_tableau_is_that_of_a_series(solver):
+    """With as many stages as its order a rule multiplies by the series of e**-r up to that power, whatever its numbers.
+
+    The limit is where that leaves -1..1, cut to three digits: never beyond.
+    """
+    series = np.polynomial.Polynomial([(-1) ** k / math.factorial(k) for k in range(solver.order + 1)])
+    ends = [root.real for end in (1, -1) for root in (series - end).roots() if abs(root.imag) < 1e-9 < root.real]
+    assert solver.limit == math.floor(1000 * min(ends) + 1e-6) / 1000
+
+
+def test_limits_that_were_computed_elsewhere():
+    """2.5127453266 and 2.7852935634, by bisection."""
+    limits = {name: row.limit for name, row in TABLEAUS.items()}
+    assert limits | {"rk4": 2.785, "bogacki_shampine": 2.512, "ralston": 2.0} == limits
+
+
+CELLS = {
+    "LTC": lambda solver: LTC(FullyConnected(3), input_dim=2, solver=solver),
+    "LRC": lambda solver: LRC(FullyConnected(3), input_dim=2, solver=solver),
+    "LrcSSM": lambda solver: LrcSSM(3, solver=solver),
+    "CTRNN": lambda solver: CTRNN(3, solver=solver),
+    "NeuralODE": lambda solver: NeuralODE(3, solver=solver),
+}
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_row_that_kernels_have_not_is_refused(cell, monkeypatch):
+    """One that is added or changed after the import: compiled kernels have the numbers that the file had."""
+    tableau = {"stages": 2, "order": 2, "limit": 2.0, "reach": (1.0, 0.0), "weight": (0.5, 0.5)}
+    heun = SOLVERS["rk4"]._replace(name="heun", **tableau)
+    for name, row in {"heun": heun, "rk4": SOLVERS["rk4"]._replace(weight=(0.25,) * 4)}.items():
+        monkeypatch.setitem(SOLVERS, name, row)
+        with pytest.raises(
+            ValueError, match="`solver` must be .*got 'heun'" if name == "heun" else "SOLVERS in ltc_np/"
+        ):
+            CELLS[cell](name)
 
 
 @explicit

@@ -5,6 +5,7 @@ import os
 import pickle
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -379,6 +380,20 @@ def test_without_sources_as_files_it_compiles_and_says_why(monkeypatch):
     monkeypatch.setattr(compiler, "_warned", False)
     with pytest.warns(RuntimeWarning, match="^ltc_np: kernels are compiled anew in every process: no files$"):
         assert compiler.cache_folder() is None
+
+
+@pytest.mark.numba
+@pytest.mark.parametrize("table", ["REACH", "WEIGHT", "ROWS"])
+def test_kernels_of_other_tables_are_others(table, monkeypatch):
+    """Where the file of the tables was replaced after it was imported, kernels of the old ones have not its hash."""
+    from ltc_np.kernels import codes
+    from ltc_np.kernels.cpu import compiler
+
+    cache, target = compiler._cache(compiler.cache_folder), SimpleNamespace(magic_tuple=lambda: ("target",))
+    before = cache._index_key((), target)
+    assert before == cache._index_key((), target)
+    monkeypatch.setattr(codes, table, (*getattr(codes, table), 1.0))
+    assert cache._index_key((), target) != before
 
 
 DAMAGES = {

@@ -288,12 +288,12 @@ def test_configurations_are_values():
         (
             {"cell": "ctrnn", "solver": "nystrom"},
             ValueError,
-            "`solver` must be one of 'semi_implicit', 'euler' .or 'explicit'., 'rk4' .or 'runge_kutta'., got 'nystrom'",
+            "`solver` must be one of 'semi_implicit', 'euler' .or 'explicit'., 'rk4' .*, got 'nystrom'",
         ),
         (
             {"cell": "node", "solver": "nystrom"},
             ValueError,
-            "one of 'rk4' .or 'runge_kutta'., 'euler' .or 'explicit'., g",
+            "one of 'rk4' .or 'runge_kutta'., .*'euler' .or 'explicit'., g",
         ),
         ({"solver": 3}, TypeError, "`solver` must be one of 'semi_implicit', .*, got 3"),
         ({"cell": "cfc", "solver": "rk4"}, ValueError, "`solver` must be left out: CfC has none, got 'rk4'"),

@@ -8,6 +8,7 @@ from protocol.calls import given
 from protocol.layers import each
 from support.backends import BACKENDS
 from support.ltc_networks import WIRINGS, make
+from support.solvers import cases
 
 from ltc_np import (
     LSTM,
@@ -247,7 +248,7 @@ def sigmoid(z):
 
 @pytest.mark.filterwarnings("ignore:no input reaches")
 @pytest.mark.parametrize("key", WIRINGS)
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("solver", cases())
 def test_an_ltc_synapse_by_synapse(key, solver):
     """Q, tau, leak, openings and currents by loops over Python's floats, from the potentials before the last unfold."""
     options = {} if SOLVERS[solver].limit is None else {"check_stability": "off"}
@@ -282,7 +283,7 @@ def test_an_ltc_synapse_by_synapse(key, solver):
                 assert trace["slope"][b, t, i] == pytest.approx((leak + flow[i]) / p["cm"][i], rel=1e-11, abs=1e-13)
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("solver", cases())
 def test_potentials_at_every_unfold(solver, rng):
     """They begin with the state before the step and end with that after it; between them lie shorter steps."""
     wiring = AutoNCP(9, 2)
@@ -303,7 +304,7 @@ def test_potentials_at_every_unfold(solver, rng):
                 np.testing.assert_allclose(potentials[b, t, u + 1], after, rtol=0, atol=1e-14)
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("solver", cases())
 def test_currents_explain_the_change_of_potential(solver, rng):
     """cm dv/dt is the sum of a neuron's currents and its leak: the error of one short step falls with its square."""
     model = LTCRNN(AutoNCP(9, 2), 3, solver=solver, ode_unfolds=1, seed=0, dtype="float64")

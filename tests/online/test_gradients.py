@@ -7,8 +7,10 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from support.solvers import cases
 
 from ltc_np import (
+    CTRNN,
     LRC,
     LSTM,
     LTC,
@@ -23,11 +25,14 @@ from ltc_np import (
     LrcSSM,
     MixtureDensity,
     Model,
+    NeuralODE,
     PerEpoch,
     Pooling,
     RMSprop,
     Standardize,
 )
+from ltc_np.kernels.codes import SOLVERS
+from ltc_np.layers import LAYERS
 from ltc_np.online import NLMS, EProp, Exact, Guard, Learner, SnAp, generic
 
 LEARNERS = [
@@ -94,14 +99,59 @@ SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.sweep) for seed in (1, 2))]  
 OTHERS = [LRC(AutoNCP(6, 3)), LrcSSM(3), S4D(2), LiquidS4(2), LSTM(2)]
 
 
+SOLVED = {
+    "LTC": lambda solver: LTC(FullyConnected(4, 3), solver=solver, ode_unfolds=3, check_stability="off"),
+    "LRC": lambda solver: LRC(FullyConnected(4, 3), solver=solver, ode_unfolds=3, elastance="symmetric"),
+    "LrcSSM": lambda solver: LrcSSM(3, solver=solver, ode_unfolds=2),
+    "CTRNN": lambda solver: CTRNN(3, solver=solver, ode_unfolds=2, check_stability="off"),
+    "NeuralODE": lambda solver: NeuralODE(3, solver=solver, ode_unfolds=2),
+}
+RULES = [f"{cell} {solver}" for cell, make in SOLVED.items() for solver in LAYERS[cell].words["solver"]]
+
+
+@pytest.mark.parametrize("name", cases(RULES))
+def test_gradients_of_every_solver_sum_to_that_of_the_sequence(name):
+    """Whoever follows it; the numbers of a tableau are read by other code than those of the other rules."""
+    compare(SOLVED[name.split()[0]](name.split()[1]), "numpy", steps=6)
+
+
+@pytest.mark.slow
+@pytest.mark.compiled
+@pytest.mark.parametrize("name", cases(RULES))
+def test_gradients_of_every_solver_sum_to_that_of_the_sequence_in_compiled_kernels(name):
+    compare(SOLVED[name.split()[0]](name.split()[1]), "cpu")
+
+
+@pytest.mark.parametrize("solver", cases())
+def test_a_method_that_leaves_out_is_what_it_is_or_refused(solver):
+    """`SnAp` that reaches all neurons is exact; with a tableau nobody follows the stages of an unfold for it."""
+    model = Model(LTC(FullyConnected(3), solver=solver, ode_unfolds=2), input_dim=2, seed=0, dtype="float64")
+    if not SOLVERS[solver].reach:
+        many, exact = (Learner(model, Still(1.0), method=method) for method in (SnAp(99), Exact()))
+        for x, dt, target in stream(4):
+            for learner in (many, exact):
+                learner.predict(x, dt=0.1 * dt)
+                learner.learn(np.append(target, 0.0))
+        np.testing.assert_allclose(seen(many), seen(exact), rtol=1e-9, atol=1e-14)
+        return
+    for method in (SnAp(99), EProp()):
+        with pytest.raises(ValueError, match="`method` must be Exact.* a solver without a tableau"):
+            Learner(model, Still(1.0), method=method)
+
+
 @pytest.mark.few(1)
 @pytest.mark.parametrize("layer", OTHERS, ids=lambda layer: type(layer).__name__)
 def test_gradients_of_other_layers_sum_to_that_of_the_sequence(layer, backend):
+    compare(layer, backend)
+
+
+def compare(layer, backend, steps=20):
+    """The gradients of a stream, and that of all of it as one sequence."""
     model = Model(Standardize(mean=0.1), layer, Dense(2), input_dim=2, seed=1, dtype="float64", backend=backend)
-    learner, steps = Learner(model, Still(1.0)), list(stream(20))
-    x, dt, target = (np.array(column) for column in zip(*steps, strict=True))
+    learner = Learner(model, Still(1.0))
+    x, dt, target = (np.array(column) for column in zip(*stream(steps), strict=True))
     dt[::4] = 0
-    dt = dt if model.takes_dt else [None] * 20
+    dt = dt if model.takes_dt else [None] * steps
     for now in zip(x, dt, target, strict=True):
         learner.predict(now[0], dt=now[1])
         learner.learn(now[2])

@@ -20,6 +20,7 @@ from ltc_np import (
     Standardize,
     Wiring,
 )
+from ltc_np.kernels.codes import TABLEAUS
 from ltc_np.online import EProp, Exact, Immediate, Learner, SnAp, synaptic
 from ltc_np.online.generic import AnyTraces
 from ltc_np.online.head import AnyHead, LinearHead, NoHead, head_of
@@ -126,7 +127,7 @@ class Own(LrcSSM):
     [
         ((LTC(NCP),), Exact(), SynapticTraces),
         ((LRC(NCP),), EProp(), SynapticTraces),
-        ((LTC(NCP, solver="rk4"),), Exact(), AnyTraces),
+        *(((LTC(NCP, solver=solver),), Exact(), AnyTraces) for solver in TABLEAUS),
         ((LrcSSM(3),), Exact(), LrcSSMTraces),
         ((LrcSSM(3),), Immediate(), AnyTraces),
         ((Own(3),), Exact(), AnyTraces),

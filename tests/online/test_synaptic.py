@@ -357,12 +357,19 @@ def test_an_explicit_solver_is_watched(traces):
     assert (made.arrays["state"] == 0).all()
 
 
-def test_what_it_does_not_serve_is_refused(traces):
-    model = Model(LTC(AutoNCP(12, 3), solver="rk4"), input_dim=4, seed=0)
+@pytest.mark.parametrize("cell", [LTC, LRC])
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_a_solver_with_a_tableau_is_not_served(cell, solver, traces):
+    """Its last stage needs the slopes of all before, of which two are kept."""
+    model = Model(cell(AutoNCP(7, 2), solver=solver), input_dim=4, seed=0, dtype="float64", backend="numpy")
+    if not SOLVERS[solver].reach:
+        assert fits(model.layers[0]) and isinstance(traces_of(model, Exact()), SynapticTraces)
+        return
     assert not fits(model.layers[0])
     assert traces_of(model, Exact()) is None
-    assert isinstance(traces_of(network("NCP"), Exact()), SynapticTraces)
-    with pytest.raises(ValueError, match="`layer` must be an LTC or LRC with another solver than rk4"):
+    with pytest.raises(
+        ValueError, match="`layer` must be an LTC or LRC with a built wiring and a solver without a tab"
+    ):
         traces(model)
 
 

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from support.solvers import EXPLICIT, cases
 
 from ltc_np import CTRNN, LTC, LTCRNN, AutoNCP, Bidirectional, Dense, Model, NeuralODE, Standardize, solver_error
-from ltc_np.kernels.codes import SOLVERS
+from ltc_np.kernels.codes import SOLVERS, TABLEAUS
 from ltc_np.simplify import fewer_unfolds
 from ltc_np.simplify.unfolds import STABLE
 
@@ -73,8 +74,19 @@ def test_the_tolerance_itself_is_within_it_and_the_better_of_equal_cost_wins():
 
 def test_default_solvers_are_the_stable_ones():
     """tests/kernels/test_codes.py proves which are."""
-    assert {"semi_implicit", "exponential"} <= {*STABLE} <= {*SOLVERS} - {"euler", "rk4"}
+    assert {"semi_implicit", "exponential"} <= {*STABLE} <= {*SOLVERS} - {*EXPLICIT} - {"euler", *TABLEAUS}
     assert [SOLVERS[name].limit for name in STABLE] == [None] * len(STABLE)
+
+
+@pytest.mark.parametrize("solver", cases())
+def test_every_solver_is_tried_if_it_is_asked_for(solver):
+    model = LTCRNN(AutoNCP(5, 2), 3, seed=0, dtype="float64", ode_unfolds=SOLVERS[solver].stages, backend="numpy")
+    wanted, (row,) = model(X, dt=0.1), fewer_unfolds(model, X, 10.0, dt=0.1, solvers=[solver]).table
+    assert row.what == f"{solver}, 1 unfold"
+    other = with_solver(model, solver, 1)
+    assert row.error == pytest.approx(relative(other(X, dt=0.1), wanted), rel=1e-9, abs=1e-15)
+    exact = with_solver(model, "rk4", 50)(X, dt=0.1)
+    assert row.others["solver_error"] == pytest.approx(np.abs(other(X, dt=0.1) - exact).max(), rel=0.1, abs=1e-6)
 
 
 def test_inside_stacks():
@@ -126,7 +138,7 @@ def test_refusals():
         ((model, X, 0.1), {"solvers": ["nystrom"]}, ValueError, "`solvers` must be .* got 'nystrom'"),
         ((model, X, 0.1), {"error": lambda _: "low"}, TypeError, "`result of error` must be"),
         ((Model(Dense(2), input_dim=3, seed=0), X, 0.1), {}, ValueError, "`model` must have a layer with a solver"),
-        ((Model(NeuralODE(4), input_dim=3, seed=0), X, 0.1), {}, ValueError, r"all layers know \(euler, rk4\)"),
+        ((Model(NeuralODE(4), input_dim=3, seed=0), X, 0.1), {}, ValueError, r"all layers know \(euler, rk4"),
         (("ltc.npz", X, 0.1), {}, TypeError, "`model` must be a Model, got"),
         ((model, X), {}, TypeError, "needs `tolerance`"),
     ):

@@ -46,6 +46,7 @@ from ltc_np.cells.cfc import BACKBONE_ACTIVATIONS, MODES
 from ltc_np.cells.cfc_variants import CONVENTIONS
 from ltc_np.cells.ctrnn import SOLVERS as CTRNN_SOLVERS
 from ltc_np.cells.lrc import ELASTANCE_BY
+from ltc_np.cells.neural_ode import SOLVERS as NEURAL_ODE_SOLVERS
 from ltc_np.kernels.codes import DISCRETIZATIONS, ELASTANCES, SOLVERS
 
 # Layers that cannot be exported, and why.
@@ -104,6 +105,7 @@ LAYERS |= {
     for f in ("tanh", "gelu")
 }
 LAYERS |= {f"NeuralODE {f}": [NeuralODE(5, ode_unfolds=2, activation=f)] for f in ACTIVATIONS}
+LAYERS |= {f"NeuralODE {solver}": [NeuralODE(5, solver=solver, ode_unfolds=2)] for solver in NEURAL_ODE_SOLVERS[1:]}
 LAYERS |= {
     f"{cell.__name__} {k}": [cell(6, step_min=0.1, step_max=0.9, **options)]
     for cell, several in (
@@ -236,7 +238,7 @@ MAKERS = {
         global_feedback=pick((False, True)), check_stability="off", tau=pick((0.7, 2.0)),
     ),
     "NeuralODE": lambda rng, n, pick: NeuralODE(
-        _units(rng), solver=pick(("rk4", "euler")), ode_unfolds=_units(rng), activation=pick(tuple(ACTIVATIONS))
+        _units(rng), solver=pick(NEURAL_ODE_SOLVERS), ode_unfolds=_units(rng), activation=pick(tuple(ACTIVATIONS))
     ),
     "LrcSSM": lambda rng, n, pick: LrcSSM(
         _units(rng), solver=pick(tuple(SOLVERS)), ode_unfolds=pick((1, 2)), elastance=pick(ELASTANCES),

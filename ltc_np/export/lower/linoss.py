@@ -39,12 +39,13 @@ def lower(layer: LinOSS, p: Arrays, buffers: Arrays, b: Builder, x: Expr, dt: Ex
         m = b.store(-(own.damping * g + own.stiffness * psi), "m")
     else:
         m, _, g, psi = own[3:]
+    damped = layer.takes_dt or bool(np.any(own[3]))  # of imex m is 0
     for part in range(0, 2 * P, P):
         z, at = state[part : part + P], state[2 * P + part : 2 * P + part + P]
         r = force[part : part + P]
         b.assign(r, r - own.stiffness * at)
         b.assign(at, at + (g * z + psi * r))
-        b.assign(z, z + (g * r if layer.discretization == "imex" else m * z + g * r))
+        b.assign(z, z + (m * z + g * r if damped else g * r))
     y: Expr = b.linear(np.concatenate([p["c_re"], -p["c_im"]], axis=0).T, state[2 * P :], name="y")
     return y + p["d"] * x if "d" in p else y
 

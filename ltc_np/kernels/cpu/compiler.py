@@ -20,6 +20,7 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import CPUDispatcher
 
 from ...base import forks
+from .. import codes
 from ..sources import Missing, source_hash
 from .pipeline import KernelCompiler, PartCompiler
 from .waiting import waiting
@@ -99,11 +100,17 @@ class CacheFiles(IndexDataCacheFile):
             path.unlink(missing_ok=True)
 
 
+def _tables():
+    """What kernels take from `codes` as constants, as this process has it."""
+    return repr({name: value for name, value in vars(codes).items() if name.isupper()})
+
+
 class _SourceKeyedCache(FunctionCache):
     """Numba's disk cache, keyed also by every kernel source.
 
     Numba looks only at the file of the function itself: a helper mended in another file would leave its cached
-    callers with the old, inlined code.
+    callers with the old, inlined code.  `codes` was imported long before the first kernel, and its file may be another
+    one by now, so that what this process compiles is not what the file says: its tables are part of the key themselves.
     """
 
     def __init__(self, function):
@@ -112,7 +119,7 @@ class _SourceKeyedCache(FunctionCache):
         self._cache_file = CacheFiles(self._cache_path, self._impl.filename_base, self._impl.locator.get_source_stamp())
 
     def _index_key(self, sig, codegen):
-        return *super()._index_key(sig, codegen), source_hash()
+        return *super()._index_key(sig, codegen), source_hash(), _tables()
 
     def load_overload(self, sig, target_context):
         found = None

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from support import compilers
 from support.exported import WITHOUT
 from support.fixed_point import in_c, made, sequences
+from support.solvers import cases
 
 from ltc_np import GRU, LSTM, LTC, AutoNCP, CfC, Dense, FullyConnected, LinOSS, LiquidS4, Model, Standardize, WiredCfC
 from ltc_np.export.fixed import quantise
 from ltc_np.export.fixed.bound import bound
 from ltc_np.export.fixed.formats import FEWEST, MOST, places_for
-from ltc_np.kernels.codes import SOLVERS
 from tests.protocol.layers import ROWS
 
 LAYERS = {
@@ -303,7 +303,7 @@ def test_a_bound_grows_with_the_spread():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("solver", cases())
 def test_every_solver_of_the_ltc_is_exact_to_seven_places(solver, rng):
     model = Model(LTC(AutoNCP(19, 3), solver=solver, check_stability="off"), input_dim=4, seed=0)
     x, arguments = sequences(model, rng, 8, 50)

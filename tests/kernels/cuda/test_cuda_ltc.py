@@ -15,6 +15,7 @@ from support.emulator import ORDERS
 
 from ltc_np import L1L2, LTC, Adam, AutoNCP, Dense, FullyConnected, Model
 from ltc_np.base.workspace import Workspace
+from ltc_np.kernels.codes import TABLEAUS
 from ltc_np.kernels.cuda import device, ltc
 from ltc_np.network.engine import Batch, Objective
 from ltc_np.network.sequences import Sequences
@@ -45,7 +46,7 @@ def test_sizes(dtype, emulator, monkeypatch, rng):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("solver", ["semi_implicit", "rk4"])
+@pytest.mark.parametrize("solver", ["semi_implicit", *TABLEAUS])
 def test_bits_depend_neither_on_what_is_kept_nor_on_tiles_nor_on_thread_order(solver, emulator, monkeypatch):
     """Segments of two steps, ten of them; sequences and whole tiles end within and between them."""
     layer = LTC(AutoNCP(12, 3, seed=1), input_dim=4, solver=solver, ode_unfolds=2, check_stability="off")

@@ -44,15 +44,19 @@ class Solver(NamedTuple):
         The potential by which Q is multiplied in the derivative by it: dv' = h / den (dP - end dQ) + ...
     keep : str
         dv' / dv with P and Q held, of den and gain = h / den.
+    by_length : str
+        What makes of P - Q v the derivative dv' / dh, of den, where cm is 1.
     """
 
     den: str
     end: str
     keep: str
+    by_length: str
 
 
-# By name.  The semi-implicit rule has v' itself as end, and dv' / dv = cm / den, both without cancellation.
+# Those with one evaluation in an unfold, by name.  The semi-implicit rule has v' itself as end, and
+# dv' / dv = cm / den, both without cancellation.
 SOLVERS = {
-    "semi_implicit": Solver("{cm} + {h} * {Q}", "{new}", "{cm} / {den}"),
-    "euler": Solver("{cm}", "{v}", "1 - {gain} * {Q}"),
+    "semi_implicit": Solver("{cm} + {h} * {Q}", "{new}", "{cm} / {den}", " / {den} / {den}"),
+    "euler": Solver("{cm}", "{v}", "1 - {gain} * {Q}", ""),
 }

@@ -83,7 +83,7 @@ GRADIENT = """\
 SHIFT = """
         g[@at_shift + n] *= network->slope[n];"""
 OF_AN_ARGUMENT = """
-            const @real q_e = (P - Q * v) * h@shares, q_a = q_e * {d_a};"""
+            const @real q_e = (P - Q * v) * h@by_length, q_a = q_e * {d_a};"""
 A = "own[6 * @N] * v + own[7 * @N]"
 DIRECTS = """
             direct[6] = d * direct[6] + q_a * v;
@@ -134,8 +134,7 @@ def text(cell: LrcSSM, name: str, stage: int, arithmetic: Floats) -> CellText:
         "conductance": function("sigmoid", name, "f + w * s"),
         "drive": function("tanh", name, "z + w_h * s"),
         "den": solver.den.format(**names), "end": solver.end.format(**names), "keep": solver.keep.format(**names),
-        # dv'/dh = (P - Q v) cm / den**2, or (P - Q v) / cm.
-        "shares": " / den / den" if cell.solver == "semi_implicit" else "",
+        "by_length": solver.by_length.format(**names),
         "shift": "", "at_shift": at.get("elastance_shift", 0),
     }  # fmt: skip
     if cell.elastance == "symmetric":
