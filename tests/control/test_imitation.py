@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from support import toys
 
 from ltc_np import GRU, LTCRNN, AutoNCP, CfC, Dense, MixtureDensity, Model
 from ltc_np.control import (
@@ -16,8 +17,6 @@ from ltc_np.control import (
     evaluate,
 )
 from ltc_np.control.imitation import play
-
-toys = pytest.importorskip("support.toys", reason='gymnasium is not installed: pip install "ltc-np[control]"')
 
 
 def lessons(actions, rng):

@@ -5,9 +5,6 @@ import signal
 
 import numpy as np
 import pytest
-
-pytest.importorskip("gymnasium", reason='gymnasium is not installed: pip install "ltc-np[control]"')
-
 from support import toys
 
 import ltc_np
