@@ -4,6 +4,7 @@ Gymnasium's cart pole without its speeds: each push lasts for 1 to 4 steps of 20
 and the angle are seen again.  How fast the pole turns is the difference of two angles by the time between them.  An
 expert that sees the speeds teaches all networks with the same code, rounds and epochs (DAgger).
 
+    pip install "ltc-np[control,plot]" "gymnasium[classic-control]"    # the last draws the moving picture
     python examples/random_intervals.py                  # an hour of processor time; writes random_intervals.gif
     python examples/random_intervals.py --quick          # one seed, two short rounds; a minute
 """

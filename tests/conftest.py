@@ -36,6 +36,11 @@ def pytest_configure(config):
         from support.budget import Budget  # it asks the system for processor times, which Windows has not
 
         config.pluginmanager.register(Budget(config.getoption("--budget")))
+    # Tests that run pytest themselves are no stages.
+    if os.environ.get("LTC_NP_OUTCOMES") and "PYTEST_CURRENT_TEST" not in os.environ:
+        from support.outcomes import Outcomes
+
+        config.pluginmanager.register(Outcomes(os.environ["LTC_NP_OUTCOMES"]))
     if not NO_NUMBA:
         from support.signatures import Watch
 

@@ -38,9 +38,6 @@ TESTED_THROUGH = {
             kernels.cpu.batch_major kernels.cpu.linoss_flow kernels.cpu.lrc_neuron
             kernels.cpu.neuron_major kernels.cpu.ssm_steps kernels.cpu.vectors kernels.numpy.synaptic
         """,
-        "tests/kernels/aot and test_library.py build libraries, small ones and whole ones, and call them": """
-            kernels.aot.entry
-        """,
         "tests/kernels/cuda runs it with the emulated card": """
             bench.cuda
         """,

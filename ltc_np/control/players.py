@@ -39,7 +39,6 @@ class Game(NamedTuple):
     def play(self, environments: Environments, theta: Array, episodes: int, seed: int) -> Result:
         """Episodes with other parameters."""
         self.policy.theta[:] = theta
-        self.policy.project()
         found = evaluate(
             self.policy, environments, episodes, distribution=self.distribution, deterministic=self.deterministic,
             seed=seed,

@@ -230,6 +230,7 @@ def free_threaded():
     return None, "; ".join(reasons)
 
 
+@pytest.mark.elsewhere
 @pytest.mark.slow
 def test_without_a_gil():
     """The same on free-threaded CPython: with Numba where it has it, else with NumPy."""

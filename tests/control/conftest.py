@@ -1,8 +1,10 @@
-"""Signals as a program at a terminal has them."""
+"""Signals as a program at a terminal has them, and a stand-in for Gymnasium where that is missing."""
 
 import signal
+import sys
 
 import pytest
+from support import toys
 
 
 @pytest.fixture(autouse=True)
@@ -11,3 +13,9 @@ def ctrl_c():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(autouse=True)
+def environments_of_gymnasium(monkeypatch):
+    if toys.STANDS_IN:
+        monkeypatch.setitem(sys.modules, "gymnasium", toys.gymnasium)

@@ -88,6 +88,14 @@ def mixture_moments(kind, y):
     return found.mean()[0], found.std()[0]
 
 
+def test_the_mode_of_a_mixture_is_where_the_density_of_a_component_is_largest(rng):
+    """At its own mean, by a product over the actions."""
+    y = rng.normal(0, 1, (200, KINDS["mixture"].outputs))
+    pi, mu, sigma = y[:, :3], y[:, 3:9].reshape(-1, 3, 2), np.exp(y[:, 9:]).reshape(-1, 3, 2)
+    heights = np.exp(pi) / (sigma[..., 0] * sigma[..., 1])
+    assert np.array_equal(KINDS["mixture"].mode(y), mu[np.arange(200), heights.argmax(axis=1)])
+
+
 def test_actions_keep_to_the_bounds_and_come_back():
     far = np.array([[-50.0, 0.25], [0.5, 40.0]])
     for name in ("gaussian", "squashed", "mixture"):
@@ -139,4 +147,8 @@ def test_actions_beyond_the_bounds_have_no_draw(name):
         with pytest.raises(ValueError, match="`actions` must lie in"):
             kind.draws(wrong)
     assert np.isfinite(kind.draws([[-2.0000001, 3.0000002]])).all()
+    wide, narrow = ([factor * LOW, factor * HIGH] for factor in (1e6, 1e-3))  # rounding is relative to them
+    assert np.isfinite(type(kind)(*wide).draws([[-2.0000001e6, 3.0000002e6]])).all()
+    with pytest.raises(ValueError, match="`actions` must lie in"):
+        type(kind)(*narrow).draws([[-2.0001e-3, 1e-3]])
     assert Gaussian([0.0], [np.inf]).draws([[1e9]]).tolist() == [[1e9]]

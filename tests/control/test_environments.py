@@ -2,11 +2,7 @@
 
 import numpy as np
 import pytest
-
-pytest.importorskip("gymnasium", reason='gymnasium is not installed: pip install "ltc-np[control]"')
-
-import gymnasium
-from support import toys
+from support import stand_in, toys
 
 from ltc_np.control import Categorical, Environments, Gaussian, MixtureOfGaussians, SquashedGaussian
 
@@ -29,6 +25,22 @@ def played(mode, calls=24, **options):
             found[k].append((seen, now.dt[k], after.rewards[k], *ends, led, after.final_dt[k]))
         now = after
     return found, began
+
+
+@toys.needs_gymnasium
+@pytest.mark.parametrize("mode", toys.MODES)
+def test_what_stands_in_for_gymnasium_answers_the_same(mode):
+    theirs, own = toys.counting(mode), stand_in.SyncVectorEnv(toys.counters(), stand_in.AutoresetMode[mode])
+    answers = [(vector.reset(seed=0),) for vector in (theirs, own)]
+    for call in range(24):
+        for one, other in zip(*answers, strict=True):
+            assert repr(one) == repr(other), call
+        actions = (np.arange(3) + call) % 3
+        answers = [[vector.step(actions)] for vector in (theirs, own)]
+        ended = answers[0][0][2] | answers[0][0][3]
+        if mode == "DISABLED" and ended.any():
+            for answer, vector in zip(answers, (theirs, own), strict=True):
+                answer.append(vector.reset(options={"reset_mask": ended.copy()}))
 
 
 @pytest.mark.parametrize("mode", toys.MODES)
@@ -79,6 +91,7 @@ def test_what_is_hidden_and_what_actions_there_are():
         numbers.distribution("categorical")
 
 
+@toys.needs_gymnasium
 def test_environments_of_gymnasium_by_name():
     environments = Environments.make("CartPole-v1", 2, observed=[0, 2], vectorization_mode="sync")
     whole = environments.vector.reset(seed=3)[0]
@@ -95,11 +108,11 @@ def test_what_does_not_fit():
     with pytest.raises(ValueError, match="different numbers"):
         Environments(toys.counting("NEXT_STEP"), observed=[1, 1])
     several = toys.counting("NEXT_STEP")
-    several.single_action_space = gymnasium.spaces.MultiDiscrete([2, 2])
+    several.single_action_space = toys.gymnasium.spaces.MultiDiscrete([2, 2])
     with pytest.raises(TypeError, match="actions must be Discrete"):
         Environments(several)
     named = toys.counting("NEXT_STEP")
-    named.single_observation_space = gymnasium.spaces.Discrete(4)
+    named.single_observation_space = toys.gymnasium.spaces.Discrete(4)
     with pytest.raises(TypeError, match="FlattenObservation"):
         Environments(named)
     odd = toys.counting("NEXT_STEP")
@@ -142,10 +155,11 @@ def test_actions_of_another_kind_are_refused():
     assert environments.step([0, 1, 2]).observations[:, 2].tolist() == [0, 1, 2]
 
 
+@toys.needs_gymnasium
 def test_wrapped_environments_by_name():
     """CartPole-v1 has a vectorised form, which Gymnasium does not wrap."""
-    environments = Environments.make("CartPole-v1", 2, wrappers=[gymnasium.wrappers.FlattenObservation])
-    assert isinstance(environments.vector, gymnasium.vector.SyncVectorEnv)
+    environments = Environments.make("CartPole-v1", 2, wrappers=[toys.gymnasium.wrappers.FlattenObservation])
+    assert isinstance(environments.vector, toys.gymnasium.vector.SyncVectorEnv)
     environments.close()
     with pytest.raises(TypeError, match="no argument `num_envs`: it is `count`"):
         Environments.make("CartPole-v1", 2, num_envs=2)

@@ -4,9 +4,10 @@ import math
 
 import numpy as np
 import pytest
+from support import toys
 
 from ltc_np import CfC, Dense, Model
-from ltc_np.control import Evaluation, evaluate
+from ltc_np.control import Environments, Evaluation, evaluate
 from ltc_np.control.evaluate import Stepper, student_quantile
 
 
@@ -44,11 +45,6 @@ def test_steps_are_those_of_the_model(backend):
 
 
 def test_every_environment_plays_its_share():
-    pytest.importorskip("gymnasium", reason='gymnasium is not installed: pip install "ltc-np[control]"')
-    from support import toys
-
-    from ltc_np.control import Environments
-
     policy = Model(CfC(4), Dense(3), input_dim=3, seed=0)
     for mode in toys.MODES:
         found = evaluate(policy, Environments(toys.counting(mode)), 7)
@@ -67,11 +63,6 @@ def test_every_environment_plays_its_share():
 
 def test_a_policy_without_numbers_has_no_return():
     """The largest of NaNs is the first choice: there would be a return like any other."""
-    pytest.importorskip("gymnasium", reason='gymnasium is not installed: pip install "ltc-np[control]"')
-    from support import toys
-
-    from ltc_np.control import Environments
-
     policy = Model(Dense(3), input_dim=3, seed=0, backend="numpy")
     policy.params["bias"][1] = np.nan
     with pytest.raises(FloatingPointError, match="must be numbers, got NaN"):

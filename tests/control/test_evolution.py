@@ -6,14 +6,12 @@ import signal
 
 import numpy as np
 import pytest
-from support import ranks
+from support import ranks, toys
 
 from ltc_np import CfC, Dense, Model, load
 from ltc_np.control import EvolutionStrategy, Gaussian, evaluate
 from ltc_np.control.players import Game, Result, players
 from ltc_np.control.searches import Gradient, Pairs, centred_ranks
-
-toys = pytest.importorskip("support.toys", reason='gymnasium is not installed: pip install "ltc-np[control]"')
 
 METHODS = ["gradient", "cma", "diagonal"]
 
@@ -126,6 +124,7 @@ def test_ranks_must_be_alike():
     )
 
 
+@toys.needs_gymnasium
 @pytest.mark.slow
 def test_any_number_of_processes():
     one, two = started(), started(jobs=2)

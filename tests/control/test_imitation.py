@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from support import toys
 
-from ltc_np import GRU, LTCRNN, AutoNCP, CfC, Dense, MixtureDensity, Model
+from ltc_np import GRU, LTCRNN, AutoNCP, Callback, CfC, Dense, MixtureDensity, Model
 from ltc_np.control import (
     Categorical,
     Environments,
@@ -16,8 +17,6 @@ from ltc_np.control import (
     evaluate,
 )
 from ltc_np.control.imitation import play
-
-toys = pytest.importorskip("support.toys", reason='gymnasium is not installed: pip install "ltc-np[control]"')
 
 
 def lessons(actions, rng):
@@ -102,6 +101,26 @@ def test_dagger_repeats_itself_and_keeps_the_best():
     assert evaluate(one, environments, 8, seed=0).mean == max(histories[0]["return"])
     with pytest.raises(ValueError, match=r"shape \(4, 1\), got \(4,\)"):
         dagger(one, lambda x, dt: x[:, 1], environments, **options)
+
+
+def test_of_rounds_with_the_same_return_the_last_is_kept():
+    """It has learnt from more."""
+
+    class Generous(toys.Echo):
+        def step(self, action):
+            seen, _, *ends = super().step(action)
+            return seen, 1.0, *ends
+
+    class Sees(Callback):
+        def on_train_end(self):
+            seen.append(self.model.theta.copy())
+
+    environments = Environments(toys.SyncVectorEnv([Generous] * 2))
+    policy, seen = Model(Dense(1), input_dim=1, seed=0, backend="numpy"), []
+    options = {"rounds": 3, "episodes": 2, "trials": 2, "epochs": 1, "callbacks": Sees()}
+    history = dagger(policy, lambda x, dt: x, environments, **options)
+    assert history["return"] == [8.0] * 3 and history.best_epoch == 2
+    assert np.array_equal(policy.theta, seen[2]) and not np.array_equal(seen[1], seen[2])
 
 
 def test_what_does_not_fit():

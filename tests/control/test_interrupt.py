@@ -5,12 +5,11 @@ import signal
 
 import numpy as np
 import pytest
+from support import toys
 from support.processes import python
 
 from ltc_np import GRU, Dense, Model, Standardize
 from ltc_np.control import PPO, Environments, EvolutionStrategy, dagger, evaluate, record
-
-toys = pytest.importorskip("support.toys", reason='gymnasium is not installed: pip install "ltc-np[control]"')
 
 pytestmark = pytest.mark.usefixtures("interruptible")
 
@@ -174,6 +173,7 @@ def test_only_other_processes_ignore_it(monkeypatch):
                 signal.signal(signal.SIGINT, before)
 
 
+@toys.needs_gymnasium
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="signals of POSIX")
 @pytest.mark.parametrize("context", ["fork", "spawn", "forkserver"])

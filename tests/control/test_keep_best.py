@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
+from support import toys
 
 from ltc_np import Dense, Model
 from ltc_np.control import PPO, Environments, KeepBest, evaluate
-
-toys = pytest.importorskip("support.toys", reason='gymnasium is not installed: pip install "ltc-np[control]"')
 
 
 def learner():

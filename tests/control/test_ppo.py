@@ -5,16 +5,15 @@ import signal
 
 import numpy as np
 import pytest
-
-pytest.importorskip("gymnasium", reason='gymnasium is not installed: pip install "ltc-np[control]"')
-
 from support import toys
 
 import ltc_np
 from ltc_np import GRU, LTC, AutoNCP, Dense, Model, Standardize
 from ltc_np.control import PPO, Environments, Gaussian, MixtureOfGaussians, evaluate, stored
+from ltc_np.control import ppo as ppo_module
 from ltc_np.control.ppo import standardizes
 from ltc_np.control.rollout import Collector
+from ltc_np.control.update import Terms
 
 
 def small(policy=None, **options):
@@ -160,6 +159,22 @@ def test_rate_and_clip_fall_to_0():
     assert np.array_equal(ppo.policy.theta, before)
 
 
+def test_the_clip_is_never_0(monkeypatch):
+    """Also where so little of it is left that `decay_steps` are all but over."""
+    found, learn = [], ppo_module.loss_and_gradient
+
+    def watched(*given):
+        found.append(next(value for value in given if isinstance(value, Terms)).clip)
+        return learn(*given)
+
+    monkeypatch.setattr(ppo_module, "loss_and_gradient", watched)
+    ppo = small(decay_steps=10**15, epochs=1)
+    for done in 0, 10**15 - 1, 10**15:
+        ppo.done = done
+        ppo.learn(32)
+    assert found == [ppo.clip] * 2 + [ppo_module.SMALLEST_CLIP] * 4
+
+
 def test_an_iteration_ends_where_the_policy_is_far_from_what_it_was():
     ppo = small(target_kl=1e-9, epochs=50)
     ppo.learn(32)
@@ -230,6 +245,15 @@ def test_correlated_noise():
     noise = collector.collect(1000, ppo.own).draws[..., 0]
     assert noise.std() == pytest.approx(1, rel=0.1)
     assert (noise[:, 1:] * noise[:, :-1]).mean() == pytest.approx(0.8, rel=0.1)
+
+
+def test_correlated_noise_is_as_wide_at_the_first_step():
+    """Of 400 environments; begun at 0 it would have a deviation of 0.6 there."""
+    policy = Model(Dense(1), input_dim=1, seed=0, backend="numpy")
+    policy.theta[:] = 0
+    environments, gaussian = Environments(toys.echo(400)), Gaussian([-2.0], [2.0])
+    collector = Collector(policy, policy, environments, gaussian, np.random.default_rng(0), 0, 0.8)
+    assert collector.collect(1, gaussian.initial()).draws.std() == pytest.approx(1, abs=4 / np.sqrt(2 * 400))
 
 
 def test_what_does_not_fit(tmp_path):

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from support import toys
 
 from ltc_np import Dense, Model
 from ltc_np.control import Environments, evaluate, record
 
-toys = pytest.importorskip("support.toys", reason='gymnasium is not installed: pip install "ltc-np[control]"')
 image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
 
 

@@ -2,9 +2,6 @@
 
 import numpy as np
 import pytest
-
-pytest.importorskip("gymnasium", reason='gymnasium is not installed: pip install "ltc-np[control]"')
-
 from support import toys
 
 from ltc_np import LTC, AutoNCP, CfC, Dense, MixtureDensity, Model

@@ -2,12 +2,12 @@
 
 import json
 import re
-import shutil
 
 import numpy as np
 import pytest
 from support import ROOT
 from support.browser import NAMES, visit
+from support.files import copy_folder
 
 from ltc_np import LTCRNN, Wiring, analysis
 
@@ -23,7 +23,7 @@ SYNAPSE = {"w": "w", "mu": "mu", "sigma": "sigma", "E": "erev"}  # names in the 
 @pytest.fixture
 def pages(tmp_path):
     """A copy of the folder, which the browser may write into."""
-    return shutil.copytree(FOLDER, tmp_path / "interactive")
+    return copy_folder(FOLDER, tmp_path / "interactive")
 
 
 def network_of(model):

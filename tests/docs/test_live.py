@@ -3,12 +3,12 @@
 import importlib
 import json
 import re
-import shutil
 
 import numpy as np
 import pytest
 from support import ROOT
 from support.browser import NAMES, visit
+from support.files import copy_folder
 
 from ltc_np import load
 from ltc_np.export.identity import identity
@@ -26,8 +26,7 @@ const point = (kind, canvas, x, y) => {
 
 @pytest.fixture
 def page(tmp_path):
-    shutil.copytree(LIVE, tmp_path / "live")
-    return tmp_path / "live" / "networks.html"
+    return copy_folder(LIVE, tmp_path / "live") / "networks.html"
 
 
 @BROWSERS

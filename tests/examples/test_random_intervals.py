@@ -35,6 +35,7 @@ def test_the_expert_keeps_the_pole_up(example):
 
 @pytest.mark.slow
 def test_it_runs(run_example, tmp_path):
+    pytest.importorskip("pygame", reason='pygame is not installed: pip install "gymnasium[classic-control]"')
     done = run_example("random_intervals", "--quick", "--models", "gru", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     (mean,) = re.findall(r"^\| GRU, not told \| 3,458 \| (\d+) ", done.stdout, re.M)

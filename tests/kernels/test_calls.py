@@ -43,7 +43,7 @@ def packed(dtype=np.float64):
     """Arguments of `lrc._pack` for 3 neurons, 4 synapses and 2 of inputs, each with an order."""
     rng = np.random.default_rng(0)
     groups = tuple(tuple(rng.normal(size=n).astype(dtype) for _ in range(k)) for n, k in ((3, 5), (4, 4), (2, 4)))
-    orders = np.array([2, 0, 3, 1]), np.array([1, 0])
+    orders = np.array([2, 0, 3, 1]), np.array([1, 0], np.longlong)  # the same type by two numbers of NumPy
     return [*groups, orders, *(np.full(shape, np.nan, dtype) for shape in ((3, 6), (2, 4, 5), (2, 2, 5)))]
 
 

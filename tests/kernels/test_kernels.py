@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from support import ROOT
+from support.files import copy_folder
 from support.processes import python
 
 # ------------------------------------------------------------------------------------------------------- simd
@@ -252,7 +253,7 @@ RUN = """
 
 def copy_package(tmp_path):
     package = tmp_path / "copy"
-    shutil.copytree(ROOT / "ltc_np", package / "ltc_np", ignore=shutil.ignore_patterns("__pycache__"))
+    copy_folder(ROOT / "ltc_np", package / "ltc_np")
     return package
 
 

@@ -15,6 +15,7 @@ import types
 import numpy as np
 import pytest
 from support import ROOT, libraries
+from support.files import copy_folder
 from support.processes import python
 
 from ltc_np import kernels
@@ -332,8 +333,7 @@ def test_kernels_of_changed_sources_are_refused(known, monkeypatch):
 def test_a_module_that_is_imported_again_runs_no_old_code(installed, tmp_path):
     """With a real library, as in a notebook; all modules of the package may be imported anew, too."""
     root = tmp_path / "copy"
-    shutil.copytree(ROOT / "ltc_np", root / "ltc_np", ignore=shutil.ignore_patterns("__pycache__", "libraries"))
-    folder = root / "ltc_np/kernels/libraries"
+    folder = copy_folder(ROOT / "ltc_np", root / "ltc_np") / "kernels/libraries"
     shutil.copytree(installed, folder)
     code = """
         import importlib, pathlib, shutil, sys

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from support.golden import cases, check, read, tolerances
 
-from ltc_np import LTC, Adam, AutoNCP, Conv1D, Dense, Model, kernels, load
+from ltc_np import LTC, Adam, AutoNCP, Conv1D, Dense, Looped, Model, Residual, kernels, load
 from ltc_np.base.activations import ACTIVATIONS
 from ltc_np.base.workspace import Fresh
 from ltc_np.kernels.windows import Seen, Window
+from ltc_np.layers.pace import thinning
 
 
 def normal(*shape, seed=0):
@@ -149,16 +150,20 @@ def test_sequences_in_pieces_and_steps_are_the_whole(backend):
         np.testing.assert_allclose(y, whole[:, t], rtol=0, atol=1e-13)
 
 
+@pytest.mark.parametrize("stride", [1, 3])  # with 3 two windows read what was before, two steps after an output
 @pytest.mark.parametrize("separable", [False, True])
-def test_adjoint_of_the_state_alone(separable, backend):
+def test_adjoint_of_the_state_alone(separable, stride, backend):
     """Without d_x the adjoint of h0 is the same: the engine asks the first layer for no other."""
-    model = model_of(Conv1D(4, 3, dilation=2, separable=separable), backend=backend)
+    model = model_of(Conv1D(4, 3, dilation=2, separable=separable, stride=stride), backend=backend)
     (layer,), p, x = model.layers, model.effective, normal(2, 9, 3)
     prepared, dt, lengths = layer.prepare(dict(p), {}, backend), np.ones((2, 9)), np.array([9, 2])
-    d_y, d_h, found = normal(2, 9, 4, seed=5), normal(2, 12, seed=6), []
-    d_y[1, 2:] = 0
+    h0, d_h, found = normal(2, model.state_size, seed=7), normal(2, model.state_size, seed=6), []
+    h0[:, 12:] = 2
+    thin = thinning(layer, h0, lengths, 9) if stride > 1 else None
     for want_x in (True, False):
-        _, _, saved = layer.forward(prepared, x, dt, lengths, normal(2, 12, seed=7), "full", Fresh())
+        y, _, saved = layer.forward(prepared, x, dt, lengths, h0, "full", Fresh(), thin)
+        d_y = normal(*y.shape, seed=5)
+        d_y[1, 2 if stride == 1 else 1 :] = 0
         g = {name: np.zeros(values.shape) for name, values in p.items()}
         _, d_h0, _ = layer.backward(prepared, saved, d_y, d_h, g, want_x, False, Fresh())
         found.append({"h0": d_h0} | g)
@@ -174,14 +179,24 @@ def test_a_separable_one_is_the_other_with_weights_that_are_products():
     assert one.layout.size == 3 * 3 + 3 * 4 + 4 < other.layout.size == 3 * 3 * 4 + 4
 
 
-def test_which_inputs_an_output_reads():
-    model = model_of(Conv1D(4, 5), Conv1D(4, 3, dilation=4), Dense(1), features=1)
-    reach = 1 + 4 + 2 * 4
+@pytest.mark.parametrize(
+    ("layers", "reach"),
+    [
+        ((Conv1D(4, 5), Conv1D(4, 3, dilation=4)), 4 + 2 * 4),
+        ((Looped(Conv1D(1, 3), times=3),), 3 * 2),
+        ((Residual(Conv1D(2, 3), around=Dense(2)),), 2),
+        ((Residual(Dense(2), around=Conv1D(2, 4)),), 3),
+    ],
+    ids=repr,
+)
+def test_which_inputs_an_output_reads(layers, reach):
+    """And the stack says so, by which an export is compared over enough steps."""
+    model = model_of(*layers, Dense(1), features=1, backend="numpy")
     x = np.zeros((20, 1))
     before = model(x)
     x[3] = 1
     changed = np.flatnonzero(model(x) != before)
-    assert changed[0] == 3 and changed[-1] == 3 + reach - 1
+    assert changed[0] == 3 and changed[-1] == 3 + reach and model.layer_stack.reach == reach
 
 
 def test_initial_values_and_decay():

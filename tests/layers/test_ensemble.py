@@ -48,6 +48,15 @@ def test_classes_have_the_mean_of_the_probabilities(data):
     assert (found[~valid] == 0).all()
 
 
+@pytest.mark.parametrize("kind", ["numbers", "classes"])
+def test_a_trace_has_the_answers_and_nothing_behind_the_end(kind, data):
+    """Zeros of all members would be classes that are equally likely."""
+    x, dt, lengths = data
+    model = ensemble.join(networks(), answers=kind)
+    answer = model(x, dt=dt, lengths=lengths)
+    np.testing.assert_allclose(model.trace(x, dt=dt, lengths=lengths).y, answer, rtol=0, atol=1e-15)
+
+
 def test_sure_members_do_not_overflow():
     """Far apart: log of (1 + exp(-2000)) / 2 is -log 2, and that of exp(-1000) / 2 is -1000 - log 2."""
     logits = np.array([[[[1000.0, 0.0, -1000.0]]], [[[0.0, 1000.0, -1000.0]]]])

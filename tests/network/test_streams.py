@@ -89,6 +89,14 @@ def test_opening_and_closing(model):
     assert len(streams) == 0 and streams.ids.size == 0
 
 
+def test_one_that_is_closed_twice_in_a_call_is_given_to_one_only():
+    streams = Model(Dense(2), input_dim=3, seed=0, backend="numpy").streams(3)
+    first, second = streams.open(2)
+    streams.close([first, first])
+    assert len(streams) == 1
+    assert sorted([*streams.open(2), second]) == [0, 1, 2]
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import shutil
 import tempfile
 import tracemalloc
 
@@ -71,18 +72,39 @@ def full_disk(free):
 
 
 @contextlib.contextmanager
-def read_only_folder():
-    """A folder where nobody may write; root, who may everywhere, becomes nobody."""
+def rights_count(path):
+    """A time in which nobody may write to a path that is protected: root, who may everywhere, becomes nobody."""
     if not hasattr(os, "seteuid"):
         pytest.skip("other rights than POSIX's")
-    folder, user = pathlib.Path(tempfile.mkdtemp()), os.geteuid()
+    user = os.geteuid()
+    if os.access(path, os.W_OK):
+        try:
+            os.seteuid(65534)
+        except PermissionError:
+            pytest.skip("root may write everywhere here, and may not become another user")
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
+@contextlib.contextmanager
+def read_only_folder():
+    """A folder where nobody may write."""
+    folder = pathlib.Path(tempfile.mkdtemp())
     folder.chmod(0o555)
     try:
-        if user == 0:
-            os.seteuid(65534)
-        yield folder
+        with rights_count(folder):
+            yield folder
     finally:
-        if user == 0:
-            os.seteuid(0)
         folder.chmod(0o755)
         folder.rmdir()
+
+
+def copy_folder(source, target):
+    """A copy that can be written to, as the checkout may not, without what was compiled; its path."""
+    without = shutil.ignore_patterns("__pycache__", "libraries")
+    shutil.copytree(source, target, ignore=without, copy_function=shutil.copyfile)
+    for folder, _, _ in os.walk(target):
+        os.chmod(folder, 0o755)
+    return target

@@ -1,11 +1,19 @@
-"""Small environments of Gymnasium, for tests: import it after `pytest.importorskip("gymnasium")`."""
+"""Small environments: of Gymnasium, or where it is missing of `support.stand_in`, which tests/control/conftest.py lets
+the package find."""
 
 import functools
 
-import gymnasium
 import numpy as np
-from gymnasium.vector import AutoresetMode, SyncVectorEnv
+import pytest
 
+try:
+    import gymnasium
+except ImportError:
+    from . import stand_in as gymnasium
+
+AutoresetMode, SyncVectorEnv = gymnasium.vector.AutoresetMode, gymnasium.vector.SyncVectorEnv
+STANDS_IN = gymnasium.__name__ != "gymnasium"
+needs_gymnasium = pytest.mark.skipif(STANDS_IN, reason='gymnasium is not installed: pip install "ltc-np[control]"')
 MODES = {mode.name: mode for mode in (AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP, AutoresetMode.DISABLED)}
 
 
@@ -58,10 +66,14 @@ class Echo(gymnasium.Env):
         return self._see(), 1 - error**2, False, self.steps == self.length, {}
 
 
+def counters(count=3):
+    """What makes environments, of which the first episode of number k has number k."""
+    return [functools.partial(Counting, k) for k in range(count)]
+
+
 def counting(mode, count=3):
-    """Side by side, the first episode of environment k has number k."""
-    makers = [functools.partial(Counting, k) for k in range(count)]
-    return SyncVectorEnv(makers, autoreset_mode=MODES[mode])
+    """The same side by side."""
+    return SyncVectorEnv(counters(count), autoreset_mode=MODES[mode])
 
 
 def echo(count=4, delay=1, length=8):

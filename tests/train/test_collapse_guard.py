@@ -75,12 +75,18 @@ def left(model, optimizer, history):
     return model.theta.tobytes(), model.buffer_vector.tobytes(), repr(optimizer.state()), dict(history)
 
 
+def begun(patience, optimizer):
+    """A guard at the beginning of a training."""
+    guard = CollapseGuard(patience)
+    guard.model = SimpleNamespace(theta=np.zeros(3), buffer_vector=np.zeros(1))
+    guard.optimizer, guard.first_rank = optimizer, False
+    guard.on_train_begin()
+    return guard
+
+
 def after(losses, patience=2):
     """After which epochs a guard goes back where a training has these losses."""
-    guard, found = CollapseGuard(patience), []
-    guard.model = SimpleNamespace(theta=np.zeros(3), buffer_vector=np.zeros(1))
-    guard.optimizer, guard.first_rank = SGD(0.5), False
-    guard.on_train_begin()
+    guard, found = begun(patience, SGD(0.5)), []
     for epoch, loss in enumerate(losses):
         before = guard.restored
         guard.on_epoch_end(epoch, {"loss": loss})
@@ -106,6 +112,31 @@ def after(losses, patience=2):
 )
 def test_when_a_training_has_collapsed(losses, epochs):
     assert after(losses) == epochs
+
+
+def test_resumed_behind_a_collapse_it_goes_on_from_the_first_schedule():
+    """At the second collapse the rates of the user's schedule are halved twice, not those that were halved once."""
+    optimizer = SGD(CosineDecay(0.1, 100))
+    guard = begun(1, optimizer)
+    for epoch, loss in enumerate((1.0, 2.1)):
+        guard.on_epoch_end(epoch, {"loss": loss})
+    assert guard.restored == 1 and optimizer.learning_rate == 0.1 / 2
+    resumed = begun(1, optimizer)
+    resumed.load_state(guard.state())
+    resumed.on_epoch_end(2, {"loss": 2.1})
+    assert resumed.restored == 2 and optimizer.learning_rate == 0.1 / 4
+
+
+def test_back_at_the_first_step_the_epochs_still_count():
+    """The optimiser forgets its moments there; a schedule of epochs goes on where it is."""
+    optimizer = Adam(JUMP)
+    guard = begun(1, optimizer)
+    optimizer.bind(guard.model.theta)
+    optimizer.epoch, optimizer.t = 9, 27
+    for epoch, loss in enumerate((1.0, 2.1)):
+        guard.on_epoch_end(epoch, {"loss": loss})
+    assert guard.restored == 1 and optimizer.t == 0 and not optimizer.moments
+    assert optimizer.epoch == 9 and optimizer.learning_rate == 3.0 / 2
 
 
 def test_it_goes_back_to_what_the_best_epoch_began_with():

@@ -32,7 +32,7 @@ _VARIADIC = {"PyObject_CallFunction": 2}
 _DATA, _NDIM, _SHAPE, _STRIDES, _DESCR, _FLAGS = 0, 8, 16, 24, 40, 48
 _BYTE_ORDER, _TYPE_NUMBER = 10, 12  # of its type
 _NEEDED = 0x1 | 0x100 | 0x400  # flags: C-contiguous, aligned, writeable
-_TYPE_NUMBERS = {types.float32: (11,), types.float64: (12,), types.int64: (7, 9)}  # long and long long
+TYPE_NUMBERS = {types.float32: (11,), types.float64: (12,), types.int64: (7, 9)}  # long and long long
 
 
 class _Reader:
@@ -133,7 +133,7 @@ class _Reader:
         descr = builder.gep(self.field(body, _DESCR, _POINTER), [head])
         order = self.field(descr, _BYTE_ORDER, _BYTE)
         number, right = self.field(descr, _TYPE_NUMBER, _INT), ir.Constant(ir.IntType(1), 0)
-        for known in _TYPE_NUMBERS[kind.dtype]:
+        for known in TYPE_NUMBERS[kind.dtype]:
             right = builder.or_(right, builder.icmp_signed("==", number, ir.Constant(number.type, known)))
         self.must(right)
         self.must(builder.icmp_signed("!=", order, ir.Constant(_BYTE, ord(">"))))

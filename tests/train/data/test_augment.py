@@ -7,7 +7,8 @@ from support.trainings import Cut, Cuts, left_behind
 
 from ltc_np import BPTT, LSTM, Adam, Batching, Checkpoints, Dense, Dropout, Model
 from ltc_np.recipe import Recipe
-from ltc_np.train.data.augment import read_augment
+from ltc_np.train.data.augment import augmented, read_augment
+from ltc_np.train.loop import run
 
 rng = np.random.default_rng(0)
 X = np.round(64 * rng.normal(size=(13, 5, 2))) / 64  # sums of these have the same bits in float32
@@ -74,6 +75,24 @@ def test_what_it_gets():
     assert model.evaluate(X, Y)["loss"] == pytest.approx(min(history["val_loss"]), rel=1e-6)
     same = trained(None, x=X + 1, y=Y + 1, lengths=lengths, shuffle=False, validation=(X, Y))
     assert same[0].theta.tobytes() == model.theta.tobytes()  # what it writes behind the end counts nowhere
+
+
+def test_what_it_keeps_is_not_the_batch(monkeypatch):
+    """It may return arrays of its own, and write to them whenever it likes."""
+    kept, batches = [np.ones((5, 5, 2), np.float32), np.ones((5, 5, 2), np.float32)], []
+
+    def watched(*given):
+        batches.append(augmented(*given))
+        return batches[-1]
+
+    monkeypatch.setattr(run, "augmented", watched)
+    for lengths in None, [5, 3, 1, 5, 5]:
+        options = {"lengths": lengths, "epochs": 1, "shuffle": False}
+        trained(lambda x, y, rng: tuple(kept), x=X[:5], y=Y[:5], **options)
+    for batch in batches:
+        for own, of_user in zip((batch.sequences.x, batch.target), kept, strict=True):
+            assert not np.shares_memory(own, of_user) and (of_user == 1).all()
+    assert not batches[1].sequences.x[1, 3:].any()
 
 
 def test_the_seed_decides():

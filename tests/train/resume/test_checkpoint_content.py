@@ -358,6 +358,20 @@ def test_a_step_that_diverges_is_not_written(tmp_path):
     assert max(path.name for path in tmp_path.iterdir()) == "step-00000003.npz"
 
 
+def test_buffers_that_are_not_finite_are_not_written(tmp_path):
+    model = Model(Standardize(), Dense(2), input_dim=2, seed=0, backend="numpy")
+
+    class Breaks(Callback):
+        def on_batch_end(self, step, logs):
+            if step == 2:
+                self.model.buffer_vector[0] = np.inf
+
+    warned = pytest.warns(RuntimeWarning, match="no checkpoint is written at step 3, since parameters, buffers or")
+    with warned, pytest.raises(FloatingPointError), np.errstate(all="ignore"):
+        model.fit(X, Y, callbacks=Breaks(), checkpoint=Checkpoints(tmp_path, every=1), **OPTIONS)
+    assert max(path.name for path in tmp_path.iterdir()) == "step-00000002.npz"
+
+
 def test_another_monitor_begins_anew(tmp_path):
     options = {"validation": (X[:5], Y[:5]), "metrics": "mae", "checkpoint": Checkpoints(tmp_path, resume=True)}
     small().fit(X, Y, **OPTIONS | options)

@@ -1,11 +1,11 @@
 """Trainings that a former version has begun: its checkpoints lie in tests/golden/checkpoints."""
 
 import runpy
-import shutil
 
 import numpy as np
 import pytest
 from support import GOLDEN
+from support.files import copy_folder
 
 from ltc_np import L1L2, Batching, Checkpoints, Clip, Validation
 
@@ -42,7 +42,7 @@ OTHER = {
 
 @pytest.mark.parametrize("name", MADE["GIVEN"])
 def test_a_training_of_a_former_version_goes_on(name, tmp_path):
-    shutil.copytree(FOLDER / name, tmp_path / "former")
+    copy_folder(FOLDER / name, tmp_path / "former")
     whole, wanted = MADE["train"](name, tmp_path / "whole", 3)
     model, history = MADE["train"](name, Checkpoints(tmp_path / "former", resume=True), 3)
     assert history.epoch == [0, 1, 2] and history.stopped == "all epochs done" and set(history) == set(wanted)
@@ -52,6 +52,6 @@ def test_a_training_of_a_former_version_goes_on(name, tmp_path):
 
 @pytest.mark.parametrize(("name", "option", "told", "value"), [(n, *row) for n, rows in OTHER.items() for row in rows])
 def test_with_other_arguments_it_is_refused(name, option, told, value, tmp_path):
-    shutil.copytree(FOLDER / name, tmp_path / "former")
+    copy_folder(FOLDER / name, tmp_path / "former")
     with pytest.raises(ValueError, match=rf"must hold a training with the same arguments .* {told}(\.\S+)? .* \(now "):
         MADE["train"](name, Checkpoints(tmp_path / "former", resume=True), 3, **{option: value})
