@@ -88,6 +88,7 @@ def test_explained_variance():
         ([5, 5, 5], 100, [[0, 1, 2]]),
         ([100, 1, 1], 10, [[0], [1, 2]]),
         ([4], 1, [[0]]),
+        ([4, 6, 2], 6, [[0], [1, 2]]),  # the middle of the second, at 7, is in the second half
     ],
 )
 def test_pieces_are_divided_by_their_steps(sizes, target, wanted):

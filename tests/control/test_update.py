@@ -186,3 +186,16 @@ def test_one_optimiser_for_all_parts():
     assert np.array_equal(critic.theta, alone.theta)
     assert np.array_equal(policy.params["1.weight"], frozen)
     assert np.allclose(np.abs(own), 0.3, rtol=1e-6)
+
+
+def test_all_parts_are_within_their_bounds_and_decay_by_their_layouts():
+    """The one vector holds what the parts hold after a step, and a deviation of the distribution does not decay."""
+    policy = Model(LTC(AutoNCP(5, 2), positivity="clip"), input_dim=1, seed=0, dtype="float64", backend="numpy")
+    critic = networks(2, 1)[1]
+    joint = Joint(policy, critic, np.zeros(2))
+    joint.theta -= 10
+    joint.project()
+    held = np.concatenate([policy.theta, critic.theta, np.full(2, -10.0)])
+    assert np.array_equal(joint.theta, held) and (policy.theta == 0).any()  # a weight of at least 0
+    assert np.array_equal(joint.layout.decay, [*policy.layout.decay, *critic.layout.decay, False, False])
+    assert critic.layout.decay.any()
