@@ -707,11 +707,14 @@ def test_what_it_takes(model):
         ({"rule": Adam(), "loss": "msee"}, ValueError, "`loss` must be one of"),
         ({"rule": Adam(), "pull": -1.0}, ValueError, "`pull` must be"),
         ({"rule": Adam(), "clip_norm": 0.0}, ValueError, "`clip_norm` must be"),
-        ({"rule": Adam(), "loss": "binary_cross_entropy"}, ValueError, "needs a model of logits"),
         ({"rule": Adam(PerEpoch(lambda epoch: 0.1))}, ValueError, "`optimizer.epoch` must be set"),
     ):
         with pytest.raises(error, match=message):
             Learner(model, **options)
+    numbers = copy.deepcopy(model)
+    numbers.buffers["3.mean"] = 1.0  # in the unit of targets
+    with pytest.raises(ValueError, match="needs a model of logits"):
+        Learner(numbers, Adam(), loss="binary_cross_entropy")
     optimizer = Adam(0.1)
     learner = Learner(model, optimizer)
     learner.predict([1.0, 2.0])
