@@ -67,6 +67,23 @@ def test_with_next_step_the_call_after_an_end_is_ignored():
     assert steps[3].final[1].tolist() == [1, 4, 0] == steps[3].observations[1].tolist()
 
 
+def test_a_reward_of_a_call_that_is_ignored_is_none():
+    """Whatever an environment gives there, also what is no number."""
+    environments = Environments(toys.counting("NEXT_STEP"))
+    environments.reset(seed=0)
+    step, ended = environments.vector.step, np.zeros(3, bool)
+
+    def loud(actions):
+        nonlocal ended
+        seen, rewards, terminated, truncated, infos = step(actions)
+        rewards, ended = np.where(ended, np.nan, rewards + 5), terminated | truncated
+        return seen, rewards, terminated, truncated, infos
+
+    environments.vector.step = loud
+    steps = [environments.step(np.zeros(3, int)) for _ in range(6)]
+    assert steps[4].rewards[1] == 0 and steps[3].rewards[1] >= 5
+
+
 def test_elapsed_times():
     fixed = Environments(toys.counting("NEXT_STEP"), dt=0.02)
     assert fixed.reset().dt.tolist() == [0.02] * 3

@@ -68,6 +68,18 @@ def test_the_estimate_is_that_of_the_paper():
     assert members.theta(0) + members.theta(1) == pytest.approx(2 * before, abs=1e-15)
 
 
+def test_only_what_decays_is_drawn_to_0():
+    """So strongly that Adam's first step has the sign of those; offsets follow the returns alone."""
+    model = Model(CfC(3), Dense(1), input_dim=2, seed=0, dtype="float64", backend="numpy")
+    model.theta[:] = np.random.default_rng(0).normal(size=model.theta.size)
+    search = Gradient(model, np.arange(model.theta.size), 4, 0.1, 0.01, 1e6, seed=5)
+    before, members, returns = model.theta.copy(), search.ask(0), np.array([1.0, 4.0, -2.0, 0.5])
+    up, decays = search.ascent(members, returns), model.layout.decay
+    search.tell(members, returns)
+    assert np.array_equal(np.sign(model.theta - before), np.sign(np.where(decays, -before, up)))
+    assert decays.any() and (np.sign(up) != -np.sign(before))[~decays].any()
+
+
 def test_the_estimate_tends_to_the_gradient():
     """Of a linear function, with values in place of ranks the mean of many would be its slope: the direction is."""
     slope = np.array([3.0, -1.0, 0.5, 2.0])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from support import toys
 
-from ltc_np import GRU, LTCRNN, AutoNCP, Callback, CfC, Dense, MixtureDensity, Model
+from ltc_np import GRU, LTCRNN, Adam, AutoNCP, Callback, CfC, Dense, MixtureDensity, Model
 from ltc_np.control import (
     Categorical,
     Environments,
@@ -15,6 +15,7 @@ from ltc_np.control import (
     clone,
     dagger,
     evaluate,
+    imitation,
 )
 from ltc_np.control.imitation import play
 
@@ -103,8 +104,10 @@ def test_dagger_repeats_itself_and_keeps_the_best():
         dagger(one, lambda x, dt: x[:, 1], environments, **options)
 
 
-def test_of_rounds_with_the_same_return_the_last_is_kept():
-    """It has learnt from more."""
+def test_of_rounds_with_the_same_return_the_last_is_kept(monkeypatch):
+    """It has learnt from more; the rate falls with the root of what is left."""
+    rates = []
+    monkeypatch.setattr(imitation, "Adam", lambda lr: rates.append(lr) or Adam(lr))
 
     class Generous(toys.Echo):
         def step(self, action):
@@ -120,6 +123,7 @@ def test_of_rounds_with_the_same_return_the_last_is_kept():
     options = {"rounds": 3, "episodes": 2, "trials": 2, "epochs": 1, "callbacks": Sees()}
     history = dagger(policy, lambda x, dt: x, environments, **options)
     assert history["return"] == [8.0] * 3 and history.best_epoch == 2
+    assert rates == pytest.approx([0.01, 0.01 * (2 / 3) ** 0.5, 0.01 * (1 / 3) ** 0.5])
     assert np.array_equal(policy.theta, seen[2]) and not np.array_equal(seen[1], seen[2])
 
 

@@ -94,6 +94,8 @@ def test_with_rate_1_nlms_is_right_about_what_it_has_seen():
     np.testing.assert_allclose(W @ f, [3, -1], rtol=1e-10)
     heavy, _, _ = run(NLMS(0.5, 1e-12), [(f, [3.0, -1.0])], 2, [100.0])
     np.testing.assert_allclose(heavy, W, rtol=1e-10)  # no weight makes it step beyond the target
+    beyond, _, _ = run(NLMS(1.5, 1e-12), [(f, [3.0, -1.0])], 2, [100.0])
+    np.testing.assert_allclose(beyond, 1.5 * W, rtol=1e-10)  # but for a rate that does so itself
 
 
 def test_lms_is_gradient_descent():
