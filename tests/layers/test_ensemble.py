@@ -57,6 +57,13 @@ def test_a_trace_has_the_answers_and_nothing_behind_the_end(kind, data):
     np.testing.assert_allclose(model.trace(x, dt=dt, lengths=lengths).y, answer, rtol=0, atol=1e-15)
 
 
+def test_a_trace_has_the_arrays_of_every_member():
+    model = Model(Ensemble(*[[Dense(2, "tanh"), Dense(1, "tanh")]] * 2), input_dim=2, seed=0, backend="numpy")
+    found = model.trace(np.ones((1, 3, 2))).layers[0].arrays
+    assert [*found] == ["0.0.argument", "0.1.argument", "1.0.argument", "1.1.argument"]
+    assert (found["0.1.argument"] != found["1.1.argument"]).all()
+
+
 def test_sure_members_do_not_overflow():
     """Far apart: log of (1 + exp(-2000)) / 2 is -log 2, and that of exp(-1000) / 2 is -1000 - log 2."""
     logits = np.array([[[[1000.0, 0.0, -1000.0]]], [[[0.0, 1000.0, -1000.0]]]])

@@ -133,6 +133,33 @@ def test_a_small_share_is_none(errors, share, monkeypatch):
     assert (found.model is model) == (share == 1)
 
 
+def test_a_network_is_never_made_surer_than_it_is():
+    """Its logits are as small as those of one that has hardly learnt: larger ones would be better by chance."""
+    x = normal(40, 5, 2, seed=3)
+    recipe = Recipe(cell="cfc", units=4, epochs=1, learning_rate=1e-9, standardize=False)
+    model = recipe.model(2, 2, steps=5, every_step=False, numbers=False, seed=0, dtype="float64", backend="numpy")
+    y = model.predict(x).argmax(1)
+    data, held = Data(x[:30], y[:30]), Data(x[30:], y[30:])
+    found = beside.fit(recipe, model, 3, data, held, 2, refit=False, loss="cross_entropy", seed=0, verbose=False)
+    logits = model.predict(x[30:])
+    assert certain(logits, held.y) > 5
+    assert found.report["network"] == pytest.approx(cross_entropy(logits, held.y), rel=1e-9)
+
+
+def test_a_line_reads_inputs_in_the_scale_of_the_network():
+    """Clipped at 5 deviations, not at 5; and what lies behind the ends is 0, whatever stands there."""
+    x = 40 + normal(30, 6, 2)
+    data = Data(x, x.sum((1, 2))[:, None])
+    for standardize in (True, False):
+        recipe = Recipe(cell="cfc", units=4, shortcut="auto", standardize=standardize)
+        model = recipe.model(2, 1, steps=6, every_step=False, numbers=True, seed=0, dtype="float64", backend="numpy")
+        assert beside.choose(recipe, model, data, 0) == 6
+        padded = x.copy()
+        padded[0, 2:] = np.nan
+        read = data._replace(x=padded, lengths=np.array([2, *[6] * 29])).sequences(model).x
+        assert not read[0, 2:].any() and np.isfinite(read).all() and read[0, :2].all()
+
+
 def test_the_seconds_are_those_of_both_trainings(monkeypatch):
     """Of the one by which the share is chosen, and of the one with what was held out for it."""
     x, recipe, fit = normal(20, 5, 2), Recipe(cell="cfc", units=4, epochs=1), Recipe.fit
