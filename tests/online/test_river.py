@@ -67,6 +67,21 @@ def test_it_does_what_its_learner_does(model, delay):
     assert own.log.steps == 40 and learner.log.steps == 0  # the one that was given stays as it was
 
 
+def test_an_observation_is_known_by_what_it_was(model):
+    """A caller may write the next one into the same dict."""
+    learner = Learner(model, RLS(0.98), delay=2)
+    regressor, steps = RiverRegressor(learner, FEATURES, dt="dt"), list(stream(3))
+    x = {}
+    for seen, _ in steps:
+        x.clear()
+        x.update(seen)
+        regressor.predict_one(x)
+        learner.predict([seen["b"], seen["a"]], dt=seen["dt"])
+    regressor.learn_one(*steps[1])
+    learner.learn([steps[1][1]], ago=1)
+    np.testing.assert_array_equal(regressor.learning.weights, learner.weights)
+
+
 def test_answers_without_a_delay_change_nothing(model):
     """However often they are asked for, and for whatever: only what is learnt from moves the network on."""
     regressor, asked = (RiverRegressor(Learner(model, NLMS()), FEATURES, dt="dt") for _ in range(2))

@@ -157,6 +157,14 @@ def test_rounding_is_no_feature():
     assert found.ridge.weight[2] == 0 and np.abs(found.ridge.weight).max() < 100
 
 
+def test_a_line_reads_no_more_inputs_than_the_shortest_sequence_has():
+    """What is added up here are all of them, so a line of more would err less: by the zeros before the first."""
+    rng, lengths = np.random.default_rng(0), np.repeat([3, 5], 20)
+    x = np.where((np.arange(5) < lengths[:, None])[:, :, None], rng.normal(size=(40, 5, 1)), 0)
+    assert lines.choose(Sequences(x, lengths), x.sum(1), None, False).reads in ("summaries", 3)
+    assert lines.choose(Sequences(x[20:], lengths[20:]), x[20:].sum(1), None, False).reads == 5
+
+
 def test_padding_does_not_say_what_rounding_is():
     """The spread of a feature is that of its steps: beside zeros behind the ends, one far from 0 would be constant."""
     rng, lengths = np.random.default_rng(0), np.repeat([2, 8], 15)
