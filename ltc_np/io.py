@@ -48,6 +48,13 @@ MOST_WORDS = 250  # characters of a reason, which may speak of arguments of any 
 DAMAGE = (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError, RecursionError)
 
 
+# Endings of files of others, which no other program would read if a model of this library were in them.
+FOREIGN = {
+    ".h5", ".hdf5", ".keras", ".pt", ".pth", ".ckpt", ".safetensors", ".onnx", ".tflite", ".pb", ".pkl", ".pickle",
+    ".joblib", ".json",
+}  # fmt: skip
+
+
 @with_signature_hints
 def save(path: PathLike, model: Network, optimizer: Optimizer | None = None) -> None:
     """Write ``model`` to ``path``, whole or not at all.
@@ -55,7 +62,7 @@ def save(path: PathLike, model: Network, optimizer: Optimizer | None = None) -> 
     Parameters
     ----------
     path : str or Path
-        Taken as it is; ``.npz`` is customary.
+        Taken as it is; ``.npz`` is customary, and endings of other formats such as ``.h5`` and ``.pt`` are refused.
     model : Model
         Goes with how far it has been trained: its best weights, and the states of callbacks; and with its notes.
     optimizer : Optimizer, optional
@@ -73,7 +80,7 @@ def save(path: PathLike, model: Network, optimizer: Optimizer | None = None) -> 
     if not isinstance(model, Network):
         raise TypeError(f"`model` must be a model of ltc_np, got {checks.brief(model)}")
     _check_optimizer(optimizer, "made the steps")
-    files.check_path(path)
+    _check_new(path)
     archive.write(path, _content(model, optimizer, None))
 
 
@@ -189,8 +196,19 @@ def load(path: PathLike, kinds: Sequence[type[N]], backend: Backend = "auto", op
 def save_with(path: PathLike, model: Network, beside: Mapping[str, Any]) -> None:
     """`save` of a model, and beside it plain data and arrays, in the place where a checkpoint says how far it is."""
     path = _as_path(path)
-    files.check_path(path)
+    _check_new(path)
     archive.write(path, _content(model, None, beside))
+
+
+def _check_new(path: pathlib.Path) -> None:
+    """Refuse a path to which no model can be written, or which says that there is something else."""
+    if path.suffix.lower() in FOREIGN:
+        more = ", and `python -m ltc_np export` makes graphs of ONNX" if path.suffix.lower() == ".onnx" else ""
+        raise ValueError(
+            f"`path` must not end in {path.suffix}, which is another format: models are files of NumPy, so write "
+            f"{path.with_suffix('.npz').name}{more}"
+        )
+    files.check_path(path)
 
 
 def load_with(path: PathLike, kinds: Sequence[type[N]], backend: Backend) -> tuple[N, dict[str, Any]]:

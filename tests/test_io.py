@@ -24,6 +24,7 @@ from ltc_np import (
 )
 from ltc_np.network.best import Best
 from ltc_np.network.trained import Trained
+from ltc_np.online import Learner
 
 X = np.random.default_rng(0).normal(size=(3, 4, 2))
 MODELS = {
@@ -224,5 +225,20 @@ def test_of_a_file_of_others_is_said_which_are_read(tmp_path, suffix):
     path.write_bytes(b"other" * 20)
     with pytest.raises(ValueError, match="not a model file, .*: give a file that `save` of a model has written$"):
         load(path)
-    LTCRNN(AutoNCP(8, 2), 3, seed=0, backend="numpy").save(path)
-    assert load(path, backend="numpy").input_size == 3
+
+
+@pytest.mark.parametrize("name", ["model", "model.npz", "model.v2", "model.bin"])
+def test_the_name_of_a_file_is_taken_as_it_is(tmp_path, name):
+    LTCRNN(AutoNCP(8, 2), 3, seed=0, backend="numpy").save(tmp_path / name)
+    assert load(tmp_path / name, backend="numpy").input_size == 3
+
+
+@pytest.mark.parametrize("name", ["model.h5", "model.PT", "model.onnx"])
+def test_a_name_that_says_another_format_is_refused(tmp_path, name):
+    """No other program could read it; a file that is there stays."""
+    (tmp_path / name).write_bytes(b"other")
+    model = LTCRNN(AutoNCP(8, 2), 3, seed=0, backend="numpy")
+    for write in (model.save, Learner(model, "adam").save):
+        with pytest.raises(ValueError, match=r"`path` must not end in \.\w+, which is another format: .* model\.npz"):
+            write(tmp_path / name)
+    assert (tmp_path / name).read_bytes() == b"other"

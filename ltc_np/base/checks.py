@@ -171,8 +171,13 @@ def brief(value: object) -> str:
 
 
 def _in_one_line(value: object, length: int) -> str:
-    """The beginning of its repr, without the lines of arrays inside."""
-    return " ".join(repr(value).split())[:length]
+    """Its repr in one line; of a longer one the first words, and three dots."""
+    text = " ".join(repr(value).split())
+    if len(text) <= length:
+        return text
+    text = text[: length - 3]
+    words = text.rpartition(" ")[0].rstrip(",")
+    return f"{words if 2 * len(words) > length else text}..."
 
 
 def counted(count: int, what: str) -> str:

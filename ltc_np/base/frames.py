@@ -51,7 +51,7 @@ def array(name: str, values: Any) -> Numbers:
     A TypeError names the column that does not hold numbers.
     """
     if not hasattr(values, "columns"):
-        return _numbers(name, f" in series {values.name!r}", values)
+        return _numbers(name, "" if values.name is None else f" in series {values.name!r}", values)
     names = list(values.columns)
     parts = [_numbers(name, column(names, k), values.iloc[:, k]) for k in range(len(names))]
     if not parts:

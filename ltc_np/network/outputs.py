@@ -177,7 +177,8 @@ def output_weight(
         return None if valid is None else valid.astype(dtype)
     weight = checks.real("sample_weight", sample_weight, np.dtype(np.float64))
     if weight.shape not in (shape, shape[:1]):
-        raise ValueError(f"`sample_weight` must have shape {shape[:1]} or {shape}, got {weight.shape}")
+        shapes = " or ".join(map(str, dict.fromkeys((shape[:1], shape))))
+        raise ValueError(f"`sample_weight` must have shape {shapes}, got {weight.shape}")
     weight = np.broadcast_to(weight.reshape(weight.shape + (1,) * (len(shape) - weight.ndim)), shape)
     if valid is None:
         weight = np.array(weight)

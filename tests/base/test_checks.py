@@ -77,7 +77,11 @@ def test_what_is_no_such_number(value, limits, error, message):
 def test_values_are_shown_in_one_line():
     several = [np.ones((2, 2))] * 2
     assert checks.brief(several) == "[array([[1., 1.], [1., 1.]]), array([[1., 1.], [1., 1.]])]"
-    assert checks.describe(several) == "list [array([[1., 1.], [1., 1.]]), array([[1."
+    assert checks.describe(several) == "list [array([[1., 1.], [1., 1.]])..."
+    words = [f"word{k}" for k in range(20)]
+    assert checks.brief(words) == "['word0', 'word1', 'word2', 'word3', 'word4', 'word5'..."
+    assert checks.brief("x" * 100) == f"'{'x' * 56}..."  # one that has no end
+    assert checks.brief("x" * 58) == repr("x" * 58)
     assert [checks.counted(n, "step") for n in (0, 1, 2)] == ["0 steps", "1 step", "2 steps"]
     assert checks.brief(None) == "None" and checks.describe("a") == "str 'a'"
     assert checks.brief(several[0]) == "an array of shape (2, 2)" and checks.describe((1, 2)) == "a tuple of 2"

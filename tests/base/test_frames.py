@@ -91,6 +91,12 @@ def of_pandas():
     }
 
 
+def test_a_series_without_a_name_is_called_nothing():
+    pandas = pytest.importorskip("pandas")
+    with pytest.raises(TypeError, match=r"`dt` must be real numbers, got datetime64\[\w+\]: dates are no feature"):
+        frames.array("dt", pandas.Series(pandas.to_datetime(["2020-01-01"])))
+
+
 @pytest.fixture(params=[stand_ins, of_pandas])
 def given(request):
     return request.param()

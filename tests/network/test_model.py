@@ -1056,3 +1056,11 @@ def test_a_deep_liquid_state_space_learns():
     model = LiquidS4RNN(2, 2, channels=16, states=16, blocks=2, pooling="last", seed=0, backend="cpu")
     model.fit(x, y, loss="cross_entropy", epochs=15, batch_size=8, optimizer=Adam(5e-3), seed=0, verbose=False)
     assert model.evaluate(x, y, metrics=["accuracy"])["accuracy"] > 0.9
+
+
+@pytest.mark.parametrize("sequences", [True, False])
+def test_each_shape_of_weights_is_named_once(sequences):
+    model = Model(Dense(1), input_dim=1, seed=0, backend="numpy", return_sequences=sequences)
+    shapes = r"\(3,\) or \(3, 4\)" if sequences else r"\(3,\)"
+    with pytest.raises(ValueError, match=rf"`sample_weight` must have shape {shapes}, got \(2,\)"):
+        model.evaluate(np.ones((3, 4, 1)), np.ones((3, 4, 1) if sequences else (3, 1)), sample_weight=[1, 1])
