@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,18 +11,19 @@ import numpy as np
 from .. import io, losses, optim
 from ..base import checks
 from ..base.calls import with_signature_hints
-from ..base.types import Array, ArrayLike, Backend, LibraryLoss, Loss, PathLike
+from ..base.types import Array, ArrayLike, Backend, LibraryLoss, Loss, OwnLossFunction, PathLike
 from ..layers import MixtureDensity
 from ..model import KINDS, Model, check_model
 from ..network.outputs import check_logits
 from ..network.step import check_causal
 from ..optim import Clip, Optimizer
+from ..optim.base import counts_epochs
 from ..optim.clip import read_clip
 from . import settings as files
 from .gradients import Gradients
 from .guard import Guard
 from .log import Log
-from .methods import Exact, Method
+from .methods import METHODS, Exact, Method
 from .part import Part
 from .readouts import Readouts
 from .rule import Rule
@@ -133,10 +134,8 @@ class Learner:
         guard: Guard | None = None,
     ) -> None:
         check_model("model", model)
-        if guard is not None and not isinstance(guard, Guard):
-            raise TypeError(f"`guard` must be a Guard such as Guard() or None, got {checks.brief(guard)}")
-        if method is not None and not isinstance(method, Method):
-            raise TypeError(f"`method` must be a Method such as Exact() or None, got {checks.brief(method)}")
+        _check_kind("guard", guard, "a Guard such as Guard()", (Guard,))
+        _check_kind("method", method, "a Method such as Exact()", METHODS.values())
         check_causal(model, "`model` needs", "train a model without it, since a stream has no later inputs yet")
         if model.layer_stack.stride > 1:
             raise ValueError(
@@ -146,6 +145,7 @@ class Learner:
             )
         self.rule, self.guard, self.method = _rule(rule), guard, method
         self.loss, self.clip_norm = losses.get(loss), read_clip("clip_norm", clip_norm)
+        _check_kind("clip_norm", self.clip_norm, "a number or a Clip", (Clip,))
         if losses.is_joint(self.loss):  # a guard compares losses by their quotient
             raise ValueError(
                 f"`loss` must be >= 0 for every answer, got {losses.name_of(self.loss)}: take 'quantile' for what is "
@@ -347,19 +347,36 @@ class Learner:
     def save(self, path: PathLike) -> None:
         """Write the learner to a file, whole or not at all: `load` goes on with the same bits.
 
-        It is the file of the deployed model, with the learner beside it, so `ltc_np.load` reads it too.  A rule, an
-        optimiser, a schedule or a loss of your own cannot be saved.
+        It is the file of the deployed model, with the learner beside it, so `ltc_np.load` reads it too.  Of a rule, an
+        optimiser, a schedule or a loss of your own it has a name, and no code: give them to `load`.
         """
         io.save_with(path, self._model, {"settings": files.settings_form(self._settings()), **self._changing()})
 
     @classmethod
-    def load(cls, path: PathLike, backend: Backend = "auto") -> Self:
+    def load(
+        cls,
+        path: PathLike,
+        backend: Backend = "auto",
+        *,
+        rule: Rule | Optimizer | None = None,
+        loss: OwnLossFunction | None = None,
+    ) -> Self:
         """The learner of a file that `save` wrote; the bits go on with the backend that it had then.
+
+        Parameters
+        ----------
+        path : str or Path
+        backend : str
+        rule : Rule or Optimizer, optional
+            That of the learner, if it is your own or has a schedule of your own: what it keeps comes from the file.
+        loss : callable, optional
+            That of the learner, if it is your own.
 
         Raises
         ------
         OSError, ValueError
-            As `ltc_np.load`, and for the file of a model without a learner.
+            As `ltc_np.load`, for the file of a model without a learner, and for a rule or a loss that is missing, is
+            called otherwise, or is not needed.
         """
         model, found = io.load_with(path, KINDS, backend)
         if "settings" not in found:
@@ -367,11 +384,18 @@ class Learner:
                 f"{path} must be a file of `Learner.save`, got one of a model: `Learner(ltc_np.load(path), ...)` begins"
             )
         try:
-            learner = cls(model, **files.settings_of(found["settings"]))
+            learner = cls(model, **files.settings_of(found["settings"], rule, loss))
             learner.restore(found)
         except (TypeError, KeyError, IndexError, AttributeError, OverflowError) as error:
             raise ValueError(f"{path} has a damaged learner: {checks.one_line(error)}") from None
         return learner
+
+
+def _check_kind(name: str, value: object, what: str, kinds: Collection[type[Any]]) -> None:
+    """Refuse what is neither None nor of one of these classes, of which a file has the arguments alone."""
+    if value is not None and type(value) not in kinds:
+        derived = ", which is derived from it: its own class cannot be saved" if isinstance(value, (*kinds,)) else ""
+        raise TypeError(f"`{name}` must be {what} or None, got {checks.brief(value)}{derived}")
 
 
 def _rule(rule: Any) -> Rule | Optimizer:
@@ -379,9 +403,15 @@ def _rule(rule: Any) -> Rule | Optimizer:
     if isinstance(rule, Rule):
         return rule
     if isinstance(rule, Optimizer) or (isinstance(rule, str) and rule.lower() in optim.OPTIMIZERS):
-        return copy.deepcopy(optim.get(rule))
+        rule = optim.get(rule)
+        if counts_epochs(rule.lr):
+            raise ValueError(
+                "`rule` must have a schedule that counts steps, since a stream has no epochs, got "
+                f"{checks.brief(rule.lr)}: take what is within `PerEpoch`, in steps"
+            )
+        return copy.deepcopy(rule)
     name = rule if isinstance(rule, str) else getattr(rule, "__name__", "")
-    meant = [kind for kind in files.RULES if kind.lower() == name.lower()]
+    meant = [kind for kind in files.KNOWN if kind.lower() == name.lower()]
     hint = f": write {meant[0]}()" if meant else ""
     raise TypeError(
         "`rule` must be an Optimizer such as Adam(1e-3), or a Rule such as NLMS() or RLS(), "

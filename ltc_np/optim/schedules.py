@@ -252,3 +252,8 @@ class WarmUp(Schedule):
         after = max(step - self.steps, 0)
         lr = self.schedule(after) if callable(self.schedule) else self.schedule
         return lr * min((step + 1) / self.steps, 1)
+
+
+SCHEDULES: dict[str, type[Schedule]] = {
+    kind.__name__: kind for kind in (PerEpoch, PiecewiseConstant, ExponentialDecay, CosineDecay, WarmUp)
+}

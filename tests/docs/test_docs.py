@@ -21,7 +21,7 @@ from ltc_np.cells.ctgru import ORDERS
 from ltc_np.kernels.codes import SOLVERS, SURROGATES
 from ltc_np.layers import LAYERS, config_words
 from ltc_np.online.methods import METHODS
-from ltc_np.online.settings import RULES
+from ltc_np.online.rules import RULES
 
 PAGES = sorted([*(ROOT / "docs").glob("**/*.md"), *ROOT.glob("README.md")])
 MODULES = ["ltc_np", *sorted(m.name for m in pkgutil.walk_packages(ltc_np.__path__, "ltc_np."))]

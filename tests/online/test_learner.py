@@ -19,7 +19,7 @@ from ltc_np import (
     io,
     load,
 )
-from ltc_np.online import LMS, NLMS, RLS, Guard, Learner, Rule
+from ltc_np.online import LMS, NLMS, RLS, Guard, Learner
 
 RULES = [LMS(0.05), NLMS(0.5), RLS(0.95)]
 LEARNERS = [
@@ -373,16 +373,6 @@ def test_arguments_that_do_not_fit_are_refused(model, tmp_path):
     model.save(tmp_path / "plain.npz")
     with pytest.raises(ValueError, match=r"got one of a model: `Learner\(ltc_np.load\(path\), ...\)` begins"):
         Learner.load(tmp_path / "plain.npz")
-
-    class Own(Rule):
-        def begin(self, features, outputs, dtype):
-            return {}
-
-        def update(self, W, kept, f, error, known, weight):
-            return W, kept
-
-    with pytest.raises(TypeError, match="`rule` must be one of LMS, NLMS, RLS, Adam, .* to be saved"):
-        Learner(model, Own()).save(tmp_path / "own.npz")
 
 
 def test_a_damaged_learner_is_one_error(model, tmp_path):
