@@ -282,6 +282,16 @@ def test_a_step_that_would_amplify_errors_is_refused_and_changes_nothing(backend
         np.testing.assert_array_equal(traces.arrays[key], array)
 
 
+def test_a_step_of_exactly_the_limit_is_refused(backend):
+    """2 for Euler, with units whose rate is 1 in float64, as `Model.step` does."""
+    cell = LrcSSM(3, input_dim=2, ode_unfolds=2, init={"gleak": 100.0})
+    model = Model(cell, seed=0, dtype="float64", backend=backend)
+    for step in (traces_of(model).advance, lambda x, dt: model.step(x, dt=dt)):
+        step(np.ones(2), np.nextafter(4.0, 0))
+        with pytest.raises(ValueError, match='< 2 with solver="euler".*got 2 for dt = 4'):
+            step(np.ones(2), 4.0)
+
+
 @pytest.mark.parametrize(("gleak", "longest"), [(10.0, 1.99), (-3.0, 10.0)])
 def test_steps_are_as_long_as_the_fastest_unit_allows(backend, gleak, longest):
     """Below the limit for any parameters, and above it where these have made no unit so fast."""

@@ -321,6 +321,18 @@ def test_streams_that_share_weights_learn_from_the_mean(model):
     np.testing.assert_allclose(seen(learner), mean, rtol=1e-4, atol=1e-6)
 
 
+def test_streams_without_a_target_are_not_in_the_mean(model):
+    """Nor are those whose target has weight 0: of four streams two learn as if there were no others."""
+    learner, two = Learner(model, Still(1.0), streams=4), Learner(model, Still(1.0), streams=2)
+    for x, dt, target in stream(3, 4):
+        target[1] = np.nan
+        learner.predict(x, dt=dt)
+        learner.learn(target, weight=[1, 1, 2, 0])
+        two.predict(x[::2], dt=dt[::2])
+        two.learn(target[::2], weight=[1, 2])
+    np.testing.assert_allclose(seen(learner), seen(two), rtol=1e-12, atol=1e-15)
+
+
 def test_one_stream_begins_anew(model):
     learner, other = (Learner(model, SGD(0.01), streams=2, shared=False, delay=1) for _ in range(2))
     steps = list(stream(8, 2))
@@ -345,6 +357,24 @@ def test_one_stream_begins_anew(model):
         learner.learn(np.zeros((2, 2)))
     with pytest.raises(ValueError, match="`stream` must be an int in 0..1"):
         learner.reset(stream=2)
+
+
+def test_of_three_streams_the_middle_one_begins_anew_alone(model):
+    learner, other = (Learner(model, SGD(0.01), streams=3, shared=False) for _ in range(2))
+    for x, dt, target in stream(3, 3):
+        for each in (learner, other):
+            each.predict(x, dt=dt)
+            each.learn(target)
+    learner.reset(stream=1)
+    x, dt, target = next(stream(1, 3, seed=1))
+    for each in (learner, other):
+        each.predict(x, dt=dt)
+        each.learn(target)
+    same = [
+        [np.array_equal(one[b], two[b]) for b in range(3)]
+        for one, two in ((learner.state, other.state), (learner.weights, other.weights))
+    ]
+    assert same == [[True, False, True]] * 2
 
 
 def test_peek_changes_nothing(model):
@@ -665,6 +695,22 @@ def test_an_output_has_one_target_for_each_answer(rule, kept, tmp_path):
         each.predict(np.ones((2, 1)))
         each.learn(np.ones((2, 2)))
         assert each.log.steps == 5
+
+
+@pytest.mark.parametrize("rule", [NLMS(), Adam(1e-3)], ids=["readout", "network"])
+def test_a_file_knows_which_of_the_waiting_answers_has_had_its_target(rule, tmp_path):
+    model = Model(LTC(AutoNCP(6, 2)), Dense(1), input_dim=1, seed=0, backend="numpy")
+    learner = Learner(model, rule, delay=2)
+    for _ in range(3):
+        learner.predict([1.0])
+    learner.learn([1.0], ago=1)
+    learner.save(tmp_path / "learner.npz")
+    for each in learner, Learner.load(tmp_path / "learner.npz", "numpy"), copy.deepcopy(learner):
+        with pytest.raises(ValueError, match="`target` must be the first of its answer"):
+            each.learn([1.0], ago=1)
+        for ago in (0, 2):
+            each.learn([1.0], ago=ago)
+        assert each.log.steps == 3
 
 
 def test_a_weight_that_overflows_costs_nothing_under_a_guard(model):

@@ -44,7 +44,17 @@ def test_what_does_not_recover_begins_anew():
         told += events
     assert told == ["last good weights answer", "begun anew"]
     np.testing.assert_array_equal(watched.W, 0)
-    assert watched.errors[0] == watched.errors[1]
+    assert watched.errors[0] == watched.errors[1] and not watched.limited
+
+
+def test_what_begins_anew_where_it_was_limited_says_so_once():
+    """The log has said "limited", and the last good weights may be as far away: it does not say so again."""
+    guard, far, deployed = Guard(horizon=2, distance=0.5), np.array([6.0, 8.0]), np.array([3.0, 4.0])
+    limited, _, told = readout(far).moved(far, {}, deployed, 5.0, guard)
+    again, _, more = limited.anew().moved(far, {}, deployed, 5.0, guard)
+    assert (told, more) == (("limited",), ()) and again.limited
+    _, _, near = limited.anew().moved(deployed, {}, deployed, 0.0, guard)
+    assert near == ("not limited any more",)
 
 
 def test_errors_fade():
@@ -125,8 +135,9 @@ def test_a_log_is_drawn():
 
 def test_a_log_comes_back_from_plain_data():
     log = Log()
-    for k in range(3000):
+    for k in range(2999):
         log.add(k, 2 * k, 0.5)
+    assert log.steps % log.stride == log.stride - 1  # the last row has begun, and its two sums differ
     log.say("begun anew")
     other = Log()
     other.restore(log.state())

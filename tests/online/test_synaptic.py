@@ -276,6 +276,15 @@ def test_random_feedback_reaches_every_neuron(traces):
     assert not np.allclose(found, other)
 
 
+def test_random_feedback_is_as_large_for_any_number_of_outputs(traces):
+    """Signals of standard normal errors have a variance of 1, however many neurons and outputs there are."""
+    for motor in (1, 5):
+        model = Model(LTC(NCP(80, 80, motor, 4, 4, 4, 4)), input_dim=2, seed=0, dtype="float64", backend="numpy")
+        B = traces(model, EProp("random", seed=0))._feedback
+        assert B.shape == (160 + motor, motor)
+        assert (B**2).sum(axis=1).mean() == pytest.approx(1, abs=5 * (2 / B.size) ** 0.5)  # five deviations of it
+
+
 def test_only_what_motor_neurons_see_within_reach_learns(traces):
     """With the outputs of an NCP, of the method of one step the motor neurons alone."""
     model = network("NCP")
