@@ -145,6 +145,12 @@ def has_classes(loss: LibraryLoss) -> bool:
     return kind is not None and kind.class_count(2) > 0
 
 
+def is_of_numbers(identity: str) -> bool:
+    """Whether an `identity` is that of one of the library's losses, and of one without classes."""
+    kind = LOSSES.get(identity.partition("(")[0])
+    return kind is not None and not kind.class_count(2)
+
+
 def is_joint(loss: LibraryLoss) -> bool:
     """Whether all outputs of a step tell of its targets together, which have another number than they."""
     kind = kind_of(loss)

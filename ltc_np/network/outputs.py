@@ -8,6 +8,7 @@ from .. import losses
 from ..base import checks
 from ..base.types import Array, ArrayLike, Bools, Float, Ints, LibraryLoss, Missing, Numbers, Shape
 from ..cells.base import Layer
+from ..layers.conv1d import Conv1D
 from ..layers.dense import Dense
 from ..layers.mixture_density import MixtureDensity
 from ..layers.standardize import Standardize
@@ -84,6 +85,17 @@ def check_logits(model: Structure, what: str) -> None:
         wrong = "this layer"
     if wrong is not None:
         raise ValueError(f"{what} needs a model of logits, got {last!r} as the last layer: leave out {wrong}")
+
+
+def warn_of_activation(model: Structure, loss: LibraryLoss) -> None:
+    """One warning where a loss of logits, which may be any numbers, is given what an activation has cut off."""
+    last = model.layers[-1]
+    cut = last.activation if isinstance(last, (Conv1D, Dense)) else None
+    if losses.has_classes(loss) and cut not in (None, "sigmoid"):  # the second is refused
+        checks.warn(
+            f"ltc_np: the loss {losses.name_of(loss)} takes logits, which may be any numbers, and {cut} of "
+            f"the last layer, {checks.brief(last)}, does not give all: leave out its activation"
+        )
 
 
 def _is_one_factor(model: Structure) -> bool:

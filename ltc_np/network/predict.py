@@ -146,8 +146,7 @@ def predict_proba(
     ------
     ValueError
         As for `predict`; a model whose outputs are no logits, since its last layer is a `Dense` with sigmoid or
-        brings them back to the data's units (`Standardize`).  Of which loss the outputs are the logits a model does not
-        know: for one that was trained on numbers these probabilities have no meaning.
+        brings them back to the data's units (`Standardize`), or since `fit` has minimised a loss of numbers.
 
     Examples
     --------
@@ -158,6 +157,12 @@ def predict_proba(
     ((5, 4, 3), [1.0, 1.0, 0.0, 0.0])
     """
     check_logits(self, "`predict_proba`")
+    learnt = None if self.trained is None else self.trained.loss
+    if learnt is not None and losses.is_of_numbers(learnt):
+        raise ValueError(
+            f"`predict_proba` needs a model that has learnt classes, got one that was trained with the loss {learnt}: "
+            "train with loss='cross_entropy' or 'binary_cross_entropy', or call `predict` for its numbers"
+        )
     multilabel = checks.boolean("multilabel", multilabel)
     y = predict(self, x, dt=dt, lengths=lengths, h0=h0, batch_size=batch_size)
     if isinstance(y, list):

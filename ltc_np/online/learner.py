@@ -14,7 +14,7 @@ from ..base.calls import with_signature_hints
 from ..base.types import Array, ArrayLike, Backend, LibraryLoss, Loss, OwnLossFunction, PathLike
 from ..layers import MixtureDensity
 from ..model import KINDS, Model, check_model
-from ..network.outputs import check_logits
+from ..network.outputs import check_logits, warn_of_activation
 from ..network.step import check_causal
 from ..optim import Clip, Optimizer
 from ..optim.base import counts_epochs
@@ -180,6 +180,7 @@ class Learner:
             return Readouts(self._model, self.rule, B, self.shared, self.guard)
         if losses.has_classes(self.loss):
             check_logits(self._model, f"the loss {losses.name_of(self.loss)}")
+            warn_of_activation(self._model, self.loss)
         self.method = self.method or Exact()
         return Gradients(
             self._model,

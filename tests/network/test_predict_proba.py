@@ -1,9 +1,13 @@
 """Probabilities of classes: `predict_proba`."""
 
+import contextlib
+from functools import partial
+
 import numpy as np
 import pytest
 
-from ltc_np import LTC, AutoNCP, Dense, Model, Standardize
+from ltc_np import LTC, AutoNCP, Dense, Model, Standardize, losses
+from ltc_np.online import Learner
 
 X = np.random.default_rng(0).normal(size=(4, 5, 2))
 LENGTHS = [5, 2, 0, 4]
@@ -54,6 +58,24 @@ def test_it_learns_the_share_of_a_class():
         np.testing.assert_allclose(model.predict_proba(x[:1]), [[0.75, 0.25]], atol=0.02)
 
 
+def own(y, target):
+    return float(((y - target) ** 2).mean()), 2 * (y - target) / y.size
+
+
+@pytest.mark.parametrize("learn", ["fit", "Learner"])
+def test_an_activation_before_a_loss_of_logits_is_told_of(learn):
+    """With it no class can be as likely as it should; where nothing learns nobody is told."""
+    for activation, told in (("relu", True), ("tanh", True), (None, False)):
+        model = network(3, activation=activation)
+        words = rf"the loss cross_entropy takes logits, .* and {activation} of the last layer, Dense"
+        with pytest.warns(RuntimeWarning, match=words) if told else contextlib.nullcontext():
+            if learn == "fit":
+                model.fit(X, np.zeros((4, 5), int), loss="cross_entropy", epochs=1, verbose=False)
+            else:
+                Learner(model, "adam", loss="cross_entropy")
+        model.loss_and_grad(X, np.zeros((4, 5), int), loss="cross_entropy")
+
+
 def test_outputs_that_are_no_logits_are_refused():
     """Also as the input of a loss that takes logits: the habit of Keras would train a sigmoid of a sigmoid."""
     model = network(1, activation="sigmoid")
@@ -71,6 +93,15 @@ def test_outputs_that_are_no_logits_are_refused():
     ):
         numbers.predict_proba(X)
     Model(Standardize(), Dense(1), input_dim=2).predict_proba(X)
+    learnt = network(1)
+    for loss in ("mse", partial(losses.huber, delta=0.3), "binary_cross_entropy", own):
+        y = np.zeros((4, 5, 1), int if loss == "binary_cross_entropy" else float)
+        learnt.fit(X, y, loss=loss, epochs=1, verbose=False)
+        if loss in ("binary_cross_entropy", own):  # of one of your own nobody knows
+            learnt.predict_proba(X)
+            continue
+        with pytest.raises(ValueError, match=r"needs a model that has learnt classes, .* the loss (mse|hu)"):
+            learnt.predict_proba(X)
     network(3, activation="tanh").predict_proba(X)
     with pytest.raises(TypeError, match="`multilabel` must be a bool, got 'yes'"):
         network(3).predict_proba(X, multilabel="yes")

@@ -89,6 +89,16 @@ def test_a_student_of_the_same_kind_becomes_the_teacher():
     assert result.error.relative < 0.03
 
 
+def test_what_outputs_mean_is_learnt_too():
+    """Those of a teacher of classes are logits, though the student learns them by their squares."""
+    x = np.random.default_rng(0).normal(size=(6, 4, 2))
+    teacher = Model(Dense(3), input_dim=2, seed=0, backend="numpy")
+    teacher.fit(x, np.ones((6, 4), int), loss="cross_entropy", epochs=1, verbose=False)
+    student = Model(Dense(3), input_dim=2, seed=1, backend="numpy")
+    distil(teacher, student, x, epochs=30, verbose=False)
+    assert student.trained.loss == "cross_entropy" and student.predict_proba(x).shape == (6, 4, 3)
+
+
 def test_models_of_last_outputs_learn_from_every_step(teacher):
     whole, last = student(), student()
     last.return_sequences = False

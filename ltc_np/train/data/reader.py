@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from ...base import checks
 from ...network.network import Network
+from ...network.outputs import warn_of_activation
 from ..measures import check_measures
 from ..options import REFUSED, Option, Options
 from ..parts import as_written
@@ -62,6 +63,7 @@ class DataReader(NamedTuple):
         """Warnings about numbers that a network hardly learns from."""
         if self.ranks.first:
             warn_of_scales(self.model, batches, self.options.loss)
+            warn_of_activation(self.model, self.options.loss)
             warn_of_times(batches)
 
     def _stream(self) -> Stream:
