@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, cast
 
 from . import ensemble
 from .base import checks
+from .base.calls import SignatureHints
 from .base.types import Backend, DType, PoolingKind, Rate, ReadoutKind, Seed, ShortcutKind
 from .cells import GRU, LSTM, LTC, CfC
 from .cells.base import Layer
@@ -55,7 +56,7 @@ def auto(name: str, value: object) -> bool:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(SignatureHints):
     """Hyperparameters of a network with one recurrent cell, and of its training; they cannot be changed.
 
     Parameters

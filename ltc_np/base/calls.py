@@ -5,11 +5,14 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import foreign_names
 from .checks import brief
 from .types import F
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 def with_signature_hints(function: F) -> F:
@@ -28,6 +31,23 @@ def with_signature_hints(function: F) -> F:
     return call  # type: ignore[return-value]
 
 
+class SignatureHints:
+    """A base of classes whose calls, and those of their public methods, say what `with_signature_hints` says."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        found = super().__new__(cls)
+        reason = describe_mismatch(cls.__init__, (found, *args), kwargs)
+        if reason is not None:
+            raise TypeError(reason)
+        return found
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        for name, member in list(vars(cls).items()):
+            if inspect.isfunction(member) and not name.startswith("_"):
+                setattr(cls, name, with_signature_hints(member))
+        super().__init_subclass__(**more)
+
+
 def describe_mismatch(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str | None:
     """What is wrong with the arguments of a call, in one sentence; None if they fit."""
     bound = _is_method(function, args)
@@ -43,7 +63,7 @@ def describe_mismatch(function: Callable[..., Any], args: tuple[Any, ...], kwarg
         name = type(args[0]).__name__
     name = "a call of the model" if name == "__call__" else f"`{name}`"
     reason = (
-        _unknown(takes, kwargs)
+        _unknown(takes, kwargs, None if not bound or function.__name__ == "__init__" else type(args[0]))
         or _too_many(takes, given)
         or _missing(takes, given, kwargs)
         or _twice(takes, given, kwargs)
@@ -97,11 +117,14 @@ def _parameters(function: Callable[..., Any], bound: bool) -> _Parameters:
     )
 
 
-def _unknown(takes: _Parameters, kwargs: Mapping[str, Any]) -> str | None:
+def _unknown(takes: _Parameters, kwargs: Mapping[str, Any], owner: type[Any] | None) -> str | None:
+    """``owner`` is the class whose method is called, of which the argument may be one."""
     if takes.more_by_name:
         return None
     for keyword in kwargs:
         if keyword not in takes.by_name:
+            if owner is not None and keyword in inspect.signature(owner.__init__).parameters:
+                return f"has no argument `{keyword}`: it is one of the class, {owner.__name__}({keyword}=...)"
             return f"has no argument `{keyword}`: {foreign_names.argument(keyword, takes.by_name)}"
     return None
 

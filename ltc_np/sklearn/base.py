@@ -22,6 +22,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..base import checks
+from ..base.calls import SignatureHints
 from ..base.types import Array, Backend, DType, Loss, Numbers, ReadoutKind, ShortcutKind
 from ..ensemble import members
 from ..model import Model
@@ -47,8 +48,24 @@ MORE = "sample_weight", "dt", "lengths"  # beside X and y
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class RecipeEstimator(BaseEstimator):
+class RecipeEstimator(SignatureHints, BaseEstimator):
     """The hyperparameters of any network and of its training, by the names of `Recipe`."""
+
+    _elsewhere: ClassVar[Mapping[str, str]] = {
+        "save": "`model_.save(path)` writes the network, joblib.dump(estimator, path) all of it",
+        "load": "joblib.load(path) reads an estimator, ltc_np.load(path) a network",
+        "evaluate": "`score` does it",
+        "model": "write model_",
+        "history": "write history_",
+        "summary": "write model_.summary()",
+    }
+
+    if not TYPE_CHECKING:  # for which an estimator with `__getattr__` would have every attribute
+
+        def __getattr__(self, name: str) -> Any:
+            if name in self._elsewhere:
+                raise AttributeError(f"`{name}` is nothing that an estimator has: {self._elsewhere[name]}")
+            return super().__getattribute__(name)  # again, for its error
 
     units: int = DEFAULT.units
     mixed_memory: bool = DEFAULT.mixed_memory

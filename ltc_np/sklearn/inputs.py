@@ -14,6 +14,7 @@ from ..network.sequences import MISSING
 
 Form = Literal["sequences", "table", "list"]
 OF_AEON = "of (case, channel, time), as aeon has it, give X.transpose(0, 2, 1), or take the estimators of ltc_np.aeon"
+FEWEST_ROWS, ALIKE = 30, 0.5  # to say whether rows are the steps of one series: rows, and a correlation
 as_array: Any = check_array  # type checkers take its defaults for the only types that it takes
 
 
@@ -120,10 +121,21 @@ def read(estimator: Any, X: Any, dt: Any, lengths: Any) -> Inputs:
 
 def warn_of_form(X: Any, data: Inputs) -> None:
     """Say how sequences are read that look as if another form were meant."""
-    _, T, features = data.x.shape
+    B, T, features = data.x.shape
     if data.form == "sequences" and T == 1 and features > 1:
         checks.warn(
             f"ltc_np: `X` of shape {data.x.shape} is read as sequences of one step with {features} features: {OF_AEON}"
+        )
+    elif T == 1 and B > 1:
+        checks.warn(
+            f"ltc_np: `X` is read as {B} sequences of one step, of which no memory is used.  If they are the steps of "
+            "one series, cut it by ltc_np.data.windows, or give X[None] and y[None] with a target at every step"
+        )
+    elif data.form == "table" and _rows_follow_each_other(data.x[:, :, 0]):
+        checks.warn(
+            f"ltc_np: each row of `X` is read as a sequence of {T} steps of one feature, but rows are like the rows "
+            "before them, and columns unlike the columns before.  If rows are steps and columns are features, give "
+            "X[None] and y[None] with a target at every step, or cut it by ltc_np.data.windows"
         )
     if data.form == "table" and T > 1 and frames.rows_are_steps(X):
         checks.warn(
@@ -131,6 +143,25 @@ def warn_of_form(X: Any, data: Inputs) -> None:
             "and columns are features, give a list of frames, one for each sequence, or cut one long frame by "
             "ltc_np.data.windows; if it is as it should be, X.to_numpy() says so"
         )
+
+
+def _rows_follow_each_other(x: Array) -> bool:
+    """Whether a table (n, k) looks like the steps of one series with k features: each column is like itself one row
+    before, and unlike the column before it.  Windows of a series, of which one begins a step after the other, are not.
+    """
+    n, k = x.shape
+    if k < 2 or n < max(FEWEST_ROWS, 2 * k) or np.array_equal(x[1:, :-1], x[:-1, 1:]):
+        return False
+    own = [_alike(x[1:, c], x[:-1, c]) for c in range(k)]
+    beside = [_alike(x[:, c], x[:, c - 1]) for c in range(1, k)]
+    return bool(np.median(own) > ALIKE > np.median(beside))
+
+
+def _alike(a: Array, b: Array) -> float:
+    """The magnitude of the correlation; 0 for what is constant."""
+    a, b = a - a.mean(), b - b.mean()
+    size = np.sqrt((a @ a) * (b @ b))
+    return float(abs(a @ b) / size) if size > 0 else 0.0
 
 
 def _checked(x: Array, dt: Any, lengths: Ints | None, form: Form) -> Inputs:

@@ -69,7 +69,7 @@ def test_a_frame_whose_rows_look_like_steps(data, looks):
         with pytest.warns(RuntimeWarning, match="each row of the frame `X` is read as a sequence of 3 steps"):
             one = getattr(LTCRegressor(**SMALL), method)(odd, y[:, 0])
         one.predict(odd)  # and says it no more
-    for fine in (plain, odd.to_numpy(), odd.iloc[:, :1]):
+    for fine in (plain, odd.to_numpy()):
         LTCRegressor(**SMALL).fit(fine, y[:, 0])
 
 
@@ -114,7 +114,30 @@ def test_series_of_aeon_are_sequences_of_one_step(data):
             RuntimeWarning, match=r"`X` of shape \(12, 1, 5\) is read as sequences of one step.*ltc_np.aeon"
         ):
             getattr(LTCRegressor(**SMALL), method)(X[:, :, :1].transpose(0, 2, 1), y[:, 0])
-    LTCRegressor(**SMALL).fit(X[:, :1, :1], y[:, 0])
+
+
+def test_one_step_is_no_sequence(data):
+    """It is read as one, but nothing is remembered then."""
+    X, y, _ = data
+    for table in (X[:, :1, :1], X[:, :1, 0], list(X[:, :1, :1])):
+        with pytest.warns(RuntimeWarning, match="`X` is read as 12 sequences of one step, of which no memory is used"):
+            fitted = LTCRegressor(**SMALL).fit(table, y[:, 0])
+        fitted.predict(table[:1])
+
+
+def test_a_table_whose_rows_are_steps(rng):
+    """Each column goes on from row to row, and none is like the next one; sequences, windows and noise are not so."""
+    t = np.arange(60)[:, None]
+    series = np.concatenate([np.sin(t / 5), np.cos(t / 5), np.sin(t / 3)], axis=1)
+    with pytest.warns(
+        RuntimeWarning, match="each row of `X` is read as a sequence of 3 steps of one feature, but rows"
+    ):
+        LTCRegressor(**SMALL).fit(series, series[:, 0])
+    waves = np.sin(np.arange(8) / 3 + rng.uniform(0, 6, (60, 1)))
+    windows = np.lib.stride_tricks.sliding_window_view(rng.normal(size=67).cumsum(), 8)
+    ordered = waves + np.repeat([0.0, 5.0], 30)[:, None]  # one class after the other
+    for fine in (waves, windows, ordered, rng.normal(size=(60, 8)), series[:29], np.ones((60, 3))):
+        LTCRegressor(**SMALL).fit(fine, fine[:, 0])
 
 
 # -------------------------------------------------------------------------------------------------------- targets
@@ -142,7 +165,6 @@ def test_as_many_numbers_as_steps(data):
     np.testing.assert_array_equal(read.model_.theta, same.model_.theta)
     assert LTCRegressor(**SMALL, every_step=True).fit(X, y).every_step_
     LTCRegressor(**SMALL).fit(X, y[:, :4])
-    LTCRegressor(**SMALL).fit(X[:, :1, :1], y[:, :1])
 
 
 def test_a_column_of_labels_is_one_for_each_sequence(data):

@@ -664,3 +664,37 @@ def test_of_few_sequences_in_many_classes_some_of_each_are_held_out(rng):
     for state in range(5):
         held = classifier._held_out(wanted, np.random.RandomState(state), False)
         assert np.bincount(labels[held], minlength=6).tolist() == [1, 1, 1, 1, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (
+            lambda one: one.fit([[1]], [1], epochs=3),
+            r"no argument `epochs`: it is one of the class, LTCRegressor\(epochs=\.\.\.\)",
+        ),
+        (lambda one: one.fit([[1]], [1], callbacks=[]), "no argument `callbacks`: `fit` of a model takes them"),
+        (lambda one: one.fit([[1]], [1], validation_data=[]), "`validation_data`: did you mean `validation`?"),
+        (lambda one: one.fit([[1]], [1], eval_set=[]), "`eval_set`: did you mean `validation`?"),
+        (lambda one: one.fit([[1]]), "`fit` needs `y`, got no such argument"),
+        (lambda one: one.predict([[1]], batch_size=3), "`predict` has no argument `batch_size`: it is one of the"),
+        (lambda one: type(one)(hidden_size=3), "`LTCRegressor` has no .* `hidden_size`: did you mean `units`?"),
+        (lambda one: type(one)(8), "`LTCRegressor` takes nothing by position, got 8: give units, "),
+        (lambda one: LiquidForecaster().fit([1.0], 1, lag=2), "`fit` has no argument `lag`: there are "),
+        (lambda one: Recipe(hidden_size=3), "`Recipe` has no argument `hidden_size`: did you mean `units`?"),
+    ],
+)
+def test_arguments_that_there_are_not_are_told_with_the_remedy(call, words):
+    with pytest.raises(TypeError, match=words):
+        call(LTCRegressor())
+
+
+def test_what_models_have_and_estimators_have_not():
+    """Python's own words for all else, also for what a fit brings, which scikit-learn asks for."""
+    one = LTCRegressor()
+    with pytest.raises(AttributeError, match="`save` is nothing that an estimator has: `model_.save"):
+        one.save("x.npz")
+    with pytest.raises(AttributeError, match="has no attribute 'model_'"):
+        _ = one.model_
+    assert list(inspect.signature(LTCRegressor.fit).parameters)[:3] == ["self", "X", "y"]
+    assert clone(one.set_params(units=3)).units == 3 and "units" in one.get_params()
