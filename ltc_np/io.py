@@ -427,6 +427,11 @@ def _decode_trained(saved: Any, decoder: Decoder) -> Trained:
         raise ValueError(f"trained has epochs, seed, number {trained[:3]!r}")
     if not isinstance(trained.loss, (str, type(None))):
         raise ValueError(f"trained has loss {trained.loss!r}")
+    if trained.dt is not None:
+        shortest, longest = (checks.number("dt", value, low_open=True) for value in trained.dt)
+        if shortest > longest:
+            raise ValueError(f"trained has dt {trained.dt!r}")
+        trained = trained._replace(dt=(shortest, longest))
     states = tuple((name, decoder.value(state)) for name, state in trained.callbacks)
     if not all(isinstance(name, str) and isinstance(state, dict) for name, state in states):
         raise ValueError("trained has callbacks that are no names with states")

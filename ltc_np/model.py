@@ -76,7 +76,8 @@ class Model(ModelBase):
     best : Best or None
         What `fit` has kept, with validation data.
     trained : Trained or None
-        How far `fit` has come; `fit` goes on from there with ``epochs=range(...)``.
+        How far `fit` has come, with which loss and which elapsed times; `fit` goes on from there with
+        ``epochs=range(...)``.
     config : CellConfig or None
         What `from_config` made the model from.
     parallel_time : ParallelTime

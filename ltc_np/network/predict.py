@@ -15,6 +15,7 @@ from ..base.workspace import Workspace
 from ..data import padding
 from ..layers.pace import Pace
 from ..layers.parallel import CutTime
+from .elapsed import warn_of_times
 from .network import Network
 from .outputs import check_logits, lengthened, valid_outputs
 from .sequences import MISSING, check_state, read
@@ -66,28 +67,42 @@ def predict(
         Sequences at a time; default as many as keep memory around 4 million numbers.
     parallel_time
         As for a call.
+
+    Warns
+    -----
+    RuntimeWarning
+        Elapsed times are given that `fit` had none of, or the reverse, or times that are far from all that it had.
     """
+    found = _outputs(self, x, dt, lengths, h0, batch_size, parallel_time)
+    warn_of_times(self.trained, dt, lengths)
+    return found
+
+
+def _outputs(
+    network: Network, x: Any, dt: Any, lengths: Any, h0: Any, batch_size: int | None, parallel_time: CutTime
+) -> list[Array] | Array:
+    """`predict`, without a look at what the training was."""
     if isinstance(x, np.memmap) and x.ndim == 3:
-        return _of_file(self, x, dt, lengths, h0, batch_size, parallel_time)
+        return _of_file(network, x, dt, lengths, h0, batch_size, parallel_time)
     if padding.is_list_of_sequences(x):
         if lengths is not None:
             raise ValueError("`lengths` must be left out for a list of sequences, got both")
-        return _of_list(self, x, dt, h0, batch_size, parallel_time)
-    engine = self.engine
-    given = read(self, x, dt, lengths, h0, self.return_sequences)
+        return _of_list(network, x, dt, h0, batch_size, parallel_time)
+    engine = network.engine
+    given = read(network, x, dt, lengths, h0, network.return_sequences)
     B, T, _ = given.sequences.x.shape
     n = engine.sequences_at_once(T) if batch_size is None else checks.integer("batch_size", batch_size)
-    workspace, parts, cutting = Workspace(), [], self.cutting(parallel_time)
+    workspace, parts, cutting = Workspace(), [], network.cutting(parallel_time)
     prepared = engine.prepare(workspace)
     engine.check(prepared, given.sequences)
-    pace = self.pace(given.sequences)
+    pace = network.pace(given.sequences)
     for first in range(0, B, n):
         rows = slice(first, first + n)
         part = given.part(rows)
         y, state, _ = engine.forward(prepared, part.sequences, None, workspace, parallel_time=cutting)
         engine.check_outputs(y, state, part.sequences.dt)
         # y may lie in the workspace, which the next part writes to.
-        parts.append(part.outputs(y.copy() if self.return_sequences else y, pace.part(rows)))
+        parts.append(part.outputs(y.copy() if network.return_sequences else y, pace.part(rows)))
     return parts[0] if given.single else np.concatenate(parts)
 
 
@@ -209,10 +224,7 @@ def _of_file(
             outputs.append(np.zeros((lengths[rows].size, *shape), network.dtype))
             continue
         own_dt, own_h0 = (np.asarray(values)[rows] if np.ndim(values) == 2 else values for values in (dt, h0))
-        y = predict(
-            network, np.asarray(x[rows]), dt=own_dt, lengths=lengths[rows], h0=own_h0, batch_size=n,
-            parallel_time=parallel_time,
-        )  # fmt: skip
+        y = _outputs(network, np.asarray(x[rows]), own_dt, lengths[rows], own_h0, n, parallel_time)
         outputs.append(lengthened(y, most) if network.return_sequences else y)
     return np.concatenate(outputs)
 
@@ -255,9 +267,7 @@ def _of_list(
         padded, own = padding.pad(x[first:last], name="x")
         part_dt = padding.pad(dt[first:last], name="dt")[0] if isinstance(dt, (list, tuple)) else dt
         start = None if h0 is None else h0[first:last]
-        y = predict(
-            network, padded, dt=part_dt, lengths=own, h0=start, batch_size=batch_size, parallel_time=parallel_time
-        )
+        y = _outputs(network, padded, part_dt, own, start, batch_size, parallel_time)
         due = _due(network, longest, own, start).lengths
         outputs += [y[b, :n].copy() for b, n in enumerate(due)] if every else list(y)
         first = last

@@ -1,8 +1,13 @@
 """How far a training has come."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple, TypeAlias
 
 from ..base.types import State
+
+Range: TypeAlias = tuple[float, float]
 
 
 class Trained(NamedTuple):
@@ -20,6 +25,9 @@ class Trained(NamedTuple):
         Class and state of the callbacks that have one (`Callback.state`).
     loss : str or None
         Which loss it minimises (`ltc_np.losses.identity`); None in files of before this was kept.
+    dt : tuple of two floats, or None
+        The shortest and the longest elapsed time that it has seen, without those of 0; (1, 1) without ``dt``.  None:
+        not known, in files of before this was kept.  `predict` and `evaluate` warn of others.
     """
 
     epochs: int
@@ -27,3 +35,10 @@ class Trained(NamedTuple):
     number: int = 0
     callbacks: tuple[tuple[str, State], ...] = ()
     loss: str | None = None
+    dt: Range | None = None
+
+
+def together(ranges: Iterable[Range | None]) -> Range | None:
+    """The range of the elapsed times of several ranges; None is that of no times."""
+    known = [one for one in ranges if one is not None]
+    return (min(low for low, _ in known), max(high for _, high in known)) if known else None

@@ -21,11 +21,14 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from .. import losses
 from ..base import checks
 from ..base.calls import SignatureHints
 from ..base.types import Array, Backend, DType, Loss, Numbers, ReadoutKind, ShortcutKind
 from ..ensemble import members
 from ..model import Model
+from ..network.elapsed import range_of, warn_of_times
+from ..network.trained import Trained, together
 from ..online import Learner, Rule
 from ..optim import AdamW, Optimizer
 from ..recipe import Recipe, auto
@@ -316,11 +319,6 @@ class LiquidEstimator(RecipeEstimator):
         short = [n for n in data.own_lengths if 0 < n < stride]
         if short:
             raise ValueError(f"`X` must be sequences of at least {stride} steps, those of an output, got {min(short)}")
-        if dt is None and self._elapsed:
-            checks.warn(
-                f"{type(self).__name__} was trained with elapsed times `dt`, and gets none here, which means 1: is "
-                "`dt` routed to this method too?"
-            )
         return data
 
     def _keep(self, seen: Any, data: Inputs, wanted: Targets, model: Model, history: History, optimizer: Any) -> None:
@@ -331,7 +329,7 @@ class LiquidEstimator(RecipeEstimator):
                 setattr(self, name, getattr(seen, name))
             elif hasattr(self, name):
                 delattr(self, name)
-        self._table, self._elapsed, self._optimizer = data.form == "table", data.dt is not None, optimizer
+        self._table, self._optimizer = data.form == "table", optimizer
         self._made_by = self._of_network()
         self.model_: Model = model
         self.history_: History = history
@@ -463,7 +461,10 @@ class LiquidEstimator(RecipeEstimator):
         elif hasattr(self, "temperature_"):
             del self.temperature_  # it was of the network before, which goes on with it in its last layer
         self.learner_: Learner = learner
+        warn_of_times(model.trained, data.dt, data.lengths)
+        before = model.trained or Trained(0, 0, loss=losses.identity(cast("Any", losses.get(cast("Any", self.loss)))))
         self.model_, self._optimizer = learner.network(), None
+        self.model_.trained = before._replace(dt=together([before.dt, range_of(data.dt, data.lengths)]))
         self._streamed = Streamed(learner, rule, self.model_)
 
     def _warm(self, data: Inputs, wanted: Targets) -> Model | None:

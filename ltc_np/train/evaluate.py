@@ -11,6 +11,7 @@ from ..base import checks
 from ..base.calls import with_signature_hints
 from ..base.types import Array, ArrayLike, ClassWeight, LibraryLoss, Loss, Missing, Numbers, Targets
 from ..base.workspace import Workspace
+from ..network.elapsed import warn_of_times
 from ..network.engine import Objective
 from ..network.network import Network
 from ..network.outputs import last_outputs
@@ -62,6 +63,7 @@ def evaluate(
     objective = model.objective(data.sample().whole, loss, class_weight, None, None)
     size = checks.integer("batch_size", batch_size)
     measures = read_metrics(metrics, model, loss)
+    warn_of_times(model.trained, dt, lengths)
     return measure(model, data, objective, measures, size, Workspace(), check=True)
 
 

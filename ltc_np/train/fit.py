@@ -21,6 +21,7 @@ from ..base.types import (
     Seed,
     Targets,
 )
+from ..network.elapsed import warn_of_times
 from ..optim.base import Optimizer
 from ..optim.clip import Clip, read_clip
 from .bptt import BPTT
@@ -251,7 +252,8 @@ def fit(
     RuntimeWarning
         A training is resumed with another epoch than the model has behind it, so that callbacks begin anew; or the best
         weights so far are forgotten, since something else is monitored now.  Data are far from unit scale, or ``dt``
-        looks like time stamps.  The newest checkpoint is not whole, so that the one before is taken.
+        looks like time stamps; or ``dt`` is given where the epochs before, or the data of ``validation``, have none, or
+        the reverse.  The newest checkpoint is not whole, so that the one before is taken.
 
     Raises
     ------
@@ -323,6 +325,10 @@ def fit(
         ranks.broadcast_start(model, options.optimizer)  # the last digits, if processors are of different kinds
     if seen is not None:
         reader.warn(seen)
+    if ranks.first:
+        warn_of_times(start, options.dt, options.lengths)  # of a training that goes on
+        if held is not None:
+            warn_of_times(start._replace(dt=source.times), held.dt, held.lengths, "`validation`: ")
 
     targets = NO_DATA if seen is None else seen.whole
     objective = model.objective(

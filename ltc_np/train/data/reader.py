@@ -6,8 +6,10 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from ...base import checks
+from ...network.elapsed import range_of
 from ...network.network import Network
 from ...network.outputs import warn_of_activation
+from ...network.trained import together
 from ..measures import check_measures
 from ..options import REFUSED, Option, Options
 from ..parts import as_written
@@ -92,7 +94,8 @@ class DataReader(NamedTuple):
         if options.tbptt is not None:
             _check_tbptt(self.model, seen, options.tbptt)
         self._check_measures(data, seen)
-        return ArraySource(data, division, options.shuffle, options.group_by_length), seen
+        times = together(self.ranks.allgather(range_of(given.dt, given.lengths)))
+        return ArraySource(data, division, options.shuffle, options.group_by_length, times), seen
 
     def _data(self, given: DataArguments) -> Data:
         return data_of(self.model, given, self.options.loss, self.options.missing, not self.ranks.shares)

@@ -12,8 +12,10 @@ import numpy as np
 from ... import losses
 from ...base import checks
 from ...base.types import BatchSource, LibraryLoss, Missing, Targets
+from ...network.elapsed import range_of
 from ...network.engine import Batch
 from ...network.network import Network
+from ...network.trained import Range, together
 from ..ranks.communication import ALONE, Alone
 from ..ranks.division import Place
 from .arguments import arguments_of
@@ -59,6 +61,11 @@ class Stream:
         It is called with the `Batches` of the first batch, before anything is done with it.
     ranks : Alone
         Each rank gives its part of every batch; a rank that has nothing left waits for the others.
+
+    Attributes
+    ----------
+    times : (float, float) or None
+        As of `ArraySource`, of the batches that have come so far.
     """
 
     model: Network
@@ -68,6 +75,7 @@ class Stream:
     missing: Missing
     check_first: Callable[[Batches], None] | None
     ranks: Alone
+    times: Range | None
 
     def __init__(
         self,
@@ -80,7 +88,7 @@ class Stream:
         ranks: Alone = ALONE,
     ) -> None:
         self.model, self.given, self.loss, self.missing = model, given, loss, missing
-        self.check_first, self.ranks = check_first, ranks
+        self.check_first, self.ranks, self.times = check_first, ranks, None
         if batches is None:
             if not hasattr(given, "__len__"):
                 raise ValueError(
@@ -113,8 +121,9 @@ class Stream:
         for batch in range(first, self.batches):
             where = f"`x`, batch {batch} of epoch {epoch}"
             item = items.take()
-            data, count = (None, 0) if item is END else self._read(item, where)
-            counts = self.ranks.allgather(count)
+            data, count, own = (None, 0, None) if item is END else self._read(item, where)
+            counts, times = zip(*self.ranks.allgather((count, own)), strict=True)
+            self.times = together([self.times, *times])
             if not any(counts):
                 self._refuse_nothing(item is END, items.taken, where, epoch)
             if data is not None or self.ranks.size > 1:
@@ -133,21 +142,22 @@ class Stream:
             items.take()
         return items
 
-    def _read(self, item: Any, where: str) -> tuple[Batches | None, int]:
-        """`Batches` made from one item of the user, None if nothing of it counts, and how many sequences it has."""
+    def _read(self, item: Any, where: str) -> tuple[Batches | None, int, Range | None]:
+        """`Batches` made from one item of the user, None if nothing of it counts, how many sequences it has, and their
+        elapsed times."""
         try:
             given = arguments_of("a batch", item)
             if self.ranks.size > 1 and given.is_empty():  # which is an error only if nobody has more
-                return None, given.count
+                return None, given.count, None
             data = prepare_part(self.model, given, self.loss, self.missing)
             if self.check_first is not None:
                 self.check_first(data)
                 self.check_first = None
         except losses.NoWeightError:
-            return None, given.count
+            return None, given.count, None
         except (ValueError, TypeError) as error:
             raise type(error)(f"{where}: {error}") from None
-        return data, data.count
+        return data, data.count, range_of(given.dt, given.lengths)
 
     def _refuse_nothing(self, ended: bool, taken: int, where: str, epoch: int) -> None:
         """An error on every rank, since none has a sequence: all have come to the end, or somebody's batch is empty."""

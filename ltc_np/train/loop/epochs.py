@@ -10,7 +10,7 @@ import numpy as np
 
 from ...base.checks import counted
 from ...base.visible import visible
-from ...network.trained import Trained
+from ...network.trained import Trained, together
 from ..callbacks.base import Callback, load_states, states
 from ..data.sources import ArraySource, Data
 from ..data.stream import Stream
@@ -69,7 +69,8 @@ def train(run: Run, plan: Plan, make_best: Callable[[], BestKeeper]) -> History:
         history, first_lr = History(), options.optimizer.lr
         clock = Clock(options.epochs - run.at.epoch, before=run.at.epoch)
         if plan.resumed is None:
-            model.trained = plan.start._replace(callbacks=states(callbacks))
+            times = together([plan.start.dt, plan.source.times])
+            model.trained = plan.start._replace(callbacks=states(callbacks), dt=times)
         else:
             saved = plan.resumed.saved
             with plan.resumed.blaming_file():
@@ -96,6 +97,8 @@ def train(run: Run, plan: Plan, make_best: Callable[[], BestKeeper]) -> History:
                 history.stopped = _epochs(run, plan, best, history, recorder, display, request)
         finally:
             display.close()
+            # A source of a user's own has told its elapsed times by now.
+            model.trained = model.trained._replace(dt=together([model.trained.dt, plan.source.times]))
             if run.metric_failed_first:  # then the training has changed nothing
                 best.average = None
             if not run.diverged:

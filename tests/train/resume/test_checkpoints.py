@@ -41,6 +41,7 @@ def network(seed=0, units=8):
     return Model(*layers, input_dim=2, seed=seed, backend="numpy")
 
 
+TIMED = HELD | {"dt": 0.5}
 OPTIONS = {
     "epochs": 4, "batch_size": 6, "seed": 3, "validation": HELD, "metrics": ["mae", "r2"], "verbose": 0,
 }  # fmt: skip
@@ -309,7 +310,9 @@ def test_other_data_in_files_are_refused(name, tmp_path):
         for key, values in given.items():
             np.save(tmp_path / f"{key}.npy", values)
         files = {key: np.load(tmp_path / f"{key}.npy", mmap_mode="r") for key in given}
-        network().fit(**OPTIONS | files, checkpoint=Checkpoints(tmp_path / "run", resume=True, every=1))
+        network().fit(
+            **OPTIONS | files | {"validation": TIMED}, checkpoint=Checkpoints(tmp_path / "run", resume=True, every=1)
+        )
 
     part()
     with pytest.raises(ValueError, match=f"same arguments.*with {name} 'float64 of shape .*'float64 of shape"):
@@ -332,7 +335,7 @@ def test_the_same_data_in_another_container_are_the_same(before, tmp_path):
                 np.save(tmp_path / f"{name}.npy", values)
             given = {name: np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in given}
         model = network()
-        history = model.fit(**OPTIONS | given | options, optimizer=Adam(0.05))
+        history = model.fit(**OPTIONS | given | {"validation": TIMED} | options, optimizer=Adam(0.05))
         return model.theta.tobytes(), history
 
     whole = part("array")

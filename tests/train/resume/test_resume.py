@@ -234,7 +234,7 @@ def test_a_file_without_training_is_a_beginning(tmp_path):
     small().save(tmp_path / "m.npz")
     model, stopping = load(tmp_path / "m.npz"), EarlyStopping(9, "loss")
     model.fit(x, y, epochs=range(4, 6), callbacks=stopping, seed=3, verbose=0)
-    assert model.trained == Trained(6, 3, 0, (("EarlyStopping", stopping.state()),), "mse")
+    assert model.trained == Trained(6, 3, 0, (("EarlyStopping", stopping.state()),), "mse", (1.0, 1.0))
 
 
 # ----------------------------------------------------------------------------------- repeated calls, no repetition
