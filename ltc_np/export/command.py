@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..base.command_line import DONE, Parser, report, run
 from ..base.visible import visible
 from ..model import Model
-from ..online import NLMS, RLS
 from ..online.stored import load_learnt
 from ..optim import SGD, Adam
 from . import c, fixed, onnx, web
@@ -181,12 +180,19 @@ def _size(path: str) -> str:
 
 
 # Rules by their names, and options of theirs.
-RULES: dict[str, type[NLMS] | type[RLS]] = {"nlms": NLMS, "rls": RLS}
+RULES = {rule.__name__.lower(): rule for rule in c.rules.RULES}
 EXACT = "exact"
 OPTIMIZERS: dict[str, type[Adam] | type[SGD]] = {"adam": Adam, "sgd": SGD}
+
+
+def _with(option: str) -> tuple[str, ...]:
+    """Names of the rules that have such an argument."""
+    return tuple(name for name, rule in RULES.items() if option in rule.arguments())
+
+
 OF_RULES: dict[str, tuple[str, ...]] = {
-    "rate": ("nlms", EXACT),
-    "forgetting": ("rls",),
+    "rate": (*_with("rate"), EXACT),
+    "forgetting": _with("forgetting"),
     "optimizer": (EXACT,),
     "clip_norm": (EXACT,),
     "pull": (EXACT,),

@@ -6,14 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..base import checks
 from ..base.types import Numbers
 from ..model import Model
-from ..online import NLMS, RLS
+from ..online import Rule
 from ..online.readout import take_apart
 from .agreement import in_float64
 
-MISSING_EVERY = 8  # steps of the golden vectors: none of their targets is known
+MISSING_EVERY = 8  # steps of the golden vectors
 
 
 class Readout(NamedTuple):
@@ -21,22 +20,20 @@ class Readout(NamedTuple):
 
     Attributes
     ----------
-    rule : NLMS or RLS
+    rule : Rule
     body : Model
         All that is before it, in float64.
     W : (O, F + 1) float64 array
         What it begins with, the bias last, in the units of the model's outputs.
     """
 
-    rule: NLMS | RLS
+    rule: Rule
     body: Model
     W: Numbers
 
     @classmethod
-    def of(cls, model: Model, rule: object) -> Readout:
-        """Of a model whose last layer is a Dense; ``rule`` is checked."""
-        if type(rule) is not NLMS and type(rule) is not RLS:
-            raise TypeError(f"`learn` must be an NLMS or an RLS of ltc_np.online, or None, got {checks.brief(rule)}")
+    def of(cls, model: Model, rule: Rule) -> Readout:
+        """Of a model whose last layer is a Dense."""
         check_learns(model)
         both = take_apart(in_float64(model))
         return cls(rule, both.body, both.W)
@@ -49,7 +46,7 @@ class Readout(NamedTuple):
     def answers(self, features: Numbers, target: Numbers, dtype: type) -> Numbers:
         """What it answers (T, O) to features (T, F) while it learns from the targets (T, O), computed in ``dtype``.
 
-        Of the targets of a step either all are known or none, which are NaN.
+        A target that is NaN is missing.
         """
         f: Numbers = np.pad(features, ((0, 0), (0, 1)), constant_values=1).astype(dtype)
         W: Numbers = self.W.astype(dtype)
@@ -57,8 +54,10 @@ class Readout(NamedTuple):
         kept = self.rule.begin(W.shape[1], W.shape[0], np.dtype(dtype))
         for k, row in enumerate(f):
             answers[k] = answer = W @ row
-            if not np.isnan(target[k]).any():
-                W, kept = self.rule.update(W, kept, row, target[k].astype(dtype) - answer, None, 1.0)
+            known = ~np.isnan(target[k])
+            if known.any():
+                error: Numbers = np.where(known, target[k].astype(dtype) - answer, 0).astype(dtype)
+                W, kept = self.rule.update(W, kept, row, error, None if known.all() else known, 1.0)
         return answers
 
 
@@ -69,8 +68,13 @@ def check_learns(model: Model) -> None:
 
 
 def targets_for(y: Numbers) -> Numbers:
-    """Targets (T, O) for outputs: three quarters of them and an eighth of their size, numbers that a float can hold."""
+    """Targets (T, O) for outputs: three quarters of them and an eighth of their size, numbers that a float can hold.
+
+    At some steps there is none, and at others, in the second half, the last output lacks one.
+    """
     size = float(np.abs(y).max()) or 1.0
     target = (0.75 * y + 0.125 * size).astype(np.float32).astype(np.float64)
     target[MISSING_EVERY - 1 :: MISSING_EVERY] = np.nan
+    if target.shape[1] > 1:
+        target[len(target) // 2 + MISSING_EVERY // 2 :: MISSING_EVERY, -1] = np.nan
     return target

@@ -11,7 +11,7 @@ import numpy as np
 from ...base import checks
 from ...base.types import ArrayLike, Numbers, PathLike
 from ...model import Model, check_model
-from ...online import NLMS, RLS, Rule
+from ...online import Rule
 from ...optim import Clip, Optimizer
 from ..agreement import proved
 from ..golden import Golden, due, golden
@@ -29,6 +29,7 @@ from .learning import Learns
 from .names import identifier
 from .prepare import prepared
 from .report import report
+from .rules import RULES
 from .rules import learning as learning_of
 from .self_test import self_test
 from .sizes import measured
@@ -90,7 +91,7 @@ def write(
     dt: float | None = None,
     x: ArrayLike | None = None,
     x_dt: ArrayLike | None = None,
-    learn: NLMS | RLS | Optimizer | None = None,
+    learn: Rule | Optimizer | None = None,
     clip_norm: float | Clip | None = None,
     pull: float = 0.0,
     measure: bool = True,
@@ -147,9 +148,10 @@ def write(
     if isinstance(learn, Optimizer):
         made = _all_learns(Whole.of(model, learn, clip_norm, pull), arithmetic, unroll, dt, x, x_dt)
     else:
-        if learn is not None and not isinstance(learn, (NLMS, RLS)):
+        if learn is not None and type(learn) not in RULES:  # what is derived from these may compute something else
+            known = ", ".join(rule.__name__ for rule in RULES)
             raise TypeError(
-                f"`learn` must be an NLMS, RLS, Adam or SGD, such as Adam(1e-3), or None, got {checks.brief(learn)}"
+                f"`learn` must be an {known}, Adam or SGD, such as Adam(1e-3), or None, got {checks.brief(learn)}"
             )
         for argument, value in (("clip_norm", clip_norm), ("pull", pull or None)):
             if value is not None:

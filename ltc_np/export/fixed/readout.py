@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...base import checks
 from ...base.types import Numbers
 from ...online import NLMS
 from ..learning import Readout
@@ -104,8 +105,9 @@ class FixedReadout(NamedTuple):
         on the calibration data.
         """
         rule, W = readout.rule, readout.W
-        if not isinstance(rule, NLMS):
-            raise TypeError(f"`learn` must be an NLMS in fixed point, got {rule!r}: RLS is for float and double")
+        if type(rule) is not NLMS:
+            got = checks.brief(rule)
+            raise TypeError(f"`learn` must be an NLMS in fixed point, got {got}: RLS is for float and double")
         F = W.shape[1] - 1
         features = before - (31 - bits_of_features(F))
         feature, output = (size * headroom for size in sizes)
