@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -395,6 +396,19 @@ def test_its_own_test_passes_and_can_fail(network, options, compiler, tmp_path):
 
 
 # ------------------------------------------------------------------------------------------------ without a compiler
+
+
+@pytest.mark.parametrize("apart", [0.01, 3e-8])
+def test_its_own_test_compares_the_steps_that_rounding_leaves_alike(apart, tmp_path, monkeypatch):
+    """Where learning has enlarged roundings to any size, it would pass whatever the C computes."""
+    monkeypatch.setattr(sys.modules[c.write.__module__], "APART", apart)
+    model = Model(LTC(AutoNCP(6, 2)), Dense(1), input_dim=1, seed=0)
+    x = np.random.default_rng(0).normal(size=(60, 1))
+    folder = c.write(model, tmp_path / "c", "net", learn=Adam(0.3), x=x, measure=False).folder
+    test = (folder / "net_test.c").read_text()
+    steps = int(re.search(r"#define STEPS (\d+)", test)[1])
+    said = f"It compares the first {steps} of 60 steps" in " ".join((folder / "net.h").read_text().split())
+    assert (steps == 60 and not said) if apart == 0.01 else (0 < steps < 60 and said)
 
 
 def test_the_files_say_that_all_learns(tmp_path):
