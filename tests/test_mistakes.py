@@ -35,8 +35,9 @@ BATCH = CALL | {"loss": "mse", "sample_weight": np.ones(4), "l1": 0.1, "l2": 0.1
                 "dropout_seed": 1}  # fmt: skip
 TRAIN = {
     "dt": 0.5, "lengths": [5, 4, 3, 2], "epochs": 1, "batch_size": 2, "tbptt": 3, "optimizer": "adam", "loss": "mse",
-    "metrics": ["mae"], "validation": {"x": X, "y": Y, "dt": 0.5}, "sample_weight": np.ones(4), "penalty": lib.L1L2(0.1), "missing": "error",
-    "standardize": False, "clip_norm": 1.0, "shuffle": True, "seed": 0, "keep_best": True, "callbacks": [],
+    "metrics": ["mae"], "validation": {"x": X, "y": Y, "dt": 0.5}, "sample_weight": np.ones(4),
+    "penalty": lib.L1L2(0.1), "missing": "error", "standardize": False, "clip_norm": 1.0,
+    "shuffle": True, "seed": 0, "keep_best": True, "callbacks": [],
     "comm": None, "verbose": 0,
 }  # fmt: skip
 # Of each call: the function, and arguments that fit.

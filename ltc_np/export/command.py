@@ -13,6 +13,7 @@ from ..online.stored import load_learnt
 from ..optim import SGD, Adam
 from . import c, fixed, onnx, web
 from .c import Export
+from .c.rules import RULES as EXPORTED
 from .fixed.calibration import read
 
 if TYPE_CHECKING:
@@ -180,7 +181,7 @@ def _size(path: str) -> str:
 
 
 # Rules by their names, and options of theirs.
-RULES = {rule.__name__.lower(): rule for rule in c.rules.RULES}
+RULES = {rule.__name__.lower(): rule for rule in EXPORTED}
 EXACT = "exact"
 OPTIMIZERS: dict[str, type[Adam] | type[SGD]] = {"adam": Adam, "sgd": SGD}
 

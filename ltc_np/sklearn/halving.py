@@ -30,7 +30,10 @@ clock: Callable[[], float] = time.perf_counter
 
 def known(value: Any) -> str:
     """By which a file of results knows the value of a hyperparameter: a function by its code, not by its name."""
-    return losses.identity(value) if callable(value) else repr(value)
+    if callable(value):
+        function: Any = value
+        return losses.identity(function)
+    return repr(value)
 
 
 as_text: Callable[..., str] = partial(json.dumps, default=known)
