@@ -36,7 +36,7 @@ class Series(NamedTuple):
     others : (T, E) array
         What is read besides.
     later : (H,) array
-        Times of the forecast; numbers of rows where there are no times.
+        Times of the forecast, exactly; numbers of rows where there are no times.
     start : int
         The first row that judges.
     step : int
@@ -118,12 +118,13 @@ def _later(table: Table, task: Task, found: Records) -> Numbers:
         before, after = (column.show(int(equal[0]) + k) for k in (0, 1))
         rule = f"column `{task.time}` must increase from row to row"
         raise ValueError(f"{rule}, got {after} after {before}: two rows have the same time")
-    later = forecast_times.continued(times, dates, task.horizon)
+    exact = forecast_times.clock(column, found)
+    later = forecast_times.continued(exact, dates, task.horizon)
     if later is not None:
         return later
 
     def differs(row: int) -> bool:
-        return forecast_times.continued(times[: row + 1], dates, 1) is None
+        return forecast_times.continued(exact[: row + 1], dates, 1) is None
 
     row = bisect.bisect_left(range(table.rows), True, lo=2, key=differs)
     got = f"{column.show(row)} after {column.show(row - 1)}"

@@ -141,7 +141,8 @@ def _columns(series: Series, table: Table, found: Array) -> dict[str, Numbers]:
 def _drawn(path: str, args: argparse.Namespace, series: Series, judged: Judged, found: Array) -> bytes:
     """For each target the last values, the backtest as far ahead as it goes, and the forecast."""
     records, (T, H) = series.records, (len(series.y), len(series.later))
-    t = np.append(np.arange(T) if records.times is None else records.times, series.later)
+    known = np.arange(T) if records.times is None else records.times
+    t = np.append(known, series.later.astype(known.dtype))
     rows = np.arange(
         judged.rows[0] + H, judged.rows[-1] + H + 1
     )  # where several rows lie between two forecasts, a line
