@@ -192,7 +192,7 @@ def _text(args: argparse.Namespace, said: dict[str, Any], columns: dict[str, Num
     differences = {None: "none", 1: "to the row before"}.get(said["difference"], f"to {said['difference']} rows before")
     lines.append(f"differences: {differences}; calendar: {said['calendar']}")
     if args.out is None:
-        rows = {str(t): [f"{value:.6g}" for value in row] for t, *row in zip(*columns.values(), strict=True)}
+        rows = {str(t): [str(value) for value in row] for t, *row in zip(*columns.values(), strict=True)}
         lines += ["", *scores.table(list(columns), rows)]
     else:
         lines.append(f"{args.out}: {counted(H, 'row')} of {', '.join(columns)}")

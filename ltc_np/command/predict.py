@@ -83,7 +83,7 @@ def answers(task: Task, table: Table, rows: Records, found: list[Any]) -> dict[s
         columns = {str(task.group): table.columns[str(task.group)].cells[first]}
     mixture = None if task.labels is not None else task_data.density(task, y)
     if mixture is not None:
-        y, ends = mixture.mean(), mixture.quantiles(ENDS)
+        y, ends = (values.astype(y.dtype) for values in (mixture.mean(), mixture.quantiles(ENDS)))
         for k, name in enumerate(task.target):
             columns[f"predicted_{name}"] = y[:, k]
             for q, level in enumerate(ENDS):
