@@ -108,7 +108,7 @@ class Forecasts:
 
 
 def rounded(found: Array, naive: Array) -> Array:
-    """Forecasts (H, F, n) without the digits that the largest difference from ``naive`` of their column does not have."""
+    """Forecasts (H, F, n) with as many decimals as the largest difference from ``naive`` of their column has."""
     found = found.copy()
     for values, own in zip(found.swapaxes(0, 1), np.abs(found - naive).max(axis=(0, 2)).tolist(), strict=True):
         if own:

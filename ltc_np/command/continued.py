@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from ..base import checks
 from ..base.checks import counted
 from ..base.types import Array, Bools, Numbers
 from ..data import forward_fill
@@ -17,6 +18,7 @@ from .task import Task
 if TYPE_CHECKING:
     import argparse
 
+    from .columns import Column
     from .tables import Table
 
 TESTED = 0.2  # share of the rows, at the end
@@ -101,11 +103,24 @@ def _task(args: argparse.Namespace, table: Table) -> Task:
     twice = [name for name in features if name in target]
     if twice:
         raise ValueError(f"--features must not name a target, which is read anyhow, got `{twice[0]}`")
-    if args.time is not None:
+    if args.time is None:
+        for name in [name for name in table.columns if name not in target]:
+            if _may_be_the_time(table.columns[name]):
+                checks.warn(f"column `{name}` rises by equal steps: --time {name} if it says when rows were observed")
+    else:
         table.column(args.time, "--time")
         if args.time in (*target, *features):
             raise ValueError(f"--time must be another column than --target and --features, got `{args.time}` for both")
     return Task(features=(*target, *features), target=target, time=args.time, horizon=args.horizon)
+
+
+def _may_be_the_time(column: Column) -> bool:
+    """Whether the command would take a column as its times."""
+    try:
+        times, dates = column.times()
+    except ValueError:  # no times
+        return False
+    return bool((np.diff(times) > 0).all()) and forecast_times.continued(times, dates, 1) is not None
 
 
 def _later(table: Table, task: Task, found: Records) -> Numbers:

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from ..base.checks import counted
-from ..base.command_line import DONE, Parser, check_least, check_shares, report, run
+from ..base.command_line import DONE, Parser, check_least, check_shares, digits, report, run
 from ..base.optional import need
 from ..base.types import Array, Numbers
 from . import continued, forecast_times, options, outputs, pictures, scores, tables
+from .task import in_a_line
 from .train import verdict
 
 if TYPE_CHECKING:
@@ -62,9 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--coverage", type=float, default=0.9, metavar="SHARE", help="of the intervals; default: %(default)s"
     )
-    parser.add_argument(
-        "--out", metavar="FILE", help="the forecast: a file .csv, .tsv, .npz or .parquet, or - for CSV; default: none"
-    )
+    parser.add_argument("--out", metavar="FILE", help=f"the forecast: {tables.WRITTEN}; default: none")
     pictures.add(parser, "that of --out with .png, with matplotlib")
     options.add_force(parser)
     parser.add_output()
@@ -101,9 +100,8 @@ def _forecast(args: argparse.Namespace) -> int:
     outputs.write(contents)
     said = {"table": args.table, "rows": len(series.y), "judged": len(judged.rows), "difference": judged.difference}
     said |= {"calendar": calendar, "seconds": round(time.monotonic() - began, 3), "file": args.out, "picture": picture}
-    said |= _report(args, series, judged, columns)
-    lines = [series.task.told(table.columns), *_text(args, said, columns)]
-    report(said, lines, args.json, outputs.channel(args.out))
+    said |= _report(args, series, judged, columns) | {"roles": series.task.roles(table.columns)}
+    report(said, _text(args, said, columns), args.json, outputs.channel(args.out))
     return DONE
 
 
@@ -177,13 +175,14 @@ def _report(args: argparse.Namespace, series: Series, judged: Judged, columns: d
 
 def _text(args: argparse.Namespace, said: dict[str, Any], columns: dict[str, Numbers]) -> list[str]:
     H = args.horizon
-    steps, lines = sorted({1, (H + 1) // 2, H}), []
+    steps, lines = sorted({1, (H + 1) // 2, H}), [in_a_line(said["roles"])]
     for name, found in said["targets"].items():
         head = [f"mean absolute error of {name}", *(f"{h} ahead" for h in steps), f"1 to {H}"]
         errors = {who: [*(error[h - 1] for h in steps), float(np.mean(error))] for who, error in found["mae"].items()}
         covered = found["coverage"]
         lines += [*scores.table(head, errors), "", found["verdict"]]
-        held = f"{100 * covered['mean']:.1f} % of the values were inside of intervals for {100 * covered['wanted']:g} %"
+        wanted = digits(100 * covered["wanted"])
+        held = f"{100 * covered['mean']:.1f} % of the values were inside of intervals for {wanted} %"
         lines += [held, f"rows of a season: {found['season'] or 'none found'}", ""]
     lines.append(
         f"{counted(said['judged'], 'forecast')} judged, of the last fifth of {said['rows']} rows, in "

@@ -1,5 +1,6 @@
 """`forecast`: its numbers are those of `LiquidForecaster` and of loops; a mistake is a line, and nothing is written."""
 
+import argparse
 import csv
 import datetime
 import json
@@ -7,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 
 import numpy as np
 import pytest
@@ -66,6 +68,9 @@ def test_numbers_are_those_of_the_forecaster_and_of_loops(table, ltc):
     np.testing.assert_allclose(found["mae"][SEASON], wanted.seasonal_mae, rtol=1e-12)
     np.testing.assert_allclose(found["coverage"]["steps"], wanted.coverage, rtol=1e-12)
     assert found["coverage"]["wanted"] == 0.9 and found["season"] == 12 and said["difference"] == judged.difference_
+    assert said["roles"] == {
+        "target": ["shop"], "features": ["shop"], "time": ["month"], "not read": ["web", "price"],
+    }  # fmt: skip
     assert said["judged"] == 14 and said["rows"] == T and said["file"] == "f.csv" and said["picture"] is None
     ahead = forecaster(difference=judged.difference_).fit(y, H)
     rows = read("f.csv")
@@ -215,6 +220,20 @@ def test_not_more_forecasts_are_judged_than_needed(table, ltc, monkeypatch):
 
 def microseconds(*dates):
     return np.array([np.datetime64(date, "us").astype(np.int64) for date in dates])
+
+
+@pytest.mark.parametrize("name", ["month", "count", "gap", "price", "fall"])
+def test_a_column_that_may_be_the_time_is_told_of(name, here):
+    """Numbers or dates that --time would take: what falls, or rises by unequal steps, is none."""
+    may = {"month": months(), "count": [0.1 * k for k in range(T)], "gap": [*range(T - 1), T], "fall": range(T, 0, -1)}
+    columns = {"shop": list(range(T)), name: (may | sales())[name], "other": ["a"] * T}
+    write_csv(here / "t.csv", columns)
+    task, table = {"target": "shop", "features": None, "time": None, "horizon": H}, tables.read("t.csv")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        continued.read(argparse.Namespace(**task, season=None), table)
+    told = [f"column `{name}` rises by equal steps: --time {name} if it says when rows were observed"]
+    assert [str(w.message) for w in caught] == told * (name in ("month", "count"))
 
 
 def test_columns_of_a_calendar():
@@ -369,7 +388,7 @@ MISTAKES = {
     ),
     "there already": ([*ASKED, "--out", "there.csv"], "--out: there.csv is there already: give --force"),
     "the table itself": ([*ASKED, "--out", "sales.csv", "--force"], "--out must be another file than sales.csv"),
-    "kind": ([*ASKED, "--out", "f.xlsx"], "f.xlsx: the name of a table must end in .csv, .tsv, .npz, .parquet"),
+    "kind": ([*ASKED, "--out", "f.xlsx"], "f.xlsx: the name of a table must end in .csv, .tsv, .tab, .npz, .parquet"),
     "picture": ([*ASKED, "--picture", "p.png"], "--picture and --no-picture must not be given both"),
 }  # fmt: skip
 
