@@ -142,6 +142,11 @@ def report(said: Any, lines: Sequence[str], as_json: bool, to: TextIO | None = N
     print(json.dumps(said, indent=1) if as_json else "\n".join(map(visible, lines)), file=to)
 
 
+def digits(value: float) -> str:
+    """A number that was given, with all its digits and without those of its rounding: a float64 keeps 15."""
+    return f"{value:.15g}"
+
+
 def line(what: object) -> str:
     """What went wrong in one line, with nothing that moves a terminal's cursor."""
     if isinstance(what, OSError) and what.filename is not None and what.strerror:

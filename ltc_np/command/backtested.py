@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from .continued import Series
 
+DIGITS = 9  # that a float32 has, in which the network computes
 NOW, SEASON, LINE = "the value now", "the value one season before", "linear, of the last rows"
 
 
@@ -89,12 +91,30 @@ class Forecasts:
         return Judged(forecaster.difference_, rows, test.actual, test.intervals, guesses, seasons)
 
     def forecast(self, series: Series, difference: int | None) -> Array:
-        """Learn from all rows: (H, F, 3), the forecast, and the lower and the upper end of its intervals."""
+        """Learn from all rows: (H, F, 3), the forecast, and the lower and the upper end of its intervals.
+
+        They have as many decimals as the network's own part of them.
+        """
         forecaster = LiquidForecaster(**self.given, difference=difference)
         forecaster.fit(series.y, self.args.horizon, series.exogenous())
-        return np.concatenate(
-            [forecaster.predict()[..., None], forecaster.predict_interval(self.args.coverage)], axis=-1
+        ends = forecaster.predict_interval(self.args.coverage)
+        frame, last = forecaster.network_.frame, np.array([len(series.y) - 1])
+        prepared = frame.prepare(read_series("series", series.y, series.exogenous(), None).series[0])
+        found, naive = (
+            np.concatenate([forecaster.predict()[..., None], ends], axis=-1),
+            frame.naive(prepared.values, last),
         )
+        return rounded(found, naive[0, ..., None])
+
+
+def rounded(found: Array, naive: Array) -> Array:
+    """Forecasts (H, F, n) with as many decimals as the largest difference from ``naive`` of their column has."""
+    found = found.copy()
+    for values, own in zip(found.swapaxes(0, 1), np.abs(found - naive).max(axis=(0, 2)).tolist(), strict=True):
+        if own:
+            decimals = DIGITS - 1 - math.floor(math.log10(own))
+            values[:] = [[round(value, decimals) for value in row] for row in values.tolist()]
+    return found
 
 
 def with_calendar(args: argparse.Namespace, series: Series) -> tuple[Series, str]:

@@ -74,7 +74,7 @@ class Column:
                 raise ValueError(self.no_numbers())
             values = np.array([np.nan if _is_empty(cell) else float(cell) for cell in self.cells], np.float64)
         else:
-            raise ValueError(f"column `{self.name}` must hold numbers, got dates such as {self.show(0)}")
+            raise ValueError(self.no_numbers())
         infinite = np.flatnonzero(np.isinf(values))
         if infinite.size:
             raise ValueError(f"column `{self.name}` must hold finite numbers, got {self.show(int(infinite[0]))}")
@@ -85,9 +85,10 @@ class Column:
             raise ValueError(f"column `{self.name}` {rule}: write it in a larger unit, or empty cells that are wrong")
         return values
 
-    def starts_with_a_date(self) -> bool:
-        """Whether the text of the first cell is a date."""
-        return self.cells.dtype.kind in "OU" and DATE.fullmatch(str(self.cells[0]).strip()) is not None
+    def holds_dates(self) -> bool:
+        """Whether the first cell is a date, or text that is one."""
+        kind = self.cells.dtype.kind
+        return kind == "M" or (kind in "OU" and DATE.fullmatch(str(self.cells[0]).strip()) is not None)
 
     def has_commas(self) -> bool:
         """Whether the first cell that Python reads as text is a number with a comma in it."""
@@ -98,7 +99,7 @@ class Column:
         """The error of a column with text where numbers should be; of numbers with commas it says the remedy itself."""
         if self.has_commas():
             remedy = "write numbers with a decimal point and without other commas, such as 3.14"
-        got = self.show(self._first_text() or 0)
+        got = "dates such as " * (self.cells.dtype.kind == "M") + self.show(self._first_text() or 0)
         return f"column `{self.name}` must hold numbers, got {got}{remedy and f': {remedy}'}"
 
     def times(self) -> tuple[Numbers, bool]:
@@ -108,7 +109,7 @@ class Column:
             raise ValueError(f"column `{self.name}` must hold a time in every row, got none {self.place(int(gone[0]))}")
         if self.cells.dtype.kind == "M":
             return self.cells.astype("datetime64[us]").astype(np.int64), True
-        if self.starts_with_a_date():
+        if self.holds_dates():
             return self._dates(), True
         if self.is_text():
             raise ValueError(

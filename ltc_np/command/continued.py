@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from ..base import checks
 from ..base.checks import counted
 from ..base.types import Array, Bools, Numbers
 from ..data import forward_fill
@@ -17,6 +18,7 @@ from .task import Task
 if TYPE_CHECKING:
     import argparse
 
+    from .columns import Column
     from .tables import Table
 
 TESTED = 0.2  # share of the rows, at the end
@@ -36,7 +38,7 @@ class Series(NamedTuple):
     others : (T, E) array
         What is read besides.
     later : (H,) array
-        Times of the forecast; numbers of rows where there are no times.
+        Times of the forecast, exactly; numbers of rows where there are no times.
     start : int
         The first row that judges.
     step : int
@@ -101,11 +103,24 @@ def _task(args: argparse.Namespace, table: Table) -> Task:
     twice = [name for name in features if name in target]
     if twice:
         raise ValueError(f"--features must not name a target, which is read anyhow, got `{twice[0]}`")
-    if args.time is not None:
+    if args.time is None:
+        for name in [name for name in table.columns if name not in target]:
+            if _may_be_the_time(table.columns[name]):
+                checks.warn(f"column `{name}` rises by equal steps: --time {name} if it says when rows were observed")
+    else:
         table.column(args.time, "--time")
         if args.time in (*target, *features):
             raise ValueError(f"--time must be another column than --target and --features, got `{args.time}` for both")
     return Task(features=(*target, *features), target=target, time=args.time, horizon=args.horizon)
+
+
+def _may_be_the_time(column: Column) -> bool:
+    """Whether the command would take a column as its times."""
+    try:
+        times, dates = column.times()
+    except ValueError:  # no times
+        return False
+    return bool((np.diff(times) > 0).all()) and forecast_times.continued(times, dates, 1) is not None
 
 
 def _later(table: Table, task: Task, found: Records) -> Numbers:
@@ -118,12 +133,13 @@ def _later(table: Table, task: Task, found: Records) -> Numbers:
         before, after = (column.show(int(equal[0]) + k) for k in (0, 1))
         rule = f"column `{task.time}` must increase from row to row"
         raise ValueError(f"{rule}, got {after} after {before}: two rows have the same time")
-    later = forecast_times.continued(times, dates, task.horizon)
+    exact = forecast_times.clock(column, found)
+    later = forecast_times.continued(exact, dates, task.horizon)
     if later is not None:
         return later
 
     def differs(row: int) -> bool:
-        return forecast_times.continued(times[: row + 1], dates, 1) is None
+        return forecast_times.continued(exact[: row + 1], dates, 1) is None
 
     row = bisect.bisect_left(range(table.rows), True, lo=2, key=differs)
     got = f"{column.show(row)} after {column.show(row - 1)}"

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from ..base.checks import counted
-from ..base.command_line import DONE, Parser, check_least, check_shares, report, run
+from ..base.command_line import DONE, Parser, check_least, check_shares, digits, report, run
 from ..base.optional import need
 from ..base.types import Array, Numbers
 from . import continued, forecast_times, options, outputs, pictures, scores, tables
+from .task import in_a_line
 from .train import verdict
 
 if TYPE_CHECKING:
@@ -62,9 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--coverage", type=float, default=0.9, metavar="SHARE", help="of the intervals; default: %(default)s"
     )
-    parser.add_argument(
-        "--out", metavar="FILE", help="the forecast: a file .csv, .tsv, .npz or .parquet, or - for CSV; default: none"
-    )
+    parser.add_argument("--out", metavar="FILE", help=f"the forecast: {tables.WRITTEN}; default: none")
     pictures.add(parser, "that of --out with .png, with matplotlib")
     options.add_force(parser)
     parser.add_output()
@@ -101,9 +100,8 @@ def _forecast(args: argparse.Namespace) -> int:
     outputs.write(contents)
     said = {"table": args.table, "rows": len(series.y), "judged": len(judged.rows), "difference": judged.difference}
     said |= {"calendar": calendar, "seconds": round(time.monotonic() - began, 3), "file": args.out, "picture": picture}
-    said |= _report(args, series, judged, columns)
-    lines = [series.task.told(table.columns), *_text(args, said, columns)]
-    report(said, lines, args.json, outputs.channel(args.out))
+    said |= _report(args, series, judged, columns) | {"roles": series.task.roles(table.columns)}
+    report(said, _text(args, said, columns), args.json, outputs.channel(args.out))
     return DONE
 
 
@@ -141,7 +139,8 @@ def _columns(series: Series, table: Table, found: Array) -> dict[str, Numbers]:
 def _drawn(path: str, args: argparse.Namespace, series: Series, judged: Judged, found: Array) -> bytes:
     """For each target the last values, the backtest as far ahead as it goes, and the forecast."""
     records, (T, H) = series.records, (len(series.y), len(series.later))
-    t = np.append(np.arange(T) if records.times is None else records.times, series.later)
+    known = np.arange(T) if records.times is None else records.times
+    t = np.append(known, series.later.astype(known.dtype))
     rows = np.arange(
         judged.rows[0] + H, judged.rows[-1] + H + 1
     )  # where several rows lie between two forecasts, a line
@@ -176,13 +175,14 @@ def _report(args: argparse.Namespace, series: Series, judged: Judged, columns: d
 
 def _text(args: argparse.Namespace, said: dict[str, Any], columns: dict[str, Numbers]) -> list[str]:
     H = args.horizon
-    steps, lines = sorted({1, (H + 1) // 2, H}), []
+    steps, lines = sorted({1, (H + 1) // 2, H}), [in_a_line(said["roles"])]
     for name, found in said["targets"].items():
         head = [f"mean absolute error of {name}", *(f"{h} ahead" for h in steps), f"1 to {H}"]
         errors = {who: [*(error[h - 1] for h in steps), float(np.mean(error))] for who, error in found["mae"].items()}
         covered = found["coverage"]
         lines += [*scores.table(head, errors), "", found["verdict"]]
-        held = f"{100 * covered['mean']:.1f} % of the values were inside of intervals for {100 * covered['wanted']:g} %"
+        wanted = digits(100 * covered["wanted"])
+        held = f"{100 * covered['mean']:.1f} % of the values were inside of intervals for {wanted} %"
         lines += [held, f"rows of a season: {found['season'] or 'none found'}", ""]
     lines.append(
         f"{counted(said['judged'], 'forecast')} judged, of the last fifth of {said['rows']} rows, in "
@@ -191,7 +191,7 @@ def _text(args: argparse.Namespace, said: dict[str, Any], columns: dict[str, Num
     differences = {None: "none", 1: "to the row before"}.get(said["difference"], f"to {said['difference']} rows before")
     lines.append(f"differences: {differences}; calendar: {said['calendar']}")
     if args.out is None:
-        rows = {str(t): [f"{value:.6g}" for value in row] for t, *row in zip(*columns.values(), strict=True)}
+        rows = {str(t): [str(value) for value in row] for t, *row in zip(*columns.values(), strict=True)}
         lines += ["", *scores.table(list(columns), rows)]
     else:
         lines.append(f"{args.out}: {counted(H, 'row')} of {', '.join(columns)}")

@@ -5,7 +5,7 @@ Regular are equal steps, and of dates also whole months, quarters or years, whic
 
 from __future__ import annotations
 
-from decimal import Decimal, localcontext
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,45 +16,74 @@ from .columns import ZONE, Column
 if TYPE_CHECKING:
     from .records import Records
 
-MOST_DIGITS, MOST_DECIMALS = 400, 330  # of a number in text; a float has no more
-ROUNDING = 8  # times that were computed or written in decimals are equally far apart within so many units of rounding
+ROUNDING = 8  # times that were computed are equally far apart within so many units of rounding
 
 
 def times(column: Column, records: Records, horizon: int) -> Numbers:
     """(n,) cells of the column ``horizon`` rows later; those after the end of a sequence are empty if its steps differ.
 
-    Text stays text; else numbers are float64 with NaN for none, and dates have NaT.
+    The dtype is that of the column, with empty text, NaN or NaT for none.  Whole numbers of which some are empty are
+    float64, or text where that would lose digits.
     """
-    clock = np.asarray(records.times)
-    text = column.cells.dtype.kind in "OU"
-    dtype: Any = object if text else "datetime64[us]" if records.dates else np.float64
-    empty: Any = "" if text else "NaT" if records.dates else np.nan
-    found: Numbers = np.full(len(column.cells), empty, dtype)
+    exact, cells = clock(column, records), column.cells
+    empty = {"f": np.nan, "M": "NaT"}.get(cells.dtype.kind, "")
+    dtype: Any = _dtype(cells) if cells.dtype.kind in "fM" else object
+    found: Numbers = np.full(len(cells), empty, dtype)
     for sequence in records.rows:
         here = max(0, len(sequence) - horizon)
-        found[sequence[:here]] = column.cells[sequence[horizon:]]
-        after = continued(clock[sequence], records.dates, horizon)
+        found[sequence[:here]] = cells[sequence[horizon:]]
+        after = continued(exact[sequence], records.dates, horizon)
         if after is not None:
-            cells = shown(column.cells[sequence], records.dates, after)
-            found[sequence[here:]] = cells[horizon - len(sequence) + here :]
-    return found
+            found[sequence[here:]] = shown(cells[sequence], records.dates, after)[horizon - len(sequence) + here :]
+    return _whole(found) if cells.dtype.kind in "biu" else found
+
+
+def _whole(found: Numbers) -> Numbers:
+    """Whole numbers, some of which are empty text, as an array that loses no digits."""
+    known = found != ""
+    if known.all():
+        return np.array(found.tolist())
+    rounded = np.array([t if there else np.nan for t, there in zip(found, known, strict=True)], np.float64)
+    lossless = all(int(r) == t for r, t in zip(rounded[known], found[known], strict=True))
+    return rounded if lossless else found
+
+
+def clock(column: Column, records: Records) -> Numbers:
+    """The times of all rows as they can be continued to the digit: whole numbers, or decimals as they are written."""
+    known = np.asarray(records.times)
+    if known.dtype.kind != "f":
+        return known
+    return np.array([Decimal(str(cell).strip()) for cell in column.cells], object)
 
 
 def shown(cells: Numbers, dates: bool, after: Numbers) -> Numbers:
-    """The times ``after`` those in cells, all that follow, in the form of the cells: text, float64, or dates."""
-    if cells.dtype.kind not in "OU":
-        return after.astype("datetime64[us]" if dates else np.float64)  # of dates ``after`` has microseconds
-    texts = _dates(after, str(cells[-1])) if dates else _decimals([str(cell) for cell in cells], len(after))
-    return np.array(texts, object)
+    """The times ``after`` those in cells in the form of these: text, numbers, or dates."""
+    if cells.dtype.kind in "OU":
+        texts = [str(cell).strip() for cell in cells]
+        return np.array(_dates(after, texts) if dates else _decimals(after, texts), object)
+    if cells.dtype.kind in "biu":
+        return np.array([int(t) for t in after])
+    return (after.astype("datetime64[us]") if dates else after).astype(_dtype(cells))
+
+
+def _dtype(cells: Numbers) -> Any:
+    """What holds these times, floats or dates, and later ones: a month after a week is in the middle of another."""
+    return cells.dtype if cells.dtype.kind == "f" else np.promote_types(cells.dtype, "datetime64[D]")
 
 
 def continued(times: Numbers, dates: bool, count: int) -> Numbers | None:
-    """The next ``count`` of times (n,) whose steps are equal, or of dates some whole months; None if they are not."""
+    """The next ``count`` of times (n,) whose steps are equal, or of dates some whole months; None if they are not.
+
+    Decimals stay decimals.  Where only rounding has made their steps unequal, as that of computed times does, those
+    that follow are float64.
+    """
     months = _months(times) if dates else None
     if months is not None:
         return _on_the_day(*months, count)
     step = _step(times)
-    return None if step is None else times[-1] + step * np.arange(1, count + 1)
+    if step is None:
+        return continued(times.astype(np.float64), dates, count) if times.dtype.kind == "O" else None
+    return times[-1] + step * np.arange(1, count + 1)
 
 
 def _months(times: Numbers) -> tuple[Numbers, int, int, int] | None:
@@ -84,34 +113,38 @@ def _last_days(months: Numbers) -> Numbers:
     return ((months + np.timedelta64(1, "M")).astype("datetime64[D]") - months.astype("datetime64[D]")).astype(int) - 1
 
 
-def _step(times: Numbers) -> float | int | None:
+def _step(times: Numbers) -> Any:
     """What is between any two times, if it is the same."""
     steps = np.diff(times)
     if not steps.size:
         return None
-    if times.dtype.kind in "iu":
-        return int(steps[0]) if (steps == steps[0]).all() else None
+    if times.dtype.kind != "f":
+        return steps[0] if (steps == steps[0]).all() else None
     near = ROUNDING * np.spacing(np.abs(times).max())
     return float((times[-1] - times[0]) / len(steps)) if np.ptp(steps) <= near else None
 
 
-def _decimals(cells: list[str], count: int) -> list[str]:
-    """The next numbers, with as many decimals as there are in the cells: a float has fewer digits than these may."""
-    with localcontext() as context:
-        context.prec = MOST_DIGITS
-        known = [Decimal(cell) for cell in cells]
-        decimals = max(-int(number.as_tuple().exponent) for number in known)
-        unit = Decimal(1).scaleb(-min(max(decimals, 0), MOST_DECIMALS))
-        step = (known[-1] - known[0]) / (len(known) - 1)
-        return [f"{(known[-1] + k * step).quantize(unit):f}" for k in range(1, count + 1)]
+def _decimals(after: Numbers, like: list[str]) -> list[str]:
+    """Numbers as text to the digit, with at least as many decimals as each of the others has."""
+    least = min(max(0, -int(Decimal(text).as_tuple().exponent)) for text in like)
+    found = []
+    for t in after:
+        whole, _, decimals = f"{Decimal(str(t)):f}".partition(".")
+        decimals = decimals.rstrip("0").ljust(least, "0")
+        found.append(f"{whole}.{decimals}" if decimals else whole)
+    return found
 
 
-def _dates(after: Numbers, like: str) -> list[str]:
-    """Dates as text in the form of another one."""
-    found, zone = [], "".join(ZONE.findall(like))
+def _dates(after: Numbers, like: list[str]) -> list[str]:
+    """Dates as text to the microsecond, with no more zeros at the end than the shortest of the others needs."""
+    short = min(like, key=len)
+    zone = "".join(ZONE.findall(short))
+    length, found = len(short) - len(zone), []
     for t in np.array(after, "datetime64[us]"):
-        text = str(t).removesuffix(".000000")
-        if len(like) == 10 and text.endswith("T00:00:00"):
-            text = text[:10]
-        found.append(text.replace("T", " " if " " in like else "T") + zone)
+        text = str(t)  # with six decimals
+        while len(text) > length and "." in text and text[-1] in ".0":
+            text = text[:-1]
+        for zeros in (":00", "T00:00"):
+            text = text.removesuffix(zeros) if len(text) > length and "." not in text else text
+        found.append(text.replace("T", " " if " " in short else "T") + zone)
     return found

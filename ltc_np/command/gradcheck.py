@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..analysis.gradcheck import check
-from ..base.command_line import DONE, NO, Parser, check_least, report, run
+from ..base.command_line import DONE, NO, Parser, check_least, digits, report, run
 from ..model import Model, load
 from . import scores
 
@@ -59,7 +59,7 @@ def _check(args: argparse.Namespace) -> int:
     worst = max(found.values())
     right = worst <= args.tolerance
     said = {"model": args.model, "tolerance": args.tolerance, "right": right, "errors": found}
-    told = f"largest {worst:.1e}, {'within' if right else 'LARGER THAN'} the tolerance {args.tolerance:g}"
+    told = f"largest {worst:.1e}, {'within' if right else 'LARGER THAN'} the tolerance {digits(args.tolerance)}"
     rows = scores.table(["gradient", "relative error"], {name: [error] for name, error in found.items()})
     report(said, [*rows, told], args.json)
     return DONE if right else NO

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import kernels
 from ..base.checks import counted
-from ..base.command_line import DONE, NO, Parser, report, run
+from ..base.command_line import DONE, NO, Parser, digits, report, run
 from ..kernels.versions import versions
 from ..model import Model
 from ..online.stored import load_learnt
@@ -105,15 +105,14 @@ def _of_task(model: Model, task: Task) -> list[str]:
     lines = [f"target: {', '.join(task.target)}{later} ({kind})"]
     if task.time is not None:
         unit = "s" if task.dates else f"of {task.time}"
-        lines.append(
-            f"time: {task.time} ({'dates' if task.dates else 'numbers'}), an elapsed time of 1 is {task.unit:g} {unit}"
-        )
+        kind = "dates" if task.dates else "numbers"
+        lines.append(f"time: {task.time} ({kind}), an elapsed time of 1 is {digits(task.unit)} {unit}")
     if task.dt is not None:
-        lines.append(f"elapsed times: {task.dt}, of which {task.unit:g} is 1")
+        lines.append(f"elapsed times: {task.dt}, of which {digits(task.unit)} is 1")
     if task.group is not None:
         lines.append(f"group: {task.group}")
     lines.append(f"missing values: {task.missing}")
-    shares = f"{task.validation:g} for validation, {task.test:g} for the test"
+    shares = f"{digits(task.validation)} for validation, {digits(task.test)} for the test"
     lines.append(f"split by {task.by}: {shares}, seed {task.seed}")
     scales = [values for name, values in model.buffers.items() if name.startswith("0.")]
     for k, name in enumerate(task.names):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import plot
-from ..base.command_line import DONE, Parser, check_least, report, run
+from ..base.command_line import DONE, Parser, check_least, digits, report, run
 from ..model import Model
 from ..online.stored import load_learnt
 from ..plot.styling import plain
@@ -93,7 +93,7 @@ def _of_a_table(what: str, model: Model, args: argparse.Namespace) -> Callable[.
     def drawn(ax: Axes) -> None:
         draw(traced, layer=layer, ax=ax)
         if (task.time or task.dt) and traced.dt is not None:
-            unit = f"{task.unit:.4g} s" if task.dates else f"{task.unit:.4g}"
+            unit = digits(task.unit) + " s" * task.dates
             clock = plain(task.time or f"sum of {task.dt}")
             ax.set_xlabel(f"{clock} since the row before the first one drawn, in units of {unit}")
 

@@ -15,7 +15,7 @@ from ..online.stored import load_learnt
 from . import forecast_times, options, outputs, records, tables, task_data
 from .records import Records
 from .tables import Table
-from .task import Task, of_model
+from .task import Task, in_a_line, of_model
 
 if TYPE_CHECKING:
     import argparse
@@ -42,8 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = Parser("predict", ABOUT, "MODEL TABLE --out FILE")
     parser.add_argument("model", metavar="MODEL", help="a file of `train`")
     parser.add_argument("table", metavar="TABLE", help=tables.ABOUT)
-    answers_in = "the answers: a file .csv, .tsv, .npz or .parquet, or - for CSV to standard output"
-    parser.add_argument("--out", required=True, metavar="FILE", help=answers_in)
+    parser.add_argument(
+        "--out", required=True, metavar="FILE", help=f"the answers: {tables.WRITTEN} to standard output"
+    )
     options.add_force(parser)
     parser.add_output()
     options.add_backend(parser)
@@ -61,8 +62,9 @@ def _predict(args: argparse.Namespace) -> int:
     columns = answers(task, table, rows, found)
     outputs.write({args.out: tables.written(args.out, columns)})
     count = len(next(iter(columns.values())))
-    said = {"file": args.out, "rows": count, "columns": list(columns)}
-    lines = [task.told(table.columns), f"{args.out}: {counted(count, 'row')} of {', '.join(columns)}"]
+    roles = task.roles(table.columns)
+    said = {"file": args.out, "rows": count, "columns": list(columns), "roles": roles}
+    lines = [in_a_line(roles), f"{args.out}: {counted(count, 'row')} of {', '.join(columns)}"]
     report(said, lines, args.json, outputs.channel(args.out))
     return DONE
 
@@ -83,7 +85,7 @@ def answers(task: Task, table: Table, rows: Records, found: list[Any]) -> dict[s
         columns = {str(task.group): table.columns[str(task.group)].cells[first]}
     mixture = None if task.labels is not None else task_data.density(task, y)
     if mixture is not None:
-        y, ends = mixture.mean(), mixture.quantiles(ENDS)
+        y, ends = (values.astype(y.dtype) for values in (mixture.mean(), mixture.quantiles(ENDS)))
         for k, name in enumerate(task.target):
             columns[f"predicted_{name}"] = y[:, k]
             for q, level in enumerate(ENDS):

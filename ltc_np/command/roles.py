@@ -112,6 +112,8 @@ def task(args: argparse.Namespace, table: Table) -> Task:
     features = _features(args, table, target, special)
     if args.time is None and dt is None:
         for name in features:
+            if name in target:  # which a forecast reads, and --time cannot be
+                continue
             if name.lower() in OFTEN_TIMES:
                 checks.warn(f"column `{name}` was read as a feature: --time {name} if it says when rows were observed")
             elif args.features is None and _rises(table, name, group):
@@ -195,10 +197,11 @@ def _features(args: argparse.Namespace, table: Table, target: tuple[str, ...], s
         )
     for name in features:
         column = table.columns[name]
-        if column.is_text() and not column.is_words():
-            dates = args.time is None and column.starts_with_a_date()
-            other = f"--time {name} if these are the times" if dates else "empty the cell if its value is missing"
-            raise ValueError(column.no_numbers(f"leave it out with --ignore {name}, or {other}"))
+        if column.holds_dates() or (column.is_text() and not column.is_words()):
+            other = ", or empty the cell if its value is missing"
+            if column.holds_dates():
+                other = f", or --time {name} if these are the times" if args.time is None else ""
+            raise ValueError(column.no_numbers(f"leave it out with --ignore {name}{other}"))
     return features
 
 

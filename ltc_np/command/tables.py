@@ -23,9 +23,9 @@ from .arrays import are_sequences, rows_of
 from .columns import MOST_NAMES, Column, is_number, some
 
 DELIMITERS = ",;\t"
+TABS = ".tsv", ".tab"  # endings of files in which nothing else is between cells
 FORMULAS = "=+-@\uff1d\uff0b\uff0d\uff20"  # what a formula begins with, the wide forms too
 STANDARD = "-"  # the name of standard input or output, where a table is CSV
-ABOUT = "a file .csv, .tsv, .npz or .parquet, or - for CSV from standard input"
 MOST_WORDS = 600  # characters of an error, beside the path
 
 
@@ -56,7 +56,7 @@ class Table(NamedTuple):
     def _some(self) -> str:
         """The first names of columns, and how to see all."""
         names = some([f"`{name}`" for name in self.columns])
-        by_hand = len(self.columns) > MOST_NAMES and self.path.suffix in (".csv", ".tsv")
+        by_hand = len(self.columns) > MOST_NAMES and READERS.get(self.path.suffix) is _read_csv
         return f"{names} (head -n 1 {self.path} shows all)" if by_hand else names
 
     def named(self, text: str, option: str) -> tuple[str, ...]:
@@ -97,7 +97,7 @@ def read(path: str) -> Table:
 def _kind(path: pathlib.Path, known: Mapping[str, object]) -> str:
     kind = path.suffix.lower()
     if kind not in known:
-        raise ValueError(f"{path}: the name of a table must end in {', '.join(known)}")
+        raise ValueError(f"{path}: the name of a table must end in {', '.join(known)}: save it as one of these kinds")
     return kind
 
 
@@ -116,7 +116,7 @@ def _of_text(path: pathlib.Path, file: TextIO) -> Table:
     try:
         first = file.readline()
         file.seek(0)
-        tabs = path.suffix.lower() == ".tsv"
+        tabs = path.suffix.lower() in TABS
         reader = csv.reader(file, delimiter="\t" if tabs else max(DELIMITERS, key=first.count), strict=True)
         names = [name.strip() for name in next(reader, [])]
         _check_names(path, names)
@@ -224,8 +224,9 @@ def _read_parquet(path: pathlib.Path) -> Table:
 
 
 READERS: dict[str, Callable[[pathlib.Path], Table]] = {
-    ".csv": _read_csv, ".tsv": _read_csv, ".npz": _read_npz, ".parquet": _read_parquet,
+    **dict.fromkeys((".csv", *TABS, ".txt"), _read_csv), ".npz": _read_npz, ".parquet": _read_parquet,
 }  # fmt: skip
+ABOUT = f"a file {', '.join(READERS)}, or - for CSV from standard input"
 
 # ------------------------------------------------------------------------------------------------------------ writing
 
@@ -250,9 +251,13 @@ def _csv(columns: Mapping[str, Numbers], delimiter: str = ",") -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
     writer.writerow(columns)
-    # str, not repr: of float32 the shortest text that reads as the same number
-    writer.writerows(zip(*(map(str, column) for column in columns.values()), strict=True))
+    writer.writerows(zip(*(map(_text, column) for column in columns.values()), strict=True))
     return text.getvalue().encode()
+
+
+def _text(cell: Any) -> str:
+    """A cell in a file; str and not repr, since of float32 it is the shortest text that reads as the same number."""
+    return "" if cell != cell else str(cell)
 
 
 def _warn_of_formulas(columns: Mapping[str, Numbers]) -> None:
@@ -287,5 +292,6 @@ def _plain(column: Numbers) -> Numbers:
 
 
 WRITERS: dict[str, Callable[[Mapping[str, Numbers]], bytes]] = {
-    ".csv": _csv, ".tsv": partial(_csv, delimiter="\t"), ".npz": _npz, ".parquet": _parquet,
+    ".csv": _csv, **dict.fromkeys(TABS, partial(_csv, delimiter="\t")), ".npz": _npz, ".parquet": _parquet,
 }  # fmt: skip
+WRITTEN = f"a file {', '.join(WRITERS)}, or - for CSV"

@@ -96,22 +96,28 @@ class Task:
             del values["words"]
         return {KEY: {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}}
 
-    def told(self, columns: Iterable[str]) -> str:
-        """What each column of a table is taken for, in one line."""
+    def roles(self, columns: Iterable[str]) -> dict[str, list[str]]:
+        """What each column of a table is taken for: role -> names."""
         roles = {
-            "target": self.target, "features": self.features, "time": (self.time,), "elapsed time": (self.dt,),
-            "group": (self.group,),
+            "target" if self.labels is None else "target of classes": self.target,
+            "features": [name for name in self.features if name not in self.words],
+            "categories": self.words, "time": [self.time], "elapsed time": [self.dt], "group": [self.group],
         }  # fmt: skip
         taken = {role: [name for name in names if name is not None] for role, names in roles.items()}
         taken["not read"] = [name for name in columns if not any(name in names for names in taken.values())]
-        parts = [f"{role} {some(names)}" for role, names in taken.items() if names]
-        if self.time is None and self.dt is None:
-            parts.append("no time, so every row comes one step after the one before")
-        return f"columns: {'; '.join(parts)}"
+        return {role: names for role, names in taken.items() if names}
 
     def replace(self, **changes: Any) -> Task:
         """The same but for some attributes."""
         return dataclasses.replace(self, **changes)
+
+
+def in_a_line(roles: dict[str, list[str]]) -> str:
+    """The roles of columns in one line."""
+    parts = [f"{role} {some(names)}" for role, names in roles.items()]
+    if not roles.keys() & {"time", "elapsed time"}:
+        parts.append("no time, so every row comes one step after the one before")
+    return f"columns: {'; '.join(parts)}"
 
 
 def of_model(model: Model, path: str) -> Task:

@@ -24,7 +24,7 @@ from ..train.resume.folder import Checkpoints, folder_of, numbered
 from . import baselines, kept, options, outputs, pictures, pieces, records, roles, scores, split, tables, task_data
 from .split import PARTS, TEST, TRAIN
 from .tables import Table
-from .task import HISTORY, KEY, Task
+from .task import HISTORY, KEY, Task, in_a_line
 from .task_data import TaskData
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ def _judged(trained: Trained, args: argparse.Namespace) -> int:
         except MISTAKES as error:
             picture, failed = None, error
     told = _report(trained, measured, args) | {"picture": picture}
-    report(told, [data.task.told(trained.columns), *_text(data.task, measured, told, args)], args.json)
+    report(told, _text(data.task, measured, told, args), args.json)
     if failed is not None:
         why = line(failed).removesuffix("; nothing was written")  # the model was
         raise ValueError(f"{args.out} is written, but without its picture: {why}")
@@ -371,6 +371,7 @@ def _report(trained: Trained, measured: Measured, args: argparse.Namespace) -> d
         "answers": {name: int((part_of_answer == PARTS.index(name)).sum()) for name in PARTS},
         "scores": {name: dict(zip(PARTS, found, strict=True)) for name, found in measured.items()},
         "beyond_range": beyond_range(trained.data),
+        "roles": trained.data.task.roles(trained.columns),
         "words": trained.data.task.words,
     }
 
@@ -389,7 +390,7 @@ def beyond_range(data: TaskData) -> dict[str, int]:
 def _text(task: Task, measured: Measured, report: dict[str, Any], args: argparse.Namespace) -> list[str]:
     what = scores.names(task)
     shown = what[:1] if task.labels is not None else what[: len(task.target)]
-    lines = []
+    lines = [in_a_line(report["roles"])]
     for name in shown:
         head = name if " of " in name or task.labels is not None else f"{name} of {task.target[0]}"
         rows = {who: [None if s is None else s[name] for s in found] for who, found in measured.items()}

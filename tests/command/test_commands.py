@@ -20,6 +20,7 @@ from support.tables import SMALL, waves, words, write_csv
 
 import ltc_np
 from ltc_np import LTCRNN, Adam, AutoNCP, Model, SpikingLIF, kernels, load
+from ltc_np.base import command_line
 from ltc_np.command import COMMANDS, USAGE, split, tables, task, task_data
 from ltc_np.kernels import library, versions
 from ltc_np.online import Learner
@@ -404,15 +405,34 @@ def test_a_formula_may_stand_behind_blanks(text):
         tables.written("t.csv", {"a": np.array(["", " ", "-1", text], object)})
 
 
-def test_tables_with_tabs(here, ltc):
-    """In a file .tsv only tabs are between cells; whoever reads one gets one."""
+@pytest.mark.parametrize("kind", ["tsv", "tab"])
+def test_tables_with_tabs(kind, here, ltc):
+    """In such a file only tabs are between cells; whoever reads one gets one.  A file .txt is read as a file of CSV."""
     names = ["a,b", "c;d;e", "y"]
     lines = ["\t".join(names), *("\t".join(f"{k + n / 10}" for n in range(3)) for k in range(40))]
-    (here / "t.tsv").write_text("\n".join(lines))
-    assert [*tables.read("t.tsv").columns] == names
-    assert ltc("train", "t.tsv", "--target", "y", "--out", "m.npz", "--ignore", "a,b", *SMALL)[0] == 0
-    assert ltc("predict", "m.npz", "t.tsv", "--out", "p.tsv")[0] == 0
-    assert (here / "p.tsv").read_text().startswith("row\tpredicted_y\n0\t")
+    (here / f"t.{kind}").write_text("\n".join(lines))
+    assert [*tables.read(f"t.{kind}").columns] == names
+    assert ltc("train", f"t.{kind}", "--target", "y", "--out", "m.npz", "--ignore", "a,b", *SMALL)[0] == 0
+    assert ltc("predict", "m.npz", f"t.{kind}", "--out", f"p.{kind}")[0] == 0
+    assert (here / f"p.{kind}").read_text().startswith("row\tpredicted_y\n0\t")
+    write_csv(here / "t.txt", {"a": [1, 2]})
+    assert tables.read("t.txt").columns["a"].cells.tolist() == ["1", "2"]
+
+
+def test_what_is_missing_is_an_empty_cell():
+    """So that it is read as such again."""
+    columns = {"a": np.array([1.5, np.nan]), "b": np.array(["2024-01-01", "NaT"], "datetime64[D]"), "c": np.arange(2)}
+    assert tables.written("t.csv", columns) == b"a,b,c\n1.5,2024-01-01,0\n,,1\n"
+
+
+def test_numbers_that_were_given_are_shown_to_the_digit(here, ltc):
+    write_csv(here / "t.csv", waves(n=60))
+    given = ["--time-unit", "31557600.25", "--validation", "0.1234567"]
+    assert ltc("train", "t.csv", "--target", "heat", "--time", "time", *given, "--out", "m.npz", *SMALL)[0] == 0
+    out = ltc("info", "m.npz")[1]
+    assert "time: time (numbers), an elapsed time of 1 is 31557600.25 of time" in out
+    assert "split by time: 0.1234567 for validation, 0.15 for the test" in out
+    assert command_line.digits(100 * 0.29) == "29" and command_line.digits(99.99995) == "99.99995"
 
 
 def test_parquet_may_have_two_columns_of_one_name(here):

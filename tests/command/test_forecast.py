@@ -1,5 +1,6 @@
 """`forecast`: its numbers are those of `LiquidForecaster` and of loops; a mistake is a line, and nothing is written."""
 
+import argparse
 import csv
 import datetime
 import json
@@ -7,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 
 import numpy as np
 import pytest
@@ -66,14 +68,29 @@ def test_numbers_are_those_of_the_forecaster_and_of_loops(table, ltc):
     np.testing.assert_allclose(found["mae"][SEASON], wanted.seasonal_mae, rtol=1e-12)
     np.testing.assert_allclose(found["coverage"]["steps"], wanted.coverage, rtol=1e-12)
     assert found["coverage"]["wanted"] == 0.9 and found["season"] == 12 and said["difference"] == judged.difference_
+    assert said["roles"] == {
+        "target": ["shop"], "features": ["shop"], "time": ["month"], "not read": ["web", "price"],
+    }  # fmt: skip
     assert said["judged"] == 14 and said["rows"] == T and said["file"] == "f.csv" and said["picture"] is None
     ahead = forecaster(difference=judged.difference_).fit(y, H)
     rows = read("f.csv")
     assert rows["month"] == ["2016-09-01", "2016-10-01", "2016-11-01"] and said["forecast"]["month"] == rows["month"]
-    assert list(map(float, rows["forecast_shop"])) == ahead.predict().tolist() == said["forecast"]["forecast_shop"]
-    ends = ahead.predict_interval(0.9)
-    assert list(map(float, rows["lower_shop"])) == ends[:, 0].tolist()
-    assert list(map(float, rows["upper_shop"])) == ends[:, 1].tolist()
+    exact = np.column_stack([ahead.predict(), ahead.predict_interval(0.9)])
+    assert ahead.difference_ == 1
+    decimals = 8 - int(np.floor(np.log10(np.abs(exact - y[-1]).max())))  # float32 has nine digits of a difference
+    for name, values in zip(("forecast", "lower", "upper"), exact.T.tolist(), strict=True):
+        wanted = [round(value, decimals) for value in values]
+        assert list(map(float, rows[f"{name}_shop"])) == wanted == said["forecast"][f"{name}_shop"]
+
+
+def test_forecasts_have_the_digits_of_the_networks_part():
+    """Nine of the largest in a column: a difference from 123456789.25 is known to more decimals than the whole."""
+    found = np.array([[[123456790.12345679123, 123456789.25 + 1e-12], [0.123456789123, -1.0]]])
+    naive = np.array([[[123456789.25], [0.0]]])
+    assert backtested.rounded(found, naive).tolist() == [[[123456790.12345679, 123456789.25], [0.12345679, -1.0]]]
+    assert backtested.rounded(found, naive * 0)[0, 0].tolist() == [123456790.0, 123456789.0]
+    assert backtested.rounded(naive, naive).tolist() == naive.tolist()
+    assert backtested.rounded(np.full((1, 1, 1), 1e-310), np.zeros((1, 1, 1))).tolist() == [[[1e-310]]]
 
 
 def test_the_line_is_a_ridge_regression_of_the_last_rows(table, ltc):
@@ -137,7 +154,8 @@ def test_a_season_and_a_coverage_that_are_given(table, ltc):
 @pytest.mark.slow
 def test_what_is_said(table, ltc):
     status, out, _ = ltc(*[option for option in ASKED if option != "--no-calendar"], "--model", "cfc")
-    lines = out.splitlines()
+    first, *lines = out.splitlines()
+    assert first == "columns: target shop; features shop; time month; not read web, price"
     assert status == 0 and lines[0].split() == [
         "mean",
         "absolute",
@@ -202,6 +220,20 @@ def test_not_more_forecasts_are_judged_than_needed(table, ltc, monkeypatch):
 
 def microseconds(*dates):
     return np.array([np.datetime64(date, "us").astype(np.int64) for date in dates])
+
+
+@pytest.mark.parametrize("name", ["month", "count", "gap", "price", "fall"])
+def test_a_column_that_may_be_the_time_is_told_of(name, here):
+    """Numbers or dates that --time would take: what falls, or rises by unequal steps, is none."""
+    may = {"month": months(), "count": [0.1 * k for k in range(T)], "gap": [*range(T - 1), T], "fall": range(T, 0, -1)}
+    columns = {"shop": list(range(T)), name: (may | sales())[name], "other": ["a"] * T}
+    write_csv(here / "t.csv", columns)
+    task, table = {"target": "shop", "features": None, "time": None, "horizon": H}, tables.read("t.csv")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        continued.read(argparse.Namespace(**task, season=None), table)
+    told = [f"column `{name}` rises by equal steps: --time {name} if it says when rows were observed"]
+    assert [str(w.message) for w in caught] == told * (name in ("month", "count"))
 
 
 def test_columns_of_a_calendar():
@@ -270,7 +302,7 @@ def test_kinds_of_files(table, here, ltc):
     np.savez("dated.npz", month=days, shop=table["shop"])
     assert ltc("forecast", "dated.npz", *ASKED[2:], "--out", "later.npz", "--json")[0] == 0
     with np.load("later.npz") as found:
-        assert found["month"].dtype == "M8[us]" and str(found["month"][0]) == "2016-09-01T00:00:00.000000"
+        assert found["month"].dtype == "M8[D]" and str(found["month"][0]) == "2016-09-01"
 
 
 def test_the_picture_shows_each_forecast_where_it_is_about(table, here, ltc, monkeypatch):
@@ -356,7 +388,7 @@ MISTAKES = {
     ),
     "there already": ([*ASKED, "--out", "there.csv"], "--out: there.csv is there already: give --force"),
     "the table itself": ([*ASKED, "--out", "sales.csv", "--force"], "--out must be another file than sales.csv"),
-    "kind": ([*ASKED, "--out", "f.xlsx"], "f.xlsx: the name of a table must end in .csv, .tsv, .npz, .parquet"),
+    "kind": ([*ASKED, "--out", "f.xlsx"], "f.xlsx: the name of a table must end in .csv, .tsv, .tab, .npz, .parquet"),
     "picture": ([*ASKED, "--picture", "p.png"], "--picture and --no-picture must not be given both"),
 }  # fmt: skip
 

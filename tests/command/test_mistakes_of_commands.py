@@ -37,7 +37,10 @@ MISTAKES = {
     "misspelt table": (of("wave.csv"), "wave.csv: No such file or directory: did you mean waves.csv"),
     "missing folder": (of("none/waves.csv"), "none/waves.csv: No such file or directory: there is no folder none"),
     "folder for a table": (of("folder.csv"), "`TABLE` must be a file, got the folder folder.csv"),
-    "unknown kind": (of("table.xlsx"), "table.xlsx: the name of a table must end in .csv, .tsv, .npz, .parquet"),
+    "unknown kind": (
+        of("table.xlsx"),
+        "must end in .csv, .tsv, .tab, .txt, .npz, .parquet: save it as one",
+    ),
     "empty": (of("empty.csv"), "empty.csv: is empty"),
     "header only": (of("header.csv"), "header.csv: has no rows below the names of its columns"),
     "no header": (of("numbers.csv"), "numbers.csv: the first line must name the columns, got 1, 2, 3"),
@@ -217,7 +220,7 @@ MISTAKES = {
     ),
     "answers of a kind": (
         ["predict", "drive.npz", "waves.csv", "--out", "new.txt"],
-        "must end in .csv, .tsv, .npz, .parquet",
+        "must end in .csv, .tsv, .tab, .npz, .parquet",
     ),
     "answers over the table": (
         ["predict", "drive.npz", "waves.csv", "--out", "waves.csv", "--force"],

@@ -227,6 +227,7 @@ def test_densities(here, ltc):
     np.testing.assert_allclose(answers["predicted_heat"], mixture.mean()[:, 0], rtol=1e-5)
     np.testing.assert_allclose(answers["95%_heat"], mixture.quantiles(0.95)[:, 0].ravel(), rtol=1e-5)
     assert (answers["5%_heat"] < answers["predicted_heat"]).all()
+    assert {column.dtype.name for name, column in answers.items() if "heat" in name} == {"float32"}  # as the network's
     wanted = mixture.log_likelihood(np.where(known, heat, 0)[:, None])[known].mean()
     assert found["log_likelihood"] == pytest.approx(wanted, rel=1e-5)
     error = answers["predicted_heat"][known] - heat[known]

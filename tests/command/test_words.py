@@ -95,6 +95,8 @@ def test_a_column_that_rises_may_be_the_time(grouped, here, ltc):
         f"columns: target heat; features hour, flat, power{group}; no time, so every row comes one step after the one "
         "before\n"
     )
+    roles = {"target": ["heat"], "features": ["hour", "flat", "power"]} | ({"group": ["who"]} if grouped else {})
+    assert json.loads(ltc(*line, "--force", "--json")[1])["roles"] == roles
     for more, told in (
         (["--time", "hour"], f"target heat; features flat, power; time hour{group}"),
         (["--ignore", "hour"], f"target heat; features flat, power{group}; not read hour; no time"),
@@ -104,15 +106,32 @@ def test_a_column_that_rises_may_be_the_time(grouped, here, ltc):
         assert (status, err) == (0, "") and out.startswith(f"columns: {told}")
 
 
+def test_a_target_that_rises_is_not_the_time(here, ltc):
+    """A forecast reads it, and --time must be another column."""
+    columns = waves(n=60)
+    write_csv(here / "t.csv", {"power": columns["power"], "date": columns["time"]})
+    line = ["train", "t.csv", "--target", "date", "--horizon", "1", "--out", "m.npz", *SMALL]
+    assert ltc(*line)[::2] == (0, "")
+
+
+def test_dates_of_arrays_may_be_the_time(here, ltc):
+    np.savez("t.npz", day=np.datetime64("2024-01-01") + np.arange(60), heat=waves(n=60)["heat"])
+    status, _, err = ltc("train", "t.npz", "--target", "heat", "--out", "m.npz", *SMALL)
+    assert status == 2 and "such as '2024-01-01' in row 0: leave it out with --ignore day, or --time day" in err
+
+
 def test_classes_are_no_feature_of_their_forecast(here, ltc):
     """Numbers are: their last value is known, while a word of the target is read by nothing."""
     columns = waves(n=60)
     columns["state"] = ["on" if heat > 0 else "off" for heat in columns["heat"]]
     write_csv(here / "t.csv", columns)
     line = ["train", "t.csv", "--time", "time", "--horizon", "1", "--out", "m.npz", *SMALL]
-    assert ltc(*line, "--target", "state")[1].startswith("columns: target state; features power, heat; time time\n")
+    told = ltc(*line, "--target", "state")[1]
+    assert told.startswith("columns: target of classes state; features power, heat; time time\n")
     told = ltc(*line, "--target", "heat", "--ignore", "state", "--force")[1]
     assert told.startswith("columns: target heat; features power, heat; time time; not read state\n")
+    told = ltc(*line, "--target", "heat", "--force")[1]
+    assert told.startswith("columns: target heat; features power, heat; categories state; time time\n")
 
 
 def test_equal_times_are_told_of(here, ltc):
