@@ -23,6 +23,7 @@ OTHER_NAMES = {
     (f"{PACKAGE}.export.onnx", "Loop"): "an operator of ONNX",
     **{(f"{PACKAGE}.export.{name}", ".c"): "the suffix of files" for name in ("c.sizes", "c.write", "web")},
     (f"{PACKAGE}.export.command", ".onnx"): "the suffix of files",
+    (f"{PACKAGE}.io", ".onnx"): "the suffix of files",
 }
 FOREIGN |= {
     (f"{PACKAGE}.interop.ncps.source", name): "ncps' modules keep their arguments nowhere else"
