@@ -2,6 +2,7 @@
 
 import os
 import signal
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -179,6 +180,31 @@ def test_an_iteration_ends_where_the_policy_is_far_from_what_it_was():
     ppo = small(target_kl=1e-9, epochs=50)
     ppo.learn(32)
     assert ppo.optimizer.t == 1
+
+
+@pytest.mark.parametrize(("divergence", "steps"), [(1.4, 4), (1.6, 0)])
+def test_half_of_the_divergence_more_is_still_near(divergence, steps, monkeypatch):
+    """As elsewhere, an update ends at one and a half times `target_kl`."""
+    computed = ppo_module.loss_and_gradient
+    monkeypatch.setattr(
+        ppo_module, "loss_and_gradient", lambda *given: computed(*given)._replace(divergence=0.01 * divergence)
+    )
+    ppo = small(target_kl=0.01)
+    ppo.learn(32)
+    assert ppo.optimizer.t == steps
+
+
+def test_what_never_changes_has_a_scale(monkeypatch):
+    """It would be divided by 0; and what is explained is of the steps that count."""
+    ppo, told = small(), []
+    rollout = SimpleNamespace(
+        observations=np.full((2, 3, 1), 7.0), counts=np.array([[True, True, False]] * 2), values=np.zeros((2, 3))
+    )
+    ppo._observe(rollout)
+    assert ppo.policy.buffers["0.scale"] == ppo_module.SMALLEST_SCALE and ppo.policy.buffers["0.mean"] == 7
+    monkeypatch.setattr(ppo_module, "explained_variance", lambda returns, values: told.append(returns.shape) or 0.0)
+    ppo.learn(64)
+    assert told[1] == (28,)  # of 32 steps of the second rollout four only begin an episode
 
 
 def test_longer_pieces_are_cut():

@@ -160,6 +160,18 @@ def test_a_line_reads_inputs_in_the_scale_of_the_network():
         assert not read[0, 2:].any() and np.isfinite(read).all() and read[0, :2].all()
 
 
+@pytest.mark.parametrize(("left", "reads"), [(0.89, 3), (0.91, None)])
+def test_a_line_must_explain_a_tenth(left, reads, monkeypatch):
+    """Of the error of a constant; of less, "auto" has none, and who asks for a line has one."""
+    found = lines.Fitted(3, None, None, None, None, left, 1.0)
+    monkeypatch.setattr(lines, "choose", lambda *given: found)
+    x = normal(20, 5, 2)
+    for shortcut, wanted in (("auto", reads), ("ridge", 3)):
+        recipe = Recipe(cell="cfc", units=4, shortcut=shortcut)
+        model = recipe.model(2, 1, steps=5, every_step=False, numbers=True, seed=0, backend="numpy")
+        assert beside.choose(recipe, model, Data(x, x.sum((1, 2))[:, None]), 0) == wanted
+
+
 def test_the_seconds_are_those_of_both_trainings(monkeypatch):
     """Of the one by which the share is chosen, and of the one with what was held out for it."""
     x, recipe, fit = normal(20, 5, 2), Recipe(cell="cfc", units=4, epochs=1), Recipe.fit

@@ -131,6 +131,8 @@ def test_missing_targets_and_weights_of_0():
     others = np.setdiff1d(np.arange(30), rows)
     np.testing.assert_allclose(found.left_out[others], part.predict(sequences.part(others), False), rtol=1e-12)
     assert found.error == pytest.approx(part.error, rel=1e-12)
+    share = weight[rows] / weight[rows].sum()
+    assert found.constant == pytest.approx((share @ (y[rows] - share @ y[rows]) ** 2).sum(), rel=1e-12)
 
 
 @pytest.mark.parametrize("every_step", [False, True])
