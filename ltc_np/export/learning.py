@@ -67,14 +67,14 @@ def check_learns(model: Model) -> None:
         raise ValueError(f"`model` must give an output at every step to learn where it is exported, got {model!r}")
 
 
-def targets_for(y: Numbers) -> Numbers:
+def targets_for(y: Numbers, partly: bool = False) -> Numbers:
     """Targets (T, O) for outputs: three quarters of them and an eighth of their size, numbers that a float can hold.
 
-    At some steps there is none, and at others, in the second half, the last output lacks one.
+    At some steps there is none, and, if ``partly``, at others, in the second half, the last output lacks one.
     """
     size = float(np.abs(y).max()) or 1.0
     target = (0.75 * y + 0.125 * size).astype(np.float32).astype(np.float64)
     target[MISSING_EVERY - 1 :: MISSING_EVERY] = np.nan
-    if target.shape[1] > 1:
+    if partly and target.shape[1] > 1:
         target[len(target) // 2 + MISSING_EVERY // 2 :: MISSING_EVERY, -1] = np.nan
     return target

@@ -228,7 +228,7 @@ def _readout_learns(
 ) -> Made:
     """One whose readout learns: the program is that of all before it, and gives its features."""
     body = _frozen(readout.body, dt, x, x_dt)
-    target = targets_for(readout.deployed(body.vectors.y))
+    target = targets_for(readout.deployed(body.vectors.y), partly=True)
     outputs = {kind: readout.answers(body.outputs[kind], target, number) for kind, number in NUMBERS.items()}
     vectors = body.vectors._replace(y=readout.answers(body.vectors.y, target, np.float64), target=target)
     return Made(body.program, vectors, outputs, learning_of(readout, arithmetic, name), learns(readout.rule))

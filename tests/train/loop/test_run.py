@@ -299,7 +299,7 @@ def test_one_chunk_is_the_whole_sequence(K, backend):
         {},
         {"lengths": lengths},
         {"lengths": lengths, "sample_weight": weight, "metrics": ["mae"]},
-        {"lengths": lengths, "loss": own, "metrics": ["r2"], "validation": (data["x"], data["y"])},
+        {"lengths": lengths, "loss": own, "metrics": ["r2"], "validation": {k: data[k] for k in ("x", "y", "dt")}},
     ):
         results = []
         for tbptt in (None, K):
@@ -403,7 +403,7 @@ def test_resumed_training_in_chunks_has_the_same_bits(tmp_path, backend):
     _, data, lengths = ragged()
     options = {
         **data, "lengths": lengths, "tbptt": 3, "batch_size": 2, "seed": 3, "verbose": False, "clip_norm": 0.5,
-        "validation": (data["x"], data["y"]),
+        "validation": {k: data[k] for k in ("x", "y", "dt")},
     }  # fmt: skip
     whole, part, steps, later = ragged(backend=backend)[0], ragged(backend=backend)[0], Steps(), Steps()
     whole.fit(epochs=4, optimizer=Adam(CosineDecay(0.01, 40)), callbacks=steps, **options)
