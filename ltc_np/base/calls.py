@@ -36,7 +36,8 @@ class SignatureHints:
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         found = super().__new__(cls)
-        reason = describe_mismatch(cls.__init__, (found, *args), kwargs)
+        # A copy and pickle make an object without a call of `__init__`, and give nothing here.
+        reason = describe_mismatch(cls.__init__, (found, *args), kwargs) if args or kwargs else None
         if reason is not None:
             raise TypeError(reason)
         return found

@@ -93,7 +93,7 @@ class Forecasts:
     def forecast(self, series: Series, difference: int | None) -> Array:
         """Learn from all rows: (H, F, 3), the forecast, and the lower and the upper end of its intervals.
 
-        They have as many decimals as the network's own part of them.
+        They have no more decimals than float32 gives to the network's part of them (see `rounded`).
         """
         forecaster = LiquidForecaster(**self.given, difference=difference)
         forecaster.fit(series.y, self.args.horizon, series.exogenous())
@@ -108,7 +108,11 @@ class Forecasts:
 
 
 def rounded(found: Array, naive: Array) -> Array:
-    """Forecasts (H, F, n) with as many decimals as the largest difference from ``naive`` of their column has."""
+    """Forecasts (H, F, n), rounded to the last digit that the network can know.
+
+    The network computes in float32 what is added to ``naive``.  Of the largest such part of a column it knows `DIGITS`
+    digits, and all of the column keeps the decimals that these reach to.
+    """
     found = found.copy()
     for values, own in zip(found.swapaxes(0, 1), np.abs(found - naive).max(axis=(0, 2)).tolist(), strict=True):
         if own:

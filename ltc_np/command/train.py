@@ -136,8 +136,10 @@ def _check_resumed(folder: str, notes: dict[str, Any]) -> None:
 
 
 class Trained(NamedTuple):
-    """A model whose file has been written, and what it was made of: also the columns of the table; ``picture`` is where
-    one shall be."""
+    """A model whose file has been written, and what it was made of.
+
+    ``columns`` are those of the table, and ``picture`` is the path of a picture that is still to be drawn.
+    """
 
     model: Model
     data: TaskData

@@ -141,7 +141,7 @@ def distil(
         if held:
             arguments["validation"] = other.told(student) | {"y": lessons[B - held :]}
         _recipe(student, B - held, options).fit(student, **arguments, sequences=B - held, **options)
-        if student.trained is not None:  # what outputs mean is what those of the teacher do, such as logits
+        if student.trained is not None:  # its outputs mean what the teacher's mean, such as logits
             student.trained = student.trained._replace(loss=None if teacher.trained is None else teacher.trained.loss)
     finally:
         student.return_sequences = every

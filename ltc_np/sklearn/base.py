@@ -459,7 +459,7 @@ class LiquidEstimator(RecipeEstimator):
             self._keep(seen, data, wanted, model, History(), None)
             self.report_ = {}
         elif hasattr(self, "temperature_"):
-            delattr(self, "temperature_")  # it was of the network before, which goes on with it in its last layer
+            delattr(self, "temperature_")  # the last layer keeps it, but it no longer calibrates what learns on
         self.learner_: Learner = learner
         warn_of_times(model.trained, data.dt, data.lengths)
         before = model.trained or Trained(0, 0, loss=losses.identity(cast("Any", losses.get(cast("Any", self.loss)))))

@@ -29,7 +29,7 @@ clock: Callable[[], float] = time.perf_counter
 
 
 def known(value: Any) -> str:
-    """By which a file of results knows the value of a hyperparameter: a function by its code, not by its name."""
+    """Text for the value of a hyperparameter in a file of results; that of a function tells of its code."""
     if callable(value):
         function: Any = value
         return losses.identity(function)

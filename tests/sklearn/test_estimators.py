@@ -1,5 +1,6 @@
 """Estimators: what they learn, in which forms sequences and targets come, and what they refuse."""
 
+import copy
 import inspect
 import pickle
 import re
@@ -687,6 +688,24 @@ def test_of_few_sequences_in_many_classes_some_of_each_are_held_out(rng):
 def test_arguments_that_there_are_not_are_told_with_the_remedy(call, words):
     with pytest.raises(TypeError, match=words):
         call(LTCRegressor())
+
+
+class WithARequiredArgument(LTCRegressor):
+    """A class of a user's own."""
+
+    def __init__(self, rule, units=4):
+        super().__init__(units=units)
+        self.rule = rule
+
+
+def test_a_class_with_a_required_argument_is_copied_and_pickled():
+    one = WithARequiredArgument("a")
+    for other in (copy.deepcopy(one), pickle.loads(pickle.dumps(one)), clone(one)):
+        assert (other.rule, other.units) == ("a", 4)
+    with pytest.raises(TypeError, match="`WithARequiredArgument` needs `rule`"):
+        WithARequiredArgument(units=3)
+    with pytest.raises(TypeError, match="rule"):
+        WithARequiredArgument()
 
 
 def test_what_models_have_and_estimators_have_not():

@@ -45,7 +45,7 @@ class Solver(NamedTuple):
     keep : str
         dv' / dv with P and Q held, of den and gain = h / den.
     by_length : str
-        What makes of P - Q v the derivative dv' / dh, of den, where cm is 1.
+        The factor, written with den, that turns P - Q v into the derivative dv' / dh of a cell whose cm is 1.
     """
 
     den: str
