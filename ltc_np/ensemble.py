@@ -12,11 +12,14 @@ from typing import Literal
 import numpy as np
 
 from .base import checks
+from .base.calls import with_signature_hints
 from .base.types import Seed
 from .layers import Ensemble
 from .model import Model
+from .network.outputs import check_classes
 
 
+@with_signature_hints
 def join(models: Sequence[Model], answers: Literal["numbers", "classes"] = "numbers") -> Model:
     """One model whose answers are the mean of those of several.
 
@@ -25,7 +28,8 @@ def join(models: Sequence[Model], answers: Literal["numbers", "classes"] = "numb
     models : sequence of Model
         At least two, alike in inputs, outputs, dtype and ``return_sequences``; their layers may be of any kind.
     answers : "numbers" or "classes"
-        As for `Ensemble`: the mean of outputs, or of the probabilities of classes.
+        As for `Ensemble`: the mean of outputs, or of the probabilities of classes, of which one is the answer; models
+        that were trained with another loss than for that are refused.
 
     Returns
     -------
@@ -48,6 +52,8 @@ def join(models: Sequence[Model], answers: Literal["numbers", "classes"] = "numb
     for k, model in enumerate(models):
         if not isinstance(model, Model):
             raise TypeError(f"`models[{k}]` must be a Model, got {checks.brief(model)}")
+        if answers == "classes":
+            check_classes(model, f"`answers='classes'` of `models[{k}]`", False)
     alike = {(model.dtype.name, model.return_sequences) for model in models}
     if len(alike) > 1:
         raise ValueError(f"`models` must have the same dtype and return_sequences, got {sorted(alike)}")
@@ -58,6 +64,7 @@ def join(models: Sequence[Model], answers: Literal["numbers", "classes"] = "numb
     return joined
 
 
+@with_signature_hints
 def members(model: Model) -> list[Model]:
     """The models that `join` has made a model of, with copies of their parameters; ``[model]`` for any other one.
 

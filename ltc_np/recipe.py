@@ -6,13 +6,14 @@ examples/defaults.py compares recipes; docs/training.md says what to change firs
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, NamedTuple, cast
+from typing import Any, ClassVar, NamedTuple, cast
 
 from . import ensemble
 from .base import checks
 from .base.calls import SignatureHints
+from .base.elsewhere import Elsewhere
 from .base.types import Backend, DType, PoolingKind, Rate, ReadoutKind, Seed, ShortcutKind
 from .cells import GRU, LSTM, LTC, CfC
 from .cells.base import Layer
@@ -56,7 +57,7 @@ def auto(name: str, value: object) -> bool:
 
 
 @dataclass(frozen=True)
-class Recipe(SignatureHints):
+class Recipe(Elsewhere, SignatureHints):
     """Hyperparameters of a network with one recurrent cell, and of its training; they cannot be changed.
 
     Parameters
@@ -117,6 +118,11 @@ class Recipe(SignatureHints):
         So many networks, which begin with other seeds, are trained one by one; the answer is the mean of theirs, of
         classes that of their probabilities.
     """
+
+    _elsewhere: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("predict", "score", "evaluate", "save"), "the model has it, which `model` makes and `fit` trains"
+    )
+    _in_words = "a recipe"
 
     cell: str = "ltc"
     units: int = 32

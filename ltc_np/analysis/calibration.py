@@ -12,6 +12,7 @@ from ..base.types import ArrayLike
 from ..layers import Standardize
 from ..losses.probabilities import probabilities
 from ..model import Model
+from ..network.outputs import check_classes
 
 BOUNDS = 0.01, 100.0  # of the temperature
 
@@ -103,7 +104,7 @@ def calibrated(model: Model, temperature: float) -> Model:
     Parameters
     ----------
     model : Model
-        Its outputs are logits.
+        Its outputs are logits; one that was trained with a loss of numbers is refused.
     temperature : float > 0
 
     Returns
@@ -121,6 +122,7 @@ def calibrated(model: Model, temperature: float) -> Model:
     >>> bool(np.allclose(calibrated(model, 2.0)(x), model(x) / 2, atol=1e-7))
     True
     """
+    check_classes(model, "`calibrated`")
     factor = 1 / checks.number("temperature", temperature, low_open=True)
     there, O = np.array(model.buffer_vector), model.output_size
     layers, last = model.layers, model.layers[-1]

@@ -7,6 +7,7 @@ from typing import cast
 import numpy as np
 
 from ..base import checks
+from ..base.calls import with_signature_hints
 from ..layers.dense import Dense
 from ..layers.standardize import Standardize
 from ..model import Model
@@ -14,6 +15,7 @@ from ..network.network import Network
 from .distributions import Distribution, Gaussian, SquashedGaussian, check_outputs
 
 
+@with_signature_hints
 def acting(policy: Network, distribution: Distribution) -> Model:
     """A model that gives what an environment takes: the policy, and layers that squash or clip its outputs and scale
     them.

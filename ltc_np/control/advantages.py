@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from ..base import checks
+from ..base.calls import with_signature_hints
 from ..base.types import Array, Bools, Ints
 
 SMALLEST = 1e-8  # a variance below it counts as this
 
 
+@with_signature_hints
 def gae(
     rewards: Array,
     values: Array,

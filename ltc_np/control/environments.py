@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
 import numpy as np
 
 from ..base import checks
+from ..base.calls import with_signature_hints
 from ..base.optional import need
 from ..base.types import Array, Bools, Numbers
 from .distributions import Categorical, Distribution, Gaussian, MixtureOfGaussians, SquashedGaussian, check_actions
@@ -110,6 +111,7 @@ class Environments:
     dt: Elapsed
     resets: int
 
+    @with_signature_hints
     def __init__(self, vector: Any, *, observed: Sequence[int] | None = None, dt: Elapsed = None) -> None:
         gymnasium = need("gymnasium", "control", "`ltc_np.control.Environments`")
         if not isinstance(vector, gymnasium.vector.VectorEnv):

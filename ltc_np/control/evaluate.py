@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..base import checks
+from ..base.calls import with_signature_hints
 from ..base.types import Array, Ints
 from ..network.network import Network
 from ..network.step import check_causal
@@ -93,6 +94,7 @@ class Evaluation(NamedTuple):
         return f"Evaluation(mean {self.mean:.4g}{spread}, {checks.counted(len(self.returns), 'episode')})"
 
 
+@with_signature_hints
 def evaluate(
     policy: Network,
     environments: Environments,

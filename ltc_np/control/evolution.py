@@ -306,6 +306,7 @@ class EvolutionStrategy:
 
     # ---------------------------------------------------------------------------------------------------- files
 
+    @with_signature_hints
     def save(self, path: PathLike) -> None:
         """Write all of it but the environments to a file, whole or not at all.
 

@@ -6,6 +6,7 @@ import copy
 import math
 
 from ..base import checks
+from ..base.calls import with_signature_hints
 from ..network.network import Network
 from .environments import Environments
 from .evaluate import Evaluation, check_environments, evaluate
@@ -56,6 +57,7 @@ class KeepBest:
     steps: int
     tried: int
 
+    @with_signature_hints
     def __init__(self, environments: Environments, *, episodes: int = 20, every: int = 10_000, seed: int = 0) -> None:
         check_environments(environments)
         self.environments, self.episodes = environments, checks.integer("episodes", episodes)

@@ -394,6 +394,7 @@ class PPO:
 
     # ---------------------------------------------------------------------------------------------------- files
 
+    @with_signature_hints
     def save(self, path: PathLike) -> None:
         """Write all of it but the environments to a file, whole or not at all.
 

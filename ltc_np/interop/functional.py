@@ -32,7 +32,7 @@ def at(model: Model, theta: Array, buffer_vector: Array) -> Model:
     checks.finite("theta", theta)
     theta, buffer_vector = theta.copy(), buffer_vector.astype(theta.dtype)
     other = type(model).restored(model.layer_stack, theta, buffer_vector, model.backend, model.return_sequences)
-    other.trainable = model.trainable
+    other.trainable, other.trained, other.notes = model.trainable, model.trained, model.notes
     return other if model.config is None else other.described_by(model.config)
 
 

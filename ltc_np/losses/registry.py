@@ -151,6 +151,12 @@ def is_of_numbers(identity: str) -> bool:
     return kind is not None and not kind.class_count(2)
 
 
+def is_of_one_class(identity: str) -> bool | None:
+    """Whether one of several outputs is the class, by a loss of this `identity`, or each is one; None: not known."""
+    kind = LOSSES.get(identity.partition("(")[0])
+    return None if kind is None else kind.integer_targets
+
+
 def is_joint(loss: LibraryLoss) -> bool:
     """Whether all outputs of a step tell of its targets together, which have another number than they."""
     kind = kind_of(loss)

@@ -10,7 +10,10 @@ from ..base.types import Array, ArrayLike, Bools, Float, Ints, LibraryLoss, Miss
 from ..cells.base import Layer
 from ..layers.conv1d import Conv1D
 from ..layers.dense import Dense
+from ..layers.dropout import Dropout
+from ..layers.gelu import GELU
 from ..layers.mixture_density import MixtureDensity
+from ..layers.pooling import Pooling
 from ..layers.standardize import Standardize
 from .structure import Structure
 
@@ -87,14 +90,35 @@ def check_logits(model: Structure, what: str) -> None:
         raise ValueError(f"{what} needs a model of logits, got {last!r} as the last layer: leave out {wrong}")
 
 
+def check_classes(model: Structure, what: str, multilabel: bool | None = None) -> None:
+    """Refuse a network that has learnt numbers, for ``what`` makes probabilities of its outputs, and one whose loss has
+    other probabilities than ``what`` makes: of each output of its own (``multilabel``), or such that sum to 1."""
+    learnt = None if model.trained is None else model.trained.loss
+    if learnt is None:
+        return
+    if losses.is_of_numbers(learnt):
+        raise ValueError(
+            f"{what} needs a model that has learnt classes, got one that was trained with the loss {learnt}: "
+            "train with loss='cross_entropy' or 'binary_cross_entropy', or call `predict` for its numbers"
+        )
+    if multilabel is not None and model.output_size > 1 and losses.is_of_one_class(learnt) is multilabel:
+        found, wanted = "each of a class of its own", "those of one class of several, which sum to 1"
+        if multilabel:
+            found, wanted = wanted, found
+        raise ValueError(
+            f"{what} makes probabilities that are {wanted}, got a model that was trained with the loss {learnt}, whose "
+            f"probabilities are {found}"
+        )
+
+
 def warn_of_activation(model: Structure, loss: LibraryLoss) -> None:
     """One warning where a loss of logits, which may be any numbers, is given what an activation has cut off."""
-    last = model.layers[-1]
-    cut = last.activation if isinstance(last, (Conv1D, Dense)) else None
+    last = next((layer for layer in reversed(model.layers) if not isinstance(layer, (Dropout, Pooling))), None)
+    cut = "gelu" if isinstance(last, GELU) else last.activation if isinstance(last, (Conv1D, Dense)) else None
     if losses.has_classes(loss) and cut not in (None, "sigmoid"):  # the second is refused
         checks.warn(
             f"ltc_np: the loss {losses.name_of(loss)} takes logits, which may be any numbers, and {cut} of "
-            f"the last layer, {checks.brief(last)}, does not give all: leave out its activation"
+            f"{checks.brief(last)}, at the end of the model, does not give all: leave it out"
         )
 
 

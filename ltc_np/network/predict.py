@@ -17,7 +17,7 @@ from ..layers.pace import Pace
 from ..layers.parallel import CutTime
 from .elapsed import warn_of_times
 from .network import Network
-from .outputs import check_logits, lengthened, valid_outputs
+from .outputs import check_classes, check_logits, lengthened, valid_outputs
 from .sequences import MISSING, check_state, read
 
 
@@ -161,7 +161,8 @@ def predict_proba(
     ------
     ValueError
         As for `predict`; a model whose outputs are no logits, since its last layer is a `Dense` with sigmoid or
-        brings them back to the data's units (`Standardize`), or since `fit` has minimised a loss of numbers.
+        brings them back to the data's units (`Standardize`), or since `fit` has minimised a loss of numbers; a
+        ``multilabel`` of another loss than that of `fit`.
 
     Examples
     --------
@@ -172,13 +173,8 @@ def predict_proba(
     ((5, 4, 3), [1.0, 1.0, 0.0, 0.0])
     """
     check_logits(self, "`predict_proba`")
-    learnt = None if self.trained is None else self.trained.loss
-    if learnt is not None and losses.is_of_numbers(learnt):
-        raise ValueError(
-            f"`predict_proba` needs a model that has learnt classes, got one that was trained with the loss {learnt}: "
-            "train with loss='cross_entropy' or 'binary_cross_entropy', or call `predict` for its numbers"
-        )
     multilabel = checks.boolean("multilabel", multilabel)
+    check_classes(self, f"`predict_proba` with multilabel={multilabel}", multilabel)
     y = predict(self, x, dt=dt, lengths=lengths, h0=h0, batch_size=batch_size)
     if isinstance(y, list):
         return [losses.probabilities(part, multilabel) for part in y]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
 from .. import kernels
 from ..base import checks
+from ..base.elsewhere import Elsewhere
 from ..base.notebook import html_table
 from ..base.types import Array, Backend, Float
 from ..cells.base import TRAITS, Layer
@@ -33,7 +34,7 @@ FIXED = (
 )  # fmt: skip
 
 
-class Structure(Parameters):
+class Structure(Elsewhere, Parameters):
     """Base of `Network`; `Model` describes its attributes.  Once it is made, only some of them can be set."""
 
     layers: tuple[Layer, ...]
@@ -52,7 +53,8 @@ class Structure(Parameters):
     trained: Trained | None = None
     config: CellConfig | None = None
     notes: dict[str, Any] | None = None
-    _elsewhere: Mapping[str, str] = FOREIGN_ATTRIBUTES  # names that users may look for here, and where they are
+    _elsewhere = FOREIGN_ATTRIBUTES
+    _in_words = "a model"
 
     def _describe(self, stack: Stack, dtype: Float, backend: Backend, return_sequences: bool) -> None:
         """What a network is besides its parameters; the backend is as a user gives it."""
@@ -147,13 +149,6 @@ class Structure(Parameters):
 
     # ------------------------------------------------------------------------------ what may be set, and asked for
 
-    if not TYPE_CHECKING:  # for which a model with `__getattr__` would have every attribute
-
-        def __getattr__(self, name: str) -> Any:
-            if name in self._elsewhere:
-                raise AttributeError(f"`{name}` is nothing that a model has: {self._elsewhere[name]}")
-            return super().__getattribute__(name)  # again, for its error: it may be that of a property
-
     def __setattr__(self, name: str, value: Any) -> None:
         if "engine" in vars(self):
             self._check_settable(name)
@@ -182,7 +177,7 @@ class Structure(Parameters):
                 f"`{name}` of a model cannot be set: change what is in it, or all parameters by `theta`"
             )
         if name in self._elsewhere and self.is_the_library_s():
-            raise AttributeError(f"`{name}` is nothing that a model has: {self._elsewhere[name]}")
+            raise AttributeError(self._nothing(name))
         import difflib  # slow to import, and only errors need it
 
         close = difflib.get_close_matches(name, SETTABLE, 1, cutoff=0.8)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from .. import io, losses, optim
 from ..base import checks
 from ..base.calls import with_signature_hints
+from ..base.elsewhere import Elsewhere
 from ..base.types import Array, ArrayLike, Backend, LibraryLoss, Loss, OwnLossFunction, PathLike
 from ..layers import MixtureDensity
 from ..model import KINDS, Model, check_model
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 SETTINGS = "rule", "method", "loss", "clip_norm", "pull", "streams", "shared", "delay", "guard"
 
 
-class Learner:
+class Learner(Elsewhere):
     """A model in use on a stream, which goes on learning from the errors of its answers.
 
     With an optimiser all of the network learns, by gradients that go along with the stream (docs/online.md tells what
@@ -104,6 +105,14 @@ class Learner:
     True
     True
     """
+
+    _elsewhere: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("fit", "partial_fit"), "`predict`, then `learn`, take one observation after another"),
+        **dict.fromkeys(("learn_one", "predict_one"), "ltc_np.online.river has learners of River"),
+        **dict.fromkeys(("theta", "params"), "`weights` are what is learnt, `network()` is a model with all of it"),
+        "model": "`network()` makes it",
+    }
+    _in_words = "a learner"
 
     rule: Rule | Optimizer
     method: Method | None
@@ -345,6 +354,7 @@ class Learner:
         self.__init__(state["model"], **state["settings"])  # type: ignore[misc]  # what is prepared is made anew
         self.restore(state)
 
+    @with_signature_hints
     def save(self, path: PathLike) -> None:
         """Write the learner to a file, whole or not at all: `load` goes on with the same bits.
 

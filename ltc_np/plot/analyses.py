@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from ..base import checks
+from ..base.calls import with_signature_hints
 from ..base.types import Array, ArrayLike
 from ..network.trace import Trace
 from .moments import draw_map, layer_of, moments
@@ -21,6 +22,7 @@ SPAN = 1e-16  # of the largest gradient, where the axis ends: less is nothing to
 ARROWS = 14  # of a phase portrait each way, at most
 
 
+@with_signature_hints
 def saliency(
     values: ArrayLike,
     *,
@@ -85,6 +87,7 @@ def saliency(
     return ax
 
 
+@with_signature_hints
 def gradient_by_lag(norms: ArrayLike | Mapping[str, ArrayLike], *, ax: Axes | None = None) -> Axes:
     """The size of a gradient over the number of steps that it has gone back, of one network or of several.
 
@@ -167,6 +170,7 @@ class Plane(Protocol):
     def second_still(self) -> Array: ...
 
 
+@with_signature_hints
 def phase_portrait(
     plane: Plane,
     neurons: tuple[int, int],

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base import checks, files
+from ..base.calls import with_signature_hints
 from ..base.optional import need
 from ..base.types import ArrayLike, PathLike
 from ..network.trace import Trace
@@ -26,6 +27,7 @@ OF_A_TRACE = "layer", "sequence"
 OF_A_TRAINING = "y", "t", "history"
 
 
+@with_signature_hints
 def animate(
     source: Trace | Sequence[ArrayLike],
     *,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base import checks
+from ..base.calls import with_signature_hints
 from ..base.types import Array, ArrayLike, Numbers
 from ..base.visible import visible
 from ..network.network import Network
@@ -24,6 +25,7 @@ LETTER, LINE = 0.135, 0.24  # what a letter and a line of the names take, in cm
 NAMES = 0.55  # of the width, that names may take
 
 
+@with_signature_hints
 def wiring(
     network: Wiring | Network,
     *,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base import checks, dates
+from ..base.calls import with_signature_hints
 from ..base.types import ArrayLike, Numbers
 from .styling import BLACK, BLUE, DASHES, LINES, drawing, legend_above, matplotlib_module, plain
 
@@ -19,6 +20,7 @@ MOST = len(LINES) - 1  # outputs in one picture, each in a colour of its own
 TRUE: dict[str, Any] = {"marker": ".", "markersize": 2.5, "linewidth": 0.5, "alpha": 0.6, "zorder": 2}
 
 
+@with_signature_hints
 def predictions(
     t: ArrayLike,
     y: ArrayLike,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from ..base import checks
+from ..base.calls import with_signature_hints
 from .styling import BLUE, GREY, VERMILION, drawing, legend_above, plain
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Measured(Protocol):
     def __contains__(self, name: object, /) -> bool: ...
 
 
+@with_signature_hints
 def learning_curves(history: Measured, name: str = "loss", *, ax: Axes | None = None) -> Axes:
     """One quantity over the epochs of a training, with that of the validation data.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base import checks
+from ..base.calls import with_signature_hints
 from ..base.types import Numbers
 from ..network.trace import Trace
 from .moments import FEW, chosen, draw_lines, draw_map, layer_of, moments, name_rows
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 CURRENTS = "sensory_currents", "currents", "leak"
 
 
+@with_signature_hints
 def states(
     trace: Trace,
     *,
@@ -81,6 +83,7 @@ def states(
     return ax
 
 
+@with_signature_hints
 def spike_raster(
     trace: Trace,
     *,
@@ -135,6 +138,7 @@ def spike_raster(
     return ax
 
 
+@with_signature_hints
 def currents(trace: Trace, neuron: int, *, layer: int | None = None, sequence: int = 0, ax: Axes | None = None) -> Axes:
     """What drives one neuron when: the current through each of its synapses, and its leak.
 
@@ -189,6 +193,7 @@ def currents(trace: Trace, neuron: int, *, layer: int | None = None, sequence: i
     return ax
 
 
+@with_signature_hints
 def time_constants(
     trace: Trace,
     *,

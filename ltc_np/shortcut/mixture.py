@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..base.calls import with_signature_hints
 from ..base.layout import part
 from ..cells import Layer
 from ..layers import Line, RandomConvolutions, Residual, Standardize
@@ -41,6 +42,7 @@ def mixed(model: Model, line: Fitted, scale: float, share: float) -> Model:
     return other
 
 
+@with_signature_hints
 def network(model: Model) -> Model:
     """The network alone of a model with a line beside it, such as ``model_`` of an estimator: to draw or to prune it.
 

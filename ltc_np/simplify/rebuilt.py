@@ -26,4 +26,5 @@ def rebuilt(
     other = Model(*layers, seed=0, dtype=model.dtype, backend=model.backend, return_sequences=model.return_sequences)
     other.theta, other.buffer_vector[:] = select(model.theta), select_buffers(model.buffer_vector)
     other.trainable = None if model.trainable is None else select(model.trainable)
+    other.trained, other.notes = model.trained, model.notes
     return other

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..base import checks
+from ..base import checks, foreign_names
 from ..base.types import Array
 from . import series
 from .framing import Frame, Prepared
@@ -47,7 +47,7 @@ class Ahead:
         known = tuple(cls.__dataclass_fields__)
         for name in given:
             if name not in known:
-                raise TypeError(f"a forecast has no argument `{name}`; it has {', '.join(known)}")
+                raise TypeError(f"a forecast has no argument `{name}`: {foreign_names.argument(name, known)}")
         return cls(**given)
 
     def request(self, horizon: int, steps: int, past: Any, ends: list[Prepared], form: Form, frame: Frame) -> Request:

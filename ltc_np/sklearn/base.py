@@ -24,6 +24,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from .. import losses
 from ..base import checks
 from ..base.calls import SignatureHints
+from ..base.elsewhere import Elsewhere
 from ..base.types import Array, Backend, DType, Loss, Numbers, ReadoutKind, ShortcutKind
 from ..ensemble import members
 from ..model import Model
@@ -51,7 +52,7 @@ MORE = "sample_weight", "dt", "lengths"  # beside X and y
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class RecipeEstimator(SignatureHints, BaseEstimator):
+class RecipeEstimator(Elsewhere, SignatureHints, BaseEstimator):
     """The hyperparameters of any network and of its training, by the names of `Recipe`."""
 
     _elsewhere: ClassVar[Mapping[str, str]] = {
@@ -61,14 +62,9 @@ class RecipeEstimator(SignatureHints, BaseEstimator):
         "model": "write model_",
         "history": "write history_",
         "summary": "write model_.summary()",
+        "step": "`model_.step` answers one step after another",
     }
-
-    if not TYPE_CHECKING:  # for which an estimator with `__getattr__` would have every attribute
-
-        def __getattr__(self, name: str) -> Any:
-            if name in self._elsewhere:
-                raise AttributeError(f"`{name}` is nothing that an estimator has: {self._elsewhere[name]}")
-            return super().__getattribute__(name)  # again, for its error
+    _in_words = "an estimator"
 
     units: int = DEFAULT.units
     mixed_memory: bool = DEFAULT.mixed_memory

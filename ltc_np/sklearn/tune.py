@@ -14,6 +14,7 @@ from sklearn.base import is_classifier
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, StratifiedKFold, check_cv
 
 from ..base import checks
+from ..base.calls import with_signature_hints
 from . import halving, inputs
 from .halving import Data, Journal, Search, changed, known
 from .space import usual
@@ -21,6 +22,7 @@ from .space import usual
 NO_PART = ("n_jobs", "verbose", "tune")  # hyperparameters that change no result
 
 
+@with_signature_hints
 def tune(
     estimator: Any,
     X: Any,

@@ -4,7 +4,26 @@ import numpy as np
 import pytest
 
 import ltc_np
-from ltc_np import GELU, LSTM, LTCRNN, S4D, AutoNCP, CfC, Dropout, LiquidS4RNN, Model, gradcheck, load
+from ltc_np import (
+    GELU,
+    LSTM,
+    LTCRNN,
+    S4D,
+    AutoNCP,
+    CfC,
+    Dropout,
+    LiquidS4RNN,
+    Model,
+    analysis,
+    control,
+    ensemble,
+    gradcheck,
+    load,
+    online,
+    plot,
+    shortcut,
+    simplify,
+)
 from ltc_np.base.calls import describe_mismatch, with_signature_hints
 
 MODEL = LTCRNN(AutoNCP(8, 2), 3, seed=0)
@@ -47,10 +66,20 @@ def test_mistakes_are_explained_in_one_line(key):
 # Results, base classes and errors, which users do not make, and functions without arguments that have a name.
 PLAIN = ("Callback", "Filled", "Gradients", "History", "Layer", "SolverError", "Trace", "WeightAverage",
          "get_num_threads", "register")  # fmt: skip
-PUBLIC = [getattr(module, name) for module in (ltc_np, ltc_np.data) for name in module.__all__ if name not in PLAIN]
+# Bases, what an action is drawn from, and results; the colours of pictures have no argument.
+BASES = (
+    "Categorical", "Distribution", "Gaussian", "Immediate", "Method", "MixtureOfGaussians", "Rule", "SquashedGaussian",
+    "style",
+)  # fmt: skip
+MODULES = ltc_np, ltc_np.data, analysis, control, online, plot, shortcut, simplify
+PUBLIC = [getattr(module, name) for module in MODULES for name in module.__all__ if name not in PLAIN + BASES]
+PUBLIC = [call for call in PUBLIC if callable(call) and not hasattr(call, "_fields")] + [
+    ensemble.join,
+    ensemble.members,
+]
 
 
-@pytest.mark.parametrize("call", [f for f in PUBLIC if callable(f)], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("call", PUBLIC, ids=lambda f: f"{f.__module__}.{f.__name__}")
 def test_every_public_call_explains_an_unknown_name(call):
     with pytest.raises(TypeError) as caught:
         call(banana=1)

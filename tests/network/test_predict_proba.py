@@ -6,17 +6,20 @@ from functools import partial
 import numpy as np
 import pytest
 
-from ltc_np import LTC, AutoNCP, Dense, Model, Standardize, losses
+from ltc_np import GELU, LTC, AutoNCP, Conv1D, Dense, Dropout, Model, Pooling, Standardize, ensemble, losses
+from ltc_np.analysis import calibrated
+from ltc_np.interop import functional
+from ltc_np.network.trained import Trained
 from ltc_np.online import Learner
+from ltc_np.simplify.rebuilt import rebuilt
 
 X = np.random.default_rng(0).normal(size=(4, 5, 2))
 LENGTHS = [5, 2, 0, 4]
 
 
-def network(outputs, last=False, activation=None):
-    return Model(
-        LTC(AutoNCP(8, 3), input_dim=2), Dense(outputs, activation), seed=0, dtype="float64", return_sequences=not last
-    )
+def network(outputs, last=False, activation=None, behind=()):
+    layers = LTC(AutoNCP(8, 3), input_dim=2), Dense(outputs, activation), *behind
+    return Model(*layers, seed=0, dtype="float64", return_sequences=not last)
 
 
 def naive(y, multilabel):
@@ -65,9 +68,13 @@ def own(y, target):
 @pytest.mark.parametrize("learn", ["fit", "Learner"])
 def test_an_activation_before_a_loss_of_logits_is_told_of(learn):
     """With it no class can be as likely as it should; where nothing learns nobody is told."""
-    for activation, told in (("relu", True), ("tanh", True), (None, False)):
-        model = network(3, activation=activation)
-        words = rf"the loss cross_entropy takes logits, .* and {activation} of the last layer, Dense"
+    for activation, behind, told in (
+        ("relu", [], "relu of Dense"), ("tanh", [Dropout(0.1)], "tanh of Dense"), (None, [GELU()], "gelu of GELU"),
+        (None, [Conv1D(3, 2, activation="silu"), Dropout(0.1), Pooling("mean")], "silu of Conv1D"),
+        (None, [], None), (None, [Dropout(0.1)], None), ("relu", [Dense(3), Pooling("max")], None),
+    ):  # fmt: skip
+        model = network(3, activation=activation, behind=behind)
+        words = rf"the loss cross_entropy takes logits, .* and {told}\(.*\), at the end of the model, does not give all"
         with pytest.warns(RuntimeWarning, match=words) if told else contextlib.nullcontext():
             if learn == "fit":
                 model.fit(X, np.zeros((4, 5), int), loss="cross_entropy", epochs=1, verbose=False)
@@ -105,3 +112,46 @@ def test_outputs_that_are_no_logits_are_refused():
     network(3, activation="tanh").predict_proba(X)
     with pytest.raises(TypeError, match="`multilabel` must be a bool, got 'yes'"):
         network(3).predict_proba(X, multilabel="yes")
+
+
+def learnt(loss, outputs=3):
+    """As `fit` leaves a model."""
+    model = network(outputs)
+    model.trained = Trained(3, 0, loss=loss)
+    return model
+
+
+@pytest.mark.parametrize("loss", ["mse", "huber(delta=0.3)"])
+def test_what_makes_probabilities_of_outputs_refuses_a_model_of_numbers(loss):
+    words = r"needs a model that has learnt classes, got one that was trained with the loss (mse|huber\(delta=0.3\)):"
+    with pytest.raises(ValueError, match=f"^`calibrated` {words}"):
+        calibrated(learnt(loss), 2.0)
+    with pytest.raises(ValueError, match=rf"^`answers='classes'` of `models\[1\]` {words}"):
+        ensemble.join([network(3), learnt(loss)], answers="classes")
+    ensemble.join([learnt(loss), learnt(loss)])
+
+
+def test_how_probabilities_of_several_outputs_belong_together_is_that_of_the_loss():
+    """The softmax of independent logits, and the logistic function of those of a softmax, are no probabilities."""
+    for loss, multilabel in (("cross_entropy", False), ("binary_cross_entropy", True)):
+        for model in learnt(loss), calibrated(learnt(loss), 2.0), ensemble.join([learnt(loss)] * 2):
+            assert model.predict_proba(X, multilabel=multilabel).shape == (4, 5, 3)
+            words = f"^`predict_proba` with multilabel={not multilabel} makes .*, got .* with the loss {loss}, whose "
+            with pytest.raises(ValueError, match=words):
+                model.predict_proba(X, multilabel=not multilabel)
+        for either in (False, True):  # one output means the same in both forms
+            assert learnt(loss, 1).predict_proba(X, multilabel=either).shape == (4, 5, 2 - either)
+    ensemble.join([learnt("cross_entropy")] * 2, "classes")
+    with pytest.raises(ValueError, match=r"^`answers=.*` of `models\[0\]` makes .* one class of several, .* own$"):
+        ensemble.join([learnt("binary_cross_entropy")] * 2, "classes")
+
+
+def test_models_that_others_are_made_of_keep_what_they_have_learnt():
+    model = learnt("mse")
+    model.notes = {"of": "a user"}
+    others = [
+        rebuilt(model, model.layers),
+        functional.at(model, model.theta, model.buffer_vector),
+    ]
+    for other in others:
+        assert (other.trained, other.notes) == (model.trained, model.notes)

@@ -438,7 +438,7 @@ REFUSED = {
     "short past": (lambda: made(difference=5).predict(past=Y[:5]), "`past` must have more than 5 steps, got 5"),
     "no dt": (lambda: made(dt=DT).predict(), "`dt` must be given, since fit had elapsed times, got None"),
     "dt in vain": (lambda: made().predict(dt=1.0), "`dt` must be left out, since fit had no elapsed times, got 1.0"),
-    "argument": (lambda: made().predict(exog=E), "a forecast has no argument `exog`; it has exogenous, dt"),
+    "argument": (lambda: made().predict(exog=E), "a forecast has no argument `exog`: did you mean `exogenous`?"),
     "level": (lambda: made().predict_quantiles((0.1, 1.0)), r"`levels\[1\]` must be a finite number in \(0, 1\)"),
     "no levels": (lambda: made().predict_quantiles(()), "`levels` must have at least one number"),
     "coverage": (lambda: made().predict_interval(90), r"`coverage` must be a finite number in \(0, 1\), got 90"),
