@@ -15,6 +15,7 @@ from ..base.levels import check_levels
 from ..base.types import Array
 from ..losses.quantile import check_quantiles
 from ..model import Model
+from ..network.elapsed import warn_of_times
 from ..recipe import auto
 from ..train.callbacks import EarlyStopping
 from ..train.history import History
@@ -406,6 +407,7 @@ class LiquidForecaster(LTCFields, CfCFields, RecipeEstimator):
         prepared = read_past("series", data, frame)
         times = origins(prepared, start, H, step, max(frame.lag, season) + 1)
         ends = [(prepared[k], T) for k, T in times]
+        self._warn_of_times(ends)
         within = None if not self.network_.spreads else self._quantiles(ends, H, curves.ends("coverage", coverage))
         return measure(prepared, times, self._medians(ends, H), within, start, season)
 
@@ -422,7 +424,15 @@ class LiquidForecaster(LTCFields, CfCFields, RecipeEstimator):
                 "with a longer one, or with strategy='recursive'"
             )
         steps = self.horizon_ if direct else horizon
-        return Ahead.read(ahead).request(horizon, steps, past, self._ends, self._form, self.network_.frame)
+        found = Ahead.read(ahead).request(horizon, steps, past, self._ends, self._form, self.network_.frame)
+        self._warn_of_times(found.ends)
+        return found
+
+    def _warn_of_times(self, ends: list[tuple[Prepared, int]]) -> None:
+        """The network's own `predict` reads, and so warns of, the elapsed times before the end of "direct" alone."""
+        if self.network_.frame.timed:
+            unread = [np.asarray(one.dt)[0 if self.network_.recursive else T :] for one, T in ends]
+            warn_of_times(self.network_.model.trained, unread)
 
     def _spread(self, levels: Array, names: list[Any], request: Request) -> Any:
         """Quantiles in the form of what they continue."""

@@ -476,3 +476,24 @@ def test_normal_quantiles_lie_on_the_learned_line():
     np.testing.assert_allclose(found[0], 3 + 2 * norm.ppf(wanted), rtol=1e-9)
     one = partial(curves.at_scores, (0.5,), np.array([[4.0]]))
     assert one(curves.scores(wanted)).tolist() == [[4.0] * 7]
+
+
+@pytest.mark.parametrize("strategy", ["direct", "recursive"])
+def test_elapsed_times_far_from_those_of_fit_are_told_of(strategy):
+    """Milliseconds for seconds, in the past or ahead: the forecast was as calm as ever."""
+    dt = np.tile([0.5, 1.0, 1.5], 20)
+    y = np.sin(0.3 * dt.cumsum())
+    one = LiquidForecaster(units=4, epochs=1, strategy=strategy, window=10, random_state=0).fit(y, 3, dt=dt)
+    calls = {
+        "ahead": (lambda k: one.predict(dt=k * dt[:3])),
+        "quantiles": (lambda k: one.predict_interval(0.5, dt=k * dt[:3])),
+        "past": (lambda k: one.predict(past=y, past_dt=k * dt, dt=dt[:3])),
+        "backtest": (lambda k: one.backtest(y, 50, dt=k * dt)),
+    }
+    for name, call in calls.items():
+        call(1.0)  # a warning is an error of tests
+        with pytest.warns(
+            RuntimeWarning, match="10 times longer than the longest of the training, .* 0.5 to 1.5"
+        ) as told:
+            call(1000.0)
+        assert len({str(one.message) for one in told}) == 1, name
