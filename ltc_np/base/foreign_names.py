@@ -63,8 +63,8 @@ ARGUMENTS = {
 }
 # Arguments that there are elsewhere and not there, and what to do instead.
 INSTEAD = {
-    "lr": "the optimiser has it, optimizer=Adam(0.01)",
-    "learning_rate": "the optimiser has it, optimizer=Adam(0.01)",
+    "lr": "the optimiser has it, such as Adam(0.01)",
+    "learning_rate": "the optimiser has it, such as Adam(0.01)",
     "weight_decay": "AdamW has it",
     "use_ema": "a callback has it, fit(callbacks=EMA(0.99))",
     "ema_momentum": "a callback has it, fit(callbacks=EMA(0.99))",

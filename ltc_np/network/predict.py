@@ -174,7 +174,7 @@ def predict_proba(
     """
     check_logits(self, "`predict_proba`")
     multilabel = checks.boolean("multilabel", multilabel)
-    check_classes(self, f"`predict_proba` with multilabel={multilabel}", multilabel)
+    check_classes(self, f"`predict_proba(multilabel={multilabel})`", multilabel)
     y = predict(self, x, dt=dt, lengths=lengths, h0=h0, batch_size=batch_size)
     if isinstance(y, list):
         return [losses.probabilities(part, multilabel) for part in y]

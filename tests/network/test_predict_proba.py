@@ -136,7 +136,7 @@ def test_how_probabilities_of_several_outputs_belong_together_is_that_of_the_los
     for loss, multilabel in (("cross_entropy", False), ("binary_cross_entropy", True)):
         for model in learnt(loss), calibrated(learnt(loss), 2.0), ensemble.join([learnt(loss)] * 2):
             assert model.predict_proba(X, multilabel=multilabel).shape == (4, 5, 3)
-            words = f"^`predict_proba` with multilabel={not multilabel} makes .*, got .* with the loss {loss}, whose "
+            words = rf"^`predict_proba\(multilabel={not multilabel}\)` makes .*, got .* with the loss {loss}, whose "
             with pytest.raises(ValueError, match=words):
                 model.predict_proba(X, multilabel=not multilabel)
         for either in (False, True):  # one output means the same in both forms
