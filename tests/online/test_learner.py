@@ -2,6 +2,7 @@
 
 import copy
 from datetime import timedelta
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -258,7 +259,7 @@ def test_one_of_several_streams_begins_anew(rule, shared):
     learner = Learner(model, rule, streams=3, shared=shared, delay=1)
     (*steps, last) = stream(5, 3)
     learner.predict(steps[0][0], dt=steps[0][1])
-    for (_, _, target), (x, dt, _) in zip(steps, steps[1:], strict=False):
+    for (_, _, target), (x, dt, _) in pairwise(steps):
         learner.predict(x, dt=dt)
         learner.learn(target, ago=1)
     weights, before = learner.weights, learner.state.copy()
@@ -289,6 +290,9 @@ def test_a_stream_begins_where_its_layers_do(rule):
     model = Model(*layers, input_dim=2, seed=0, dtype="float64", backend="numpy")
     learner, want = Learner(model, rule, streams=2), model.step(np.ones((2, 2)))[0]
     np.testing.assert_allclose(learner.predict(np.ones((2, 2))), want, rtol=1e-12)
+    learner.learn(np.zeros((2, 2)))
+    np.testing.assert_allclose(learner.log.rows[:, 1:3], (want**2).mean(axis=1)[:, None] + [0, 0], rtol=1e-12)
+    want = learner.network().step(np.ones((2, 2)))[0]
     learner.predict(np.zeros((2, 2)))
     learner.reset(stream=1)
     np.testing.assert_array_equal(learner.state[1], model.initial_state())
@@ -326,6 +330,7 @@ def test_what_others_write_into_their_arrays_changes_nothing(options):
         for array in (found, target, weight, learner.log.rows):
             array.fill(9)
     np.testing.assert_array_equal(learner.weights, plain.weights)
+    np.testing.assert_array_equal(learner.network().theta, plain.network().theta)
     np.testing.assert_array_equal(learner.state, plain.state)
     np.testing.assert_array_equal(learner.log.rows, plain.log.rows)
 
@@ -411,12 +416,12 @@ def test_an_error_that_overflows_does_not_spoil_the_guard(model, tmp_path):
     learner.save(tmp_path / "learner.npz")  # only finite numbers can be written
 
 
-@pytest.mark.parametrize("rule", [LMS(), RLS()], ids=repr)
+@pytest.mark.parametrize("rule", [LMS(), RLS(), SGD(0.1)], ids=repr)
 def test_a_weight_that_overflows_is_named(model, rule):
     """And NumPy does not warn besides: a warning is an error here."""
     learner = Learner(model, rule)
     learner.predict([1, 2])
-    with pytest.raises(FloatingPointError, match=r"a weight of 1e\+100 .*take targets or weights of a smaller scale"):
+    with pytest.raises(FloatingPointError, match=r"a weight of 1e\+100.* take targets or weights of a smaller scale"):
         learner.learn([1, 2], weight=1e100)
     np.testing.assert_array_equal(learner.weights, learner.deployed)
 

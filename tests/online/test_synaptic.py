@@ -225,6 +225,17 @@ def test_steps_of_the_core_are_unfolds(traces, backend):
     np.testing.assert_allclose(found, wanted, rtol=1e-10, atol=1e-14)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_along_a_chain_from_the_first_neuron(traces, backend):
+    """Whose row is the first one, and has its own block alone: no row behind goes on with what it lacks."""
+    wiring = Wiring.from_edges(3, [(0, 1, 1), (1, 2, -1)], [(0, 0, 1)], output_dim=3)
+    model = Model(LTC(wiring, ode_unfolds=2), input_dim=1, seed=1, dtype="float64", backend=backend)
+    x, targets, dt = stream(model, 8)
+    found, _ = summed(traces(model), model, x, targets, dt)
+    _, wanted = model.loss_and_grad(x[None], targets[None], dt=dt[None], loss="mse")
+    np.testing.assert_allclose(found, wanted, rtol=1e-10, atol=1e-14)
+
+
 def driving():
     """The network of the published driving experiments: 12 inter, 6 command, 1 motor neuron, 32 inputs."""
     wiring = NCP(12, 6, 1, sensory_fanout=4, inter_fanout=4, recurrent_command_synapses=4, motor_fanin=6)
