@@ -286,6 +286,20 @@ def test_pull_clip_and_the_optimiser(model):
             np.testing.assert_allclose(learner.weights, other.theta, rtol=1e-5, atol=1e-7)
 
 
+def test_what_is_clipped_is_the_gradient_with_its_pull():
+    """Of weights that are not the deployed ones any more: its norm is never more than asked for."""
+    model = Model(LSTM(2), Dense(2), input_dim=2, seed=0, dtype="float64", backend="numpy")
+    learner, alone = Learner(model, Still(1.0), clip_norm=0.3, pull=5.0), Learner(model, Still(1.0))
+    for each in (learner, alone):
+        own = each._part._learnings[0]
+        own.model.theta += 0.1
+        own.prepare()
+        each.predict([1.0, -2.0])
+        each.learn([3.0, 0.5])
+    wanted = seen(alone)[0] + 5.0 * 0.1
+    np.testing.assert_allclose(seen(learner)[0], wanted * (0.3 / np.linalg.norm(wanted)), rtol=1e-9)
+
+
 def test_the_weights_are_pulled_to_the_deployed_ones(model):
     """By steps of rate 0.1 that are 0.1 * pull times the distance, where the answers are right."""
     learner = Learner(model, SGD(0.1), pull=2.0)
@@ -531,7 +545,7 @@ def test_a_distance_is_kept(model):
         learner.predict(x, dt=dt)
         learner.learn(target)
         assert np.linalg.norm(learner.weights - model.theta) <= 0.01 * np.linalg.norm(model.theta) * (1 + 1e-5)
-    np.testing.assert_array_equal(learner.network().theta, learner.weights)
+        np.testing.assert_array_equal(learner._part._learnings[0].model.theta, learner.weights)  # which answer next
     words = [event for _, event in learner.log.events if "limited" in event]
     assert words[:1] == ["limited"] and all(a != b for a, b in pairwise(words))
 

@@ -225,11 +225,13 @@ def test_steps_of_the_core_are_unfolds(traces, backend):
     np.testing.assert_allclose(found, wanted, rtol=1e-10, atol=1e-14)
 
 
+@pytest.mark.parametrize("edges", [[(0, 1), (1, 2)], [(3, 2), (0, 2), (2, 1), (0, 1), (3, 4)]], ids=["chain", "two"])
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_along_a_chain_from_the_first_neuron(traces, backend):
-    """Whose row is the first one, and has its own block alone: no row behind goes on with what it lacks."""
-    wiring = Wiring.from_edges(3, [(0, 1, 1), (1, 2, -1)], [(0, 0, 1)], output_dim=3)
-    model = Model(LTC(wiring, ode_unfolds=2), input_dim=1, seed=1, dtype="float64", backend=backend)
+def test_rows_that_lack_a_block_of_their_neighbours(traces, edges, backend):
+    """The first neuron's row begins where all numbers do: what it has no place for is not there, and is not skipped."""
+    N = max(map(max, edges)) + 1
+    wiring = Wiring.from_edges(N, [(*edge, 1) for edge in edges], [(0, k, -1) for k in range(N)], output_dim=N)
+    model = Model(LTC(wiring, input_mapping=None), input_dim=1, seed=1, dtype="float64", backend=backend)
     x, targets, dt = stream(model, 8)
     found, _ = summed(traces(model), model, x, targets, dt)
     _, wanted = model.loss_and_grad(x[None], targets[None], dt=dt[None], loss="mse")
