@@ -203,17 +203,31 @@ def test_traces_have_arrays_of_their_own(layer):
     plain.prepare(model.theta)
     traces.prepare(theta)
     theta.fill(7)
+    last = np.zeros(0)
     for x in rng.normal(size=(4, 2)):
         given, d_y = x.copy(), rng.normal(size=model.output_size)
         y, found = plain.advance(x, 0.5), traces.advance(given, 0.5)
         given.fill(7)
         np.testing.assert_array_equal(found, y)
-        found.fill(7)
+        assert (last == 7).all()
+        (last := found).fill(7)
         gradient, mine = plain.gradient(d_y), traces.gradient(own := d_y.copy())
         np.testing.assert_array_equal(own, d_y)
         np.testing.assert_array_equal(mine, gradient)
         mine.fill(7)
         np.testing.assert_array_equal(traces.gradient(d_y), gradient)  # asked for once more, it is the same
+    for each in (plain, traces):
+        each.prepare(1.5 * model.theta)
+    np.testing.assert_array_equal(traces.gradient(d_y), plain.gradient(d_y))
+
+
+@FOLLOWED
+def test_traces_keep_the_precision(layer):
+    model = Model(layer, input_dim=2, seed=0, backend="numpy")
+    traces = traces_for(model, Exact())
+    traces.prepare(model.theta)
+    y = traces.advance(np.ones(2, np.float32), 0.5)
+    assert y.dtype == traces.gradient(np.ones_like(y)).dtype == traces.whole.dtype == np.float32
 
 
 @FOLLOWED
