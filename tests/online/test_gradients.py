@@ -863,7 +863,9 @@ def test_what_it_takes(model):
     assert optimizer.t == 0 and learner.method == Exact()
     assert isinstance(Learner(model, "adam").rule, Adam)
     readout = Model(LTC(AutoNCP(6, 3)), Dense(2), input_dim=2, seed=0)
-    for options, name in (({"method": Exact()}, "method"), ({"pull": 0.1}, "pull"), ({"loss": "mae"}, "loss")):
+    wrong = {"method": Exact()}, {"clip_norm": 1.0}, {"pull": 0.1}, {"loss": "mae"}
+    for options in wrong:
+        (name,) = options
         with pytest.raises(ValueError, match=f"`{name}` is for an optimiser such as Adam"):
             Learner(readout, NLMS(), **options)
     with pytest.raises(

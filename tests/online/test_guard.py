@@ -161,6 +161,8 @@ def test_a_log_is_drawn():
     np.testing.assert_array_equal(deployed.get_ydata(), 1.0 + np.arange(20))
     np.testing.assert_array_equal(answers.get_xydata(), np.stack([np.arange(1, 21), np.full(20, 0.5)], axis=1))
     assert event.get_xdata()[0] == 20 and ax.get_yscale() == "log"
+    log.add(0.0, 1.0, 0.0)  # which has no logarithm
+    assert log.plot().get_yscale() == Log().plot().get_yscale() == "linear"
 
 
 def test_a_log_comes_back_from_plain_data():

@@ -192,6 +192,23 @@ def test_streams_with_readouts_of_their_own_are_single_ones(model):
         np.testing.assert_array_equal(together.network(b).theta, single.network().theta)
 
 
+@pytest.mark.parametrize("rule", [NLMS(), SGD(0.01)], ids=["readout", "network"])
+def test_one_stream_has_weights_without_an_axis_of_streams(rule):
+    """Whatever is said of those that there are not; one that is asked for has one."""
+    model = Model(LTC(AutoNCP(8, 3)), Dense(2), input_dim=2, seed=0, backend="numpy")
+    for options, lead in (
+        ({}, ()),
+        ({"shared": False}, ()),
+        ({"streams": 1}, ()),
+        ({"streams": 1, "shared": False}, (1,)),
+    ):
+        learner = Learner(model, rule, **options)
+        axes = (1,) if "streams" in options else ()
+        assert learner.weights.shape == (*lead, *learner.deployed.shape)
+        assert learner.state.shape[:-1] == axes and learner.predict(np.ones((*axes, 2))).shape == (*axes, 2)
+        assert learner.learn(np.ones((*axes, 2))).shape == (*axes, 2)
+
+
 def test_a_shared_readout_learns_from_each_stream_in_turn(model):
     rule, learner = RLS(0.95), Learner(model, RLS(0.95), streams=3)
     W, kept, state = learner.weights, rule.begin(4, 2, np.dtype(np.float32)), None

@@ -130,6 +130,19 @@ def test_so_many_observations_wait_as_answers_do(model):
     np.testing.assert_array_equal(regressor.learning.weights, own.weights)
 
 
+def test_after_a_reset_no_observation_waits(model):
+    """Its target is that of an answer which is given now."""
+    regressor, own = RiverRegressor(Learner(model, NLMS(), delay=2), FEATURES), Learner(model, NLMS())
+    for x, _ in (steps := list(stream(3))):
+        regressor.predict_one(x)
+    regressor.reset()
+    regressor.learn_one(*steps[1])
+    own.predict([steps[1][0]["b"], steps[1][0]["a"]])
+    own.learn([steps[1][1]])
+    np.testing.assert_array_equal(regressor.learning.weights, own.weights)
+    np.testing.assert_array_equal(regressor.learning.state, own.state)
+
+
 @pytest.mark.parametrize("kind", [RiverRegressor, RiverClassifier])
 def test_arguments_for_river_s_checks_fit(kind):
     """Also where River, whose checks take them, is not there."""

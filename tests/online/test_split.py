@@ -191,7 +191,9 @@ def test_a_dense_wiring_says_its_cost():
     look_first(model, SnAp(1), 1)  # says nothing
 
 
-FOLLOWED = pytest.mark.parametrize("layer", [LTC(NCP), LRC(NCP), LrcSSM(3), S4D(4), LSTM(3), Conv1D(2, 3)], ids=repr)
+FOLLOWED = pytest.mark.parametrize(
+    "layer", [LTC(NCP), LRC(NCP), LrcSSM(3), S4D(4), LSTM(3), Conv1D(2, 3, activation="tanh")], ids=repr
+)
 
 
 @FOLLOWED

@@ -219,4 +219,6 @@ def test_where_parameters_begin_and_which_decay(made, numbers, ranges):
             continue
         assert np.abs(values).max() <= square**0.5, name
         assert min(values.max(), -values.min()) > 0.95 * square**0.5 and abs(values.mean()) < 0.1 * square**0.5, name
-    assert not any(model.layout.decay[model.layout.slices[name][0]].any() for name in model.params if name.endswith("b"))
+    assert not any(
+        model.layout.decay[model.layout.slices[name][0]].any() for name in model.params if name.endswith("b")
+    )
