@@ -526,9 +526,10 @@ def test_arguments_that_do_not_fit_are_refused(model, tmp_path):
             learner.learn(target, **more)
     with pytest.raises(TypeError, match="`ago` must be an int >= 0, got 0.0"):
         learner.learn([1.0, 2.0], ago=0.0)
-    with pytest.raises(ValueError, match="`ago` must be less than the 1 answer given since the beginning, got 2"):
-        (late := Learner(model, NLMS(), delay=3)).predict([1, 2])
-        late.learn([1.0, 2.0], ago=2)
+    (late := Learner(model, NLMS(), delay=3)).predict([1, 2])
+    for ago in (1, 3):
+        with pytest.raises(ValueError, match=f"must be less than the 1 answer given since the beginning, got {ago}"):
+            late.learn([1.0, 2.0], ago=ago)
     several = Learner(model, NLMS(), streams=3)
     several.predict(np.ones((3, 2)))
     for weight in ([1.0, 2.0], [1.0], [[1.0, 2.0, 3.0]]):
