@@ -36,6 +36,7 @@ from ltc_np import (
 from ltc_np.kernels.codes import SOLVERS
 from ltc_np.layers import LAYERS
 from ltc_np.online import NLMS, EProp, Exact, Guard, Learner, SnAp, generic
+from ltc_np.online.learning import Learning
 
 LEARNERS = [
     {"rule": Adam(0.01)},
@@ -922,3 +923,67 @@ def test_a_class_is_one_number():
         with pytest.raises(error, match=message):
             learner.learn(target)
     assert learner.learn(1).argmax() == 1
+
+
+@pytest.mark.parametrize("streams", [None, 2])
+def test_a_file_has_all_three_networks(streams, tmp_path):
+    """The last good one has weights, an optimiser and a state of its own, with which it answers and is gone back to."""
+    model = Model(LSTM(2), Dense(1), input_dim=2, seed=0, dtype="float64", backend="numpy")
+    learner = Learner(model, SGD(0.3, momentum=0.9), guard=Guard(1.0, horizon=2), streams=streams, delay=1)
+    every, own, words, last = [learner], learner._part._learnings[0], set(), None
+    for k, (x, _, target) in enumerate(stream(80, streams, seed=2)):
+        three = own.model.theta, own.good.theta, model.theta
+        apart = (own.good_state != own.states()).any() and not any(np.array_equal(*two) for two in pairwise(three))
+        if apart and len(every) == 1:
+            learner.save(tmp_path / "learner.npz")
+            every += Learner.load(tmp_path / "learner.npz", "numpy"), copy.deepcopy(learner)
+        answers = [each.predict(x) for each in every]
+        if len(every) > 1:
+            words.add(own.watched.answering)
+        for each in every:
+            if k:
+                each.learn(last)
+        last = target[..., :1]
+        for other, answer in zip(every[1:], answers[1:], strict=True):
+            np.testing.assert_array_equal(answer, answers[0])
+            held = other._part._learnings[0]
+            np.testing.assert_array_equal(held.good.theta, own.good.theta)
+            np.testing.assert_array_equal(held.good_state, own.good_state)
+    assert words == {"learnt", "last good", "deployed"}
+    for other in every[1:]:
+        check_same(learner, other)
+
+
+@pytest.mark.parametrize("guard", [None, Guard(1.0, horizon=1)], ids=["alone", "guarded"])
+def test_to_undo_takes_all_back(guard):
+    """Whatever came in between: answers, steps that are followed, and weights that are given up."""
+    model = Model(LSTM(2), Dense(1), input_dim=2, seed=0, dtype="float64", backend="numpy")
+    made = Learning(model, SGD(0.1, momentum=0.9), Exact(), 2, guard)
+    rng = np.random.default_rng(0)
+
+    def go_on():
+        f, y = made.answer(rng.normal(size=(2, 2)), [1.0, 0.5])
+        made.good_state += 0.1
+        assert made.step(made.gradient(f, np.ones((2, 1))))
+        return f, y, made.follow(model.theta, [(0.1, 0.2, 0.3)])
+
+    def all_of():
+        good = () if guard is None else (made.good.theta, made.good_state)
+        kept = [made.optimizer.t, *made.optimizer.moments.values(), *made.watched.kept.values(), made.watched.W]
+        arrays = made.model.theta, *good, *kept, *(traces.whole for traces in made.traces), made.watched.good[0]
+        return [np.array(array) for array in arrays]
+
+    go_on()
+    before, begun, state = all_of(), made.begin(), rng.bit_generator.state
+    first = go_on()
+    if guard is not None:
+        assert (made.good.theta != before[1]).any()  # the learnt ones have become good ones
+        go_on(), made.begin_anew(model.theta)
+    made.undo(begun)
+    for array, wanted in zip(all_of(), before, strict=True):
+        np.testing.assert_array_equal(array, wanted)
+    rng.bit_generator.state = state
+    again = go_on()
+    np.testing.assert_array_equal(again[0], first[0])
+    np.testing.assert_array_equal(again[1], first[1])
+    assert again[2] == first[2]
