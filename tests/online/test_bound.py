@@ -219,6 +219,7 @@ def test_an_elapsed_time_beyond_the_precision_is_refused_without_a_warning():
             learner.predict([0.1, 0.2], dt=dt)
 
 
+@pytest.mark.together("dt", "streams")
 @pytest.mark.parametrize("dt", [None, 2, np.float64(0.3), [1.0], [[1.0]], [1.0, 2.0], True, -1.0, "1"], ids=repr)
 @pytest.mark.parametrize("streams", [None, 1])
 def test_elapsed_times_are_read_as_the_usual_way_reads_them(streams, dt):
@@ -385,6 +386,7 @@ def all_of(held):
     return held.tobytes().hex() if isinstance(held, np.ndarray) else repr(held)
 
 
+@pytest.mark.together("way", "what")
 @pytest.mark.parametrize("way", ["bound", "usual", "guarded", "a readout"])
 @pytest.mark.parametrize("what", ["predict", "learn"])
 def test_ctrl_c_anywhere_leaves_nothing_or_all(what, way):

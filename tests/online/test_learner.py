@@ -268,6 +268,7 @@ def test_reset_keeps_what_is_learnt(model):
         learner.learn([0.0, 0.0])
 
 
+@pytest.mark.together("rule", "shared")
 @pytest.mark.parametrize("rule", [RLS(0.95), SGD(0.01)], ids=["readout", "network"])
 @pytest.mark.parametrize("shared", [True, False])
 def test_one_of_several_streams_begins_anew(rule, shared):
