@@ -331,7 +331,10 @@ def test_a_batch_without_a_step_has_no_statistics():
     for lengths, changed in (([3, 1], True), ([0, 0], False)):
         x = np.where((np.arange(4) < np.array(lengths)[:, None])[:, :, None], normal(2, 4, 2), 0)
         given = (prepared, x, None, np.array(lengths), np.zeros((2, 0)), "full", Fresh(), np.random.default_rng(0))
-        assert bool(layer.new_buffers(before, layer.forward(*given)[2])) == changed
+        y, h, saved = layer.forward(*given)
+        assert bool(layer.new_buffers(before, saved)) == changed
+        d_x, _, _ = layer.backward(prepared, saved, np.zeros_like(y), h, dict(model.params), True, False, Fresh())
+        assert (d_x == 0).all()
 
 
 def trained(epochs, path=None, *, initial_epoch=0, model=None, optimizer=None, **options):
