@@ -987,3 +987,15 @@ def test_to_undo_takes_all_back(guard):
     np.testing.assert_array_equal(again[0], first[0])
     np.testing.assert_array_equal(again[1], first[1])
     assert again[2] == first[2]
+
+
+def test_a_layer_behind_that_gives_no_adjoint_of_its_inputs_is_named():
+    class Deaf(Dense):
+        def backward(self, *arguments):
+            return None, *super().backward(*arguments)[1:]
+
+    learner = Learner(Model(LSTM(2), Deaf(1), input_dim=2, seed=0, backend="numpy"), SGD(0.1))
+    learner.predict([1.0, 2.0])
+    with pytest.raises(ValueError, match="backward of layer Deaf.* must return d_x where it is wanted, got None"):
+        learner.learn([1.0])
+    np.testing.assert_array_equal(learner.weights, learner.deployed)
