@@ -15,6 +15,7 @@ from ltc_np import (
     SGD,
     Adam,
     AutoNCP,
+    BatchNorm,
     CfC,
     Dense,
     Dropout,
@@ -413,6 +414,15 @@ def test_a_long_description_is_refused(monkeypatch):
     assert codec.parse(json.dumps("a" * 98)) == "a" * 98
     with pytest.raises(ValueError, match="has 101 characters, and may have 100"):
         codec.parse(json.dumps("a" * 99))
+
+
+def test_a_layer_has_as_many_parameters_as_there_are_numbers():
+    """Trained ones and buffers; no file has fewer numbers than a layer of it has."""
+    layer = BatchNorm(input_dim=3)
+    form, size = codec.Encoder().layer(layer), 2 * 3 + 2 * 3 + 1
+    assert codec.Decoder([], size).layer(form) == layer
+    with pytest.raises(ValueError, match=f"its BatchNorm has {size} parameters, and the file holds {size - 1} numbers"):
+        codec.Decoder([], size - 1).layer(form)
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ TESTED_THROUGH = {
             sklearn.ahead
         """,
         "tests/online/test_learner.py and test_gradients.py go through them by `Learner`": """
-            online.gradients online.learning online.part online.readouts online.waiting
+            online.gradients online.part online.readouts online.waiting
         """,
         "tests/online/test_targets.py measures by it": """
             network.answer_loss

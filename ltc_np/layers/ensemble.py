@@ -103,6 +103,7 @@ class Ensemble(Layer):
             for k, stack in enumerate(stacks)
             for name, where in stack.state_slices.items()
         }
+        self.reach = max(stack.reach for stack in stacks)
         vars(self).update(combine([layer for row in self.members for layer in row]))
         self._freeze()
 

@@ -14,7 +14,9 @@ from ltc_np import (
     CfC,
     Dense,
     Dropout,
+    Ensemble,
     FullyConnected,
+    Looped,
     MixedMemory,
     Model,
     RandomWiring,
@@ -342,6 +344,8 @@ def test_layers_in_a_row_drop_other_numbers():
         (Bidirectional(Residual(LSTM(3, input_dim=3), Dropout(0.5))), Dropout(0.5, input_dim=6)),
         (CfC(4, input_dim=3, backbone_units=6, backbone_layers=3, backbone_dropout=0.4),),
         (Residual(MixedMemory(CfC(3, input_dim=3, backbone_layers=3, backbone_dropout=0.4)), Dropout(0.5)),),
+        (Looped(Dropout(0.5, input_dim=3), Dense(3), Dropout(0.5)),),
+        (Ensemble((Dropout(0.5, input_dim=3), Dense(3), Dropout(0.5)), (Dropout(0.5, input_dim=3), Dense(3))),),
     ],
     ids=repr,
 )

@@ -26,6 +26,7 @@ from ltc_np import (
     Model,
     Pooling,
     Residual,
+    Standardize,
     load,
 )
 from ltc_np.base.workspace import Fresh
@@ -107,6 +108,26 @@ def test_glu_is_its_formula():
     x = normal(3, 4, 6)
     a, b = x[..., :3], x[..., 3:]
     np.testing.assert_allclose(model_of(GLU(input_dim=6))(x), a / (1 + np.exp(-b)), rtol=1e-14)
+
+
+# ---------------------------------------------------------------------------------------------- Standardize
+
+
+@pytest.mark.parametrize("clip", [None, 0.75])
+def test_standardize_is_its_formula(clip):
+    """What is exactly as large as the limit is not cut off, and has a gradient."""
+    mean, scale, x = np.array([1.0, -2.0]), np.array([0.5, 4.0]), np.array([[[1.375, -5.0], [3.0, 0.0], [0.5, 9.0]]])
+    model = model_of(Standardize(mean=mean, scale=scale, clip=clip, input_dim=2))
+    y, tape = model.forward(x)
+    want, d_y = (x - mean) / scale, normal(*x.shape)
+    most = np.inf if clip is None else clip
+    assert np.array_equal(y, np.clip(want, -most, most)) and (np.abs(want) == 0.75).sum() == 2
+    assert np.array_equal(model.backward(tape, d_y).x, np.where(np.abs(want) <= most, d_y / scale, 0))
+    assert np.array_equal(model(x), y)
+    if clip is None:
+        back = model_of(Standardize(inverse=True, mean=mean, scale=scale, input_dim=2))
+        again, tape = back.forward(y)
+        assert np.array_equal(again, x) and np.array_equal(back.backward(tape, d_y).x, d_y * scale)
 
 
 # -------------------------------------------------------------------------------------------------- Pooling
@@ -310,7 +331,10 @@ def test_a_batch_without_a_step_has_no_statistics():
     for lengths, changed in (([3, 1], True), ([0, 0], False)):
         x = np.where((np.arange(4) < np.array(lengths)[:, None])[:, :, None], normal(2, 4, 2), 0)
         given = (prepared, x, None, np.array(lengths), np.zeros((2, 0)), "full", Fresh(), np.random.default_rng(0))
-        assert bool(layer.new_buffers(before, layer.forward(*given)[2])) == changed
+        y, h, saved = layer.forward(*given)
+        assert bool(layer.new_buffers(before, saved)) == changed
+        d_x, _, _ = layer.backward(prepared, saved, np.zeros_like(y), h, dict(model.params), True, False, Fresh())
+        assert (d_x == 0).all()
 
 
 def trained(epochs, path=None, *, initial_epoch=0, model=None, optimizer=None, **options):

@@ -29,6 +29,7 @@ from ltc_np import (
 )
 from ltc_np.cells import CELLS
 from ltc_np.kernels.codes import SOLVERS
+from ltc_np.layers import config as configurations
 from ltc_np.layers.config_words import words_of_setting
 
 X = np.random.default_rng(0).normal(size=(3, 4, 2))
@@ -361,6 +362,19 @@ def test_configurations_are_values():
 def test_errors(values, error, message):
     with pytest.raises(error, match=message):
         from_config({"cell": "ltc", **SIZES} | values)
+
+
+@pytest.mark.parametrize(
+    ("name", "largest"), [("MOST_WEIGHTS", 5 * (5 + 2 + 3)), ("MOST_PARAMETERS", 4 * 5 * (5 + 2 + 1) + 3 * (5 + 1))]
+)
+def test_the_largest_configuration(name, largest, monkeypatch):
+    """Of an LSTM of 5 units with 2 inputs and 3 outputs; one number less has no room for it."""
+    given = {"cell": "lstm", **SIZES, "output_dim": 3, "input_mapping": "identity"}
+    monkeypatch.setattr(configurations, name, largest)
+    assert from_config(given).output_size == 3
+    monkeypatch.setattr(configurations, name, largest - 1)
+    with pytest.raises(ValueError, match=f"must .* {largest - 1} .*, got {largest}"):
+        from_config(given)
 
 
 def test_configurations_that_are_none():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from support.golden import cases, check, read, tolerances
 
-from ltc_np import LTC, Adam, AutoNCP, Conv1D, Dense, Looped, Model, Residual, kernels, load
+from ltc_np import LTC, Adam, AutoNCP, Conv1D, Dense, Ensemble, Looped, Model, Residual, kernels, load
 from ltc_np.base.activations import ACTIVATIONS
 from ltc_np.base.workspace import Fresh
 from ltc_np.kernels.windows import Seen, Window
@@ -186,6 +186,7 @@ def test_a_separable_one_is_the_other_with_weights_that_are_products():
         ((Looped(Conv1D(1, 3), times=3),), 3 * 2),
         ((Residual(Conv1D(2, 3), around=Dense(2)),), 2),
         ((Residual(Dense(2), around=Conv1D(2, 4)),), 3),
+        ((Ensemble(Conv1D(2, 3), (Conv1D(1, 3), Conv1D(2, 4))),), 2 + 3),
     ],
     ids=repr,
 )

@@ -219,6 +219,23 @@ def test_an_elapsed_time_beyond_the_precision_is_refused_without_a_warning():
             learner.predict([0.1, 0.2], dt=dt)
 
 
+@pytest.mark.together("dt", "streams")
+@pytest.mark.parametrize("dt", [None, 2, np.float64(0.3), [1.0], [[1.0]], [1.0, 2.0], True, -1.0, "1"], ids=repr)
+@pytest.mark.parametrize("streams", [None, 1])
+def test_elapsed_times_are_read_as_the_usual_way_reads_them(streams, dt):
+    """The same answer, or the same words: one stream without an axis takes a number, one with an axis a row of it."""
+    found = []
+    for way in (lambda learner: learner, usual):
+        learner = way(learner_of("with a readout", SGD(0.01), streams=streams))
+        try:
+            found.append(learner.predict(np.ones((2,) if streams is None else (1, 2)), dt=dt).tolist())
+        except (TypeError, ValueError) as error:
+            found.append(str(error))
+        assert len(learner.state.ravel()) == 7 and np.any(learner.state) == isinstance(found[-1], list)
+    assert found[0] == found[1]
+    assert isinstance(found[0], list) == (dt is None or str(dt) in ("2", "0.3") or (dt == [1.0] and streams == 1))
+
+
 def test_missing_targets_weights_and_a_new_rate_between():
     quick, plain = learner_of("with a readout", Adam(0.01)), usual(learner_of("with a readout", Adam(0.01)))
     one, other = (np.random.default_rng(3) for _ in range(2))
@@ -369,6 +386,7 @@ def all_of(held):
     return held.tobytes().hex() if isinstance(held, np.ndarray) else repr(held)
 
 
+@pytest.mark.together("way", "what")
 @pytest.mark.parametrize("way", ["bound", "usual", "guarded", "a readout"])
 @pytest.mark.parametrize("what", ["predict", "learn"])
 def test_ctrl_c_anywhere_leaves_nothing_or_all(what, way):

@@ -210,7 +210,7 @@ def test_the_cost_is_said_before_it_starts(monkeypatch):
     with pytest.warns(RuntimeWarning, match=words) as told:
         Learner(model, "adam", streams=3, shared=False)
     assert len(told) == 1
-    say_cost(model, Exact(), 3, Cost(10**6, 3 * 10**7))  # says nothing
+    say_cost(model, Exact(), 4, Cost(10**6, generic.SLOW // 4))  # says nothing
     monkeypatch.setattr(generic, "memory", lambda: 2**20)
     with pytest.raises(MemoryError, match=r"but this machine has 0.000977 GiB of memory: take a layer on a sparse wir"):
         Learner(model, "adam")

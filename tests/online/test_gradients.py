@@ -3,6 +3,7 @@
 import copy
 import gc
 import tracemalloc
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -30,10 +31,12 @@ from ltc_np import (
     Pooling,
     RMSprop,
     Standardize,
+    losses,
 )
 from ltc_np.kernels.codes import SOLVERS
 from ltc_np.layers import LAYERS
 from ltc_np.online import NLMS, EProp, Exact, Guard, Learner, SnAp, generic
+from ltc_np.online.learning import Learning
 
 LEARNERS = [
     {"rule": Adam(0.01)},
@@ -232,6 +235,41 @@ def test_a_missing_target_of_several(model):
     assert learner.log.rows[0, 1] == pytest.approx((3 - y[1]) ** 2)
 
 
+@pytest.mark.parametrize("streams", [None, 2])
+def test_a_loss_that_takes_a_target_for_several_outputs(streams):
+    """Of quantiles each has the same target, which is given once; what comes back is of every output."""
+    levels = (0.1, 0.5, 0.8)
+    model = Model(LSTM(2), Dense(3), input_dim=2, seed=0, dtype="float64", backend="numpy")
+    learner = Learner(model, Still(1.0), loss=partial(losses.quantile, quantiles=levels), streams=streams)
+    for x, _, target in stream(3, streams):
+        y = learner.predict(x)
+        target = target[..., :1]
+        error = learner.learn(target)
+        np.testing.assert_allclose(error, target - y, rtol=1e-12)
+        value = np.where(error > 0, levels, np.subtract(levels, 1)) * error
+        np.testing.assert_allclose(learner.log.rows[-(streams or 1) :, 1], value.mean(axis=-1), rtol=1e-12)
+        bias = np.where(error > 0, np.negative(levels), np.subtract(1, levels)) / 3
+        np.testing.assert_allclose(seen(learner)[-1][-3:], bias.reshape(-1, 3).mean(axis=0), rtol=1e-12)
+
+
+@pytest.mark.parametrize("weight", [None, 0.5])
+def test_a_class_that_is_missing_among_others(weight):
+    """Of several outputs, and of several streams: the others are learnt from alone."""
+    model = Model(LSTM(2), Dense(2), input_dim=2, seed=0, dtype="float64", backend="numpy")
+    learner, x = Learner(model, Still(1.0), loss="binary_cross_entropy"), np.array([1.0, -2.0])
+    p = 1 / (1 + np.exp(-learner.predict(x)))
+    np.testing.assert_allclose(learner.learn([np.nan, 1.0], weight=weight), [np.nan, 1 - p[1]], rtol=1e-12)
+    np.testing.assert_allclose(seen(learner)[0][-2:], [0, (weight or 1) * (p[1] - 1)], rtol=1e-12)
+    assert learner.log.rows[0, 1] == pytest.approx(-np.log(p[1]), rel=1e-12)
+    learner.learn([0.0, np.nan], weight=weight)  # that of the other one
+    np.testing.assert_allclose(seen(learner)[1][-2:], [(weight or 1) * p[0], 0], rtol=1e-12)
+    learner = Learner(model, Still(1.0), loss="cross_entropy", streams=3)
+    learner.predict(np.stack([x, -x, 3 * x]))
+    error = learner.learn([1, np.nan, 0], weight=weight)
+    assert np.isnan(error[1]).all() and learner.log.steps == 2
+    np.testing.assert_allclose(seen(learner)[0][-2:], -(weight or 1) * error[[0, 2]].mean(axis=0), rtol=1e-12)
+
+
 def test_pull_clip_and_the_optimiser(model):
     """One step after another: clip(gradient + pull * (theta - deployed)), then the optimiser's own step."""
     learner, alone = Learner(model, Adam(0.02), clip_norm=0.3, pull=0.5), Learner(model, Still(1.0))
@@ -247,6 +285,20 @@ def test_pull_clip_and_the_optimiser(model):
         # The sensitivities are those of the weights as they were, so a second network has others after the first step.
         if k == 0:
             np.testing.assert_allclose(learner.weights, other.theta, rtol=1e-5, atol=1e-7)
+
+
+def test_what_is_clipped_is_the_gradient_with_its_pull():
+    """Of weights that are not the deployed ones any more: its norm is never more than asked for."""
+    model = Model(LSTM(2), Dense(2), input_dim=2, seed=0, dtype="float64", backend="numpy")
+    learner, alone = Learner(model, Still(1.0), clip_norm=0.3, pull=5.0), Learner(model, Still(1.0))
+    for each in (learner, alone):
+        own = each._part._learnings[0]
+        own.model.theta += 0.1
+        own.prepare()
+        each.predict([1.0, -2.0])
+        each.learn([3.0, 0.5])
+    wanted = seen(alone)[0] + 5.0 * 0.1
+    np.testing.assert_allclose(seen(learner)[0], wanted * (0.3 / np.linalg.norm(wanted)), rtol=1e-9)
 
 
 def test_the_weights_are_pulled_to_the_deployed_ones(model):
@@ -309,11 +361,12 @@ def test_streams_with_weights_of_their_own_are_single_ones(model):
     assert together.weights.shape == (3, model.layout.size)
 
 
-def test_streams_that_share_weights_learn_from_the_mean(model):
-    learner, alone = Learner(model, Still(1.0), streams=3), [Learner(model, Still(1.0)) for _ in range(3)]
-    for x, dt, target in stream(4, 3):
+@pytest.mark.parametrize("B", [2, 3])
+def test_streams_that_share_weights_learn_from_the_mean(model, B):
+    learner, alone = Learner(model, Still(1.0), streams=B), [Learner(model, Still(1.0)) for _ in range(B)]
+    for x, dt, target in stream(4, B):
         learner.predict(x, dt=dt)
-        learner.learn(target, weight=[1.0, 2.0, 0.5])
+        learner.learn(target, weight=[1.0, 2.0, 0.5][:B])
         for b, single in enumerate(alone):
             single.predict(x[b], dt=dt[b])
             single.learn(target[b], weight=[1.0, 2.0, 0.5][b])
@@ -419,6 +472,43 @@ def test_three_networks_are_compared_each_with_its_own_state(model):
     assert answered == {"learnt", "last good", "deployed"}
 
 
+@pytest.mark.parametrize("streams", [None, 2])
+def test_a_guarded_network_is_compared_along_three_ways(streams):
+    """Of the learnt, the last good and the deployed weights, each with a state of its own; targets come late."""
+    model = Model(LSTM(2), Dense(1), input_dim=2, seed=0, dtype="float64", backend="numpy")
+    learner = Learner(model, SGD(0.4, momentum=0.9), guard=Guard(1.0, horizon=2), streams=streams, delay=1)
+    own, state, kept, logged = learner._part._learnings[0], model.initial_state(), [], []
+    state = np.array([state] * (streams or 1))
+    for x, _, target in stream(40, streams, seed=2):
+        x = x.reshape(-1, 2)
+        deployed, state = model.step(x, state=state)
+        good = own.good.step(x, state=own.good_state)
+        learnt = learner.network().step(x, state=np.array(own.states()))
+        word = own.watched.answering
+        want = {"learnt": learnt[0], "last good": good[0], "deployed": deployed}[word]
+        y = learner.predict(x if streams else x[0])
+        np.testing.assert_allclose(y.reshape(want.shape), want, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(own.good_state, good[1], rtol=1e-9, atol=1e-12)
+        kept.append((word, target[..., :1].reshape(-1, 1), want, learnt[0], good[0], deployed))
+        if len(kept) == 1:
+            continue
+        _, wanted, *answers = kept[-2]
+        errors, before, events = [((y - wanted) ** 2).mean(axis=1) for y in answers], own.watched, learner.log.events
+        learner.learn(wanted if streams else wanted[0], ago=1)
+        logged += zip(errors[0], errors[3], strict=True)
+        told = [word for _, word in learner.log.events[len(events) :]]
+        if told != ["begun anew"]:  # what happens to errors and weights then is the guard's, which has its own test
+            mean = before.errors
+            said = []
+            for seen in zip(*errors[1:], strict=True):
+                watched, more = before._replace(W=own.watched.W, kept=own.watched.kept).judged(own.guard, seen)
+                mean, before, said = watched.errors, watched, [*said, *more]
+            np.testing.assert_allclose(own.watched.errors, mean, rtol=1e-9)
+            assert told == said
+    np.testing.assert_allclose(learner.log.rows[:, 1:3], logged, rtol=1e-9)
+    assert {word for word, *_ in kept} == {"learnt", "last good", "deployed"}
+
+
 def test_what_becomes_good_goes_on_from_where_it_is(model):
     """The state of the last good network is that of the learnt one when its weights are taken."""
     learner, taken = Learner(model, SGD(0.01), guard=Guard(1.5, horizon=2)), 0
@@ -456,7 +546,7 @@ def test_a_distance_is_kept(model):
         learner.predict(x, dt=dt)
         learner.learn(target)
         assert np.linalg.norm(learner.weights - model.theta) <= 0.01 * np.linalg.norm(model.theta) * (1 + 1e-5)
-    np.testing.assert_array_equal(learner.network().theta, learner.weights)
+        np.testing.assert_array_equal(learner._part._learnings[0].model.theta, learner.weights)  # which answer next
     words = [event for _, event in learner.log.events if "limited" in event]
     assert words[:1] == ["limited"] and all(a != b for a, b in pairwise(words))
 
@@ -763,14 +853,20 @@ def test_what_it_takes(model):
     numbers.buffers["3.mean"] = 1.0  # in the unit of targets
     with pytest.raises(ValueError, match="needs a model of logits"):
         Learner(numbers, Adam(), loss="binary_cross_entropy")
+    with pytest.warns(RuntimeWarning, match="the loss binary_cross_entropy takes logits, .* and tanh of the last"):
+        Learner(Model(LSTM(2), Dense(1, "tanh"), input_dim=2, seed=0), Adam(), loss="binary_cross_entropy")
     optimizer = Adam(0.1)
     learner = Learner(model, optimizer)
+    assert (learner.pull, learner.delay, learner.streams, learner.shared, learner.clip_norm) == (0, 0, None, True, None)
+    assert learner.guard is None and EProp() == EProp("symmetric", 0) and SnAp() == SnAp(1)
     learner.predict([1.0, 2.0])
     learner.learn([1.0, 2.0])
     assert optimizer.t == 0 and learner.method == Exact()
     assert isinstance(Learner(model, "adam").rule, Adam)
     readout = Model(LTC(AutoNCP(6, 3)), Dense(2), input_dim=2, seed=0)
-    for options, name in (({"method": Exact()}, "method"), ({"pull": 0.1}, "pull"), ({"loss": "mae"}, "loss")):
+    wrong = {"method": Exact()}, {"clip_norm": 1.0}, {"pull": 0.1}, {"loss": "mae"}
+    for options in wrong:
+        (name,) = options
         with pytest.raises(ValueError, match=f"`{name}` is for an optimiser such as Adam"):
             Learner(readout, NLMS(), **options)
     with pytest.raises(
@@ -827,3 +923,79 @@ def test_a_class_is_one_number():
         with pytest.raises(error, match=message):
             learner.learn(target)
     assert learner.learn(1).argmax() == 1
+
+
+@pytest.mark.parametrize("streams", [None, 2])
+def test_a_file_has_all_three_networks(streams, tmp_path):
+    """The last good one has weights, an optimiser and a state of its own, with which it answers and is gone back to."""
+    model = Model(LSTM(2), Dense(1), input_dim=2, seed=0, dtype="float64", backend="numpy")
+    learner = Learner(model, SGD(0.3, momentum=0.9), guard=Guard(1.0, horizon=2), streams=streams, delay=1)
+    every, own, words, last = [learner], learner._part._learnings[0], set(), None
+    for k, (x, _, target) in enumerate(stream(80, streams, seed=2)):
+        three = own.model.theta, own.good.theta, model.theta
+        apart = (own.good_state != own.states()).any() and not any(np.array_equal(*two) for two in pairwise(three))
+        if apart and len(every) == 1:
+            learner.save(tmp_path / "learner.npz")
+            every += Learner.load(tmp_path / "learner.npz", "numpy"), copy.deepcopy(learner)
+        answers = [each.predict(x) for each in every]
+        if len(every) > 1:
+            words.add(own.watched.answering)
+        for each in every:
+            if k:
+                each.learn(last)
+        last = target[..., :1]
+        for other, answer in zip(every[1:], answers[1:], strict=True):
+            np.testing.assert_array_equal(answer, answers[0])
+            held = other._part._learnings[0]
+            np.testing.assert_array_equal(held.good.theta, own.good.theta)
+            np.testing.assert_array_equal(held.good_state, own.good_state)
+    assert words == {"learnt", "last good", "deployed"}
+    for other in every[1:]:
+        check_same(learner, other)
+
+
+@pytest.mark.parametrize("guard", [None, Guard(1.0, horizon=1)], ids=["alone", "guarded"])
+def test_to_undo_takes_all_back(guard):
+    """Whatever came in between: answers, steps that are followed, and weights that are given up."""
+    model = Model(LSTM(2), Dense(1), input_dim=2, seed=0, dtype="float64", backend="numpy")
+    made = Learning(model, SGD(0.1, momentum=0.9), Exact(), 2, guard)
+    rng = np.random.default_rng(0)
+
+    def go_on():
+        f, y = made.answer(rng.normal(size=(2, 2)), [1.0, 0.5])
+        made.good_state += 0.1
+        assert made.step(made.gradient(f, np.ones((2, 1))))
+        return f, y, made.follow(model.theta, [(0.1, 0.2, 0.3)])
+
+    def all_of():
+        good = () if guard is None else (made.good.theta, made.good_state)
+        kept = [made.optimizer.t, *made.optimizer.moments.values(), *made.watched.kept.values(), made.watched.W]
+        arrays = made.model.theta, *good, *kept, *(traces.whole for traces in made.traces), made.watched.good[0]
+        return [np.array(array) for array in arrays]
+
+    go_on()
+    before, begun, state = all_of(), made.begin(), rng.bit_generator.state
+    first = go_on()
+    if guard is not None:
+        assert (made.good.theta != before[1]).any()  # the learnt ones have become good ones
+        go_on(), made.begin_anew(model.theta)
+    made.undo(begun)
+    for array, wanted in zip(all_of(), before, strict=True):
+        np.testing.assert_array_equal(array, wanted)
+    rng.bit_generator.state = state
+    again = go_on()
+    np.testing.assert_array_equal(again[0], first[0])
+    np.testing.assert_array_equal(again[1], first[1])
+    assert again[2] == first[2]
+
+
+def test_a_layer_behind_that_gives_no_adjoint_of_its_inputs_is_named():
+    class Deaf(Dense):
+        def backward(self, *arguments):
+            return None, *super().backward(*arguments)[1:]
+
+    learner = Learner(Model(LSTM(2), Deaf(1), input_dim=2, seed=0, backend="numpy"), SGD(0.1))
+    learner.predict([1.0, 2.0])
+    with pytest.raises(ValueError, match="backward of layer Deaf.* must return d_x where it is wanted, got None"):
+        learner.learn([1.0])
+    np.testing.assert_array_equal(learner.weights, learner.deployed)

@@ -57,6 +57,36 @@ def test_what_begins_anew_where_it_was_limited_says_so_once():
     assert near == ("not limited any more",)
 
 
+@pytest.mark.parametrize(("worse", "horizon"), [(1.0, 1), (2.0, 1), (1.05, 3)])
+def test_a_guard_is_a_plain_loop(worse, horizon):
+    """Of whole errors, many of them equal, so that every comparison has ties; weights are new ones at every step."""
+    guard, rng, deployed = Guard(worse, horizon), np.random.default_rng(0), np.full(2, -1.0)
+    watched, told, words = readout(np.zeros(2)), [], ("learnt", "last good", "deployed")
+    mean, now, since, good, learnt = [0.0, 0.0, 0.0], 0, 0, 0, 0  # weights by their number
+    for k in range(1, 600):
+        learnt, seen = k, rng.integers(0, 3, 3).astype(float)
+        if k % 100 > 40:  # for so long that it begins anew
+            seen[:] = 7, *[(1, 2), (2, 1), (1, 1)][k // 100 % 3]
+        watched, events = watched._replace(W=np.full(2, float(k)), kept={"t": k}).judged(guard, tuple(seen))
+        mean = [m + (s - m) / horizon for m, s in zip(mean, seen, strict=True)]
+        best, since, before = min(mean), since + 1, now
+        now = 0 if mean[0] <= worse * best else 1 if mean[1] <= mean[2] else 2
+        wanted = ()
+        if now != before:
+            since, wanted = 0, (f"{words[now]} weights answer",)
+        elif now == 0 and since >= horizon and mean[0] == best:
+            good, mean[1], since = learnt, mean[0], 0
+        elif now > 0 and since >= 10 * horizon:
+            learnt, mean[0], since, wanted = good, mean[1], 0, ("begun anew",)
+        assert (events, watched.answering, watched.since) == (wanted, words[now], since)
+        assert (watched.W[0], watched.good[0][0], watched.good[1].get("t", 0)) == (learnt, good, good)
+        assert watched.kept == ({} if learnt == 0 else {"t": learnt})
+        assert watched.weights(deployed)[0] == (learnt, good, -1)[now]
+        np.testing.assert_allclose(watched.errors, mean, rtol=1e-12)
+        told += events
+    assert set(told) == {"begun anew", *(f"{word} weights answer" for word in words)} and good > 0
+
+
 def test_errors_fade():
     guard, watched, own = Guard(horizon=10), readout(np.zeros(2)), 0.0
     for k in range(50):
@@ -78,7 +108,7 @@ def test_weights_too_far_away_are_moved_straight_back():
     for events in (("not limited any more",), ()):
         watched, distance, told = watched.moved(near, {}, deployed, 1.0, Guard(distance=0.5))
         assert watched.W is near and (distance, told) == (1.0, events)
-    for limit in (1.1, None):
+    for limit in (1.1, 1.0, None):  # of a norm of 5
         watched, distance, told = watched.moved(W, {}, deployed, 5.0, Guard(distance=limit))
         assert watched.W is W and (distance, told) == (5.0, ())
 
@@ -131,6 +161,8 @@ def test_a_log_is_drawn():
     np.testing.assert_array_equal(deployed.get_ydata(), 1.0 + np.arange(20))
     np.testing.assert_array_equal(answers.get_xydata(), np.stack([np.arange(1, 21), np.full(20, 0.5)], axis=1))
     assert event.get_xdata()[0] == 20 and ax.get_yscale() == "log"
+    log.add(0.0, 1.0, 0.0)  # which has no logarithm
+    assert log.plot().get_yscale() == Log().plot().get_yscale() == "linear"
 
 
 def test_a_log_comes_back_from_plain_data():
@@ -156,6 +188,13 @@ def test_a_batch_is_learnt_whole_or_not_at_all():
     with pytest.raises(FloatingPointError, match="nothing was learnt"):
         learner.learn([[1.0], [1e18]])
     np.testing.assert_array_equal(learner.weights, before)
+
+
+def test_what_documents_say_of_its_figures():
+    """The guide and the docstrings name them."""
+    guard = Guard()
+    assert (guard.worse, guard.horizon, guard.distance) == (1.05, 100, None)
+    assert (PATIENCE, MOST_ROWS, MOST_EVENTS) == (10, 2048, 1000)
 
 
 def test_what_it_takes():

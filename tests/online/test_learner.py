@@ -1,6 +1,8 @@
 """A learner on a stream: against naive loops; files, streams, delay, and what it refuses."""
 
+import copy
 from datetime import timedelta
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -9,10 +11,13 @@ from ltc_np import (
     LSTM,
     LTC,
     LTCRNN,
+    SGD,
+    Adam,
     AutoNCP,
     Bidirectional,
     CfC,
     Dense,
+    Line,
     Model,
     Residual,
     Standardize,
@@ -20,6 +25,7 @@ from ltc_np import (
     load,
 )
 from ltc_np.online import LMS, NLMS, RLS, Guard, Learner
+from ltc_np.online.guard import Watched
 
 RULES = [LMS(0.05), NLMS(0.5), RLS(0.95)]
 LEARNERS = [
@@ -78,6 +84,45 @@ def test_it_is_the_rule_on_the_features(model, rule):
         after(np.array([x for x, _, _ in steps]), dt=np.array([dt for _, dt, _ in steps]))[-1],
         learner.weights @ np.append(f[-1], np.float32(1)), rtol=1e-5, atol=1e-6,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", [NLMS(1.5), RLS(0.9)], ids=repr)
+def test_a_guarded_readout_is_a_plain_loop(rule):
+    """Answers, weights, the log and what the guard says; with weights of targets, missing ones and late ones."""
+    model = Model(LTC(AutoNCP(8, 3)), Dense(2), input_dim=2, seed=0, dtype="float64", backend="numpy")
+    guard = Guard(1.0, horizon=2, distance=0.6)
+    learner, body = Learner(model, rule, guard=guard, delay=1), Model(*model.layers[:1], input_dim=2, seed=0)
+    body.theta = model.theta[: body.layout.size]
+    steps = list(stream(60, missing=0.2))
+    x, dt, targets = (np.array(column) for column in zip(*steps, strict=True))
+    f = np.append(body(x, dt=dt), np.ones((60, 1)), axis=1)
+    W0 = np.concatenate([model.params["1.weight"].T, model.params["1.bias"][:, None]], axis=1)
+    watched, answers, rows, events = Watched(W0, kept := rule.begin(4, 2, W0.dtype), (W0, kept)), [], [], []
+    for k in range(60):
+        by = {"learnt": watched.W, "last good": watched.good[0], "deployed": W0}[watched.answering]
+        answers.append(by @ f[k])
+        np.testing.assert_allclose(learner.predict(x[k], dt=dt[k]), answers[k], rtol=1e-5, atol=1e-6)
+        if k == 0:
+            continue
+        late, weight = targets[k - 1], [1.0, 0.5][k % 2]
+        np.testing.assert_allclose(learner.learn(late, ago=1, weight=weight), late - answers[k - 1], rtol=0, atol=1e-5)
+        known = ~np.isnan(late)
+        if not known.any():
+            continue
+        apart = [
+            np.where(known, late - y, 0)
+            for y in (answers[k - 1], *(W @ f[k - 1] for W in (W0, watched.W, watched.good[0])))
+        ]
+        told, old, own, good = ((error**2).sum() / known.sum() for error in apart)
+        W, kept = rule.update(watched.W, watched.kept, f[k - 1], apart[2], None if known.all() else known, weight)
+        watched, distance, limit = watched.moved(W, kept, W0, np.linalg.norm(W - W0), guard)
+        watched, more = watched.judged(guard, (own, good, old))
+        rows.append((len(rows) + 1, told, old, distance))
+        events += [(len(rows), event) for event in (*limit, *more)]
+    np.testing.assert_allclose(learner.weights, watched.W, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(learner.log.rows, rows, rtol=1e-4, atol=1e-7)
+    assert learner.log.events == events
+    assert {event for _, event in events} >= {"limited", "not limited any more", "deployed weights answer"}
 
 
 def test_it_learns_what_has_changed(model):
@@ -147,6 +192,23 @@ def test_streams_with_readouts_of_their_own_are_single_ones(model):
         np.testing.assert_array_equal(together.network(b).theta, single.network().theta)
 
 
+@pytest.mark.parametrize("rule", [NLMS(), SGD(0.01)], ids=["readout", "network"])
+def test_one_stream_has_weights_without_an_axis_of_streams(rule):
+    """Whatever is said of those that there are not; one that is asked for has one."""
+    model = Model(LTC(AutoNCP(8, 3)), Dense(2), input_dim=2, seed=0, backend="numpy")
+    for options, lead in (
+        ({}, ()),
+        ({"shared": False}, ()),
+        ({"streams": 1}, ()),
+        ({"streams": 1, "shared": False}, (1,)),
+    ):
+        learner = Learner(model, rule, **options)
+        axes = (1,) if "streams" in options else ()
+        assert learner.weights.shape == (*lead, *learner.deployed.shape)
+        assert learner.state.shape[:-1] == axes and learner.predict(np.ones((*axes, 2))).shape == (*axes, 2)
+        assert learner.learn(np.ones((*axes, 2))).shape == (*axes, 2)
+
+
 def test_a_shared_readout_learns_from_each_stream_in_turn(model):
     rule, learner = RLS(0.95), Learner(model, RLS(0.95), streams=3)
     W, kept, state = learner.weights, rule.begin(4, 2, np.dtype(np.float32)), None
@@ -204,6 +266,112 @@ def test_reset_keeps_what_is_learnt(model):
     np.testing.assert_array_equal(learner.state, model.initial_state())
     with pytest.raises(ValueError, match="there is none since the beginning or `reset`: call `predict` first"):
         learner.learn([0.0, 0.0])
+
+
+@pytest.mark.together("rule", "shared")
+@pytest.mark.parametrize("rule", [RLS(0.95), SGD(0.01)], ids=["readout", "network"])
+@pytest.mark.parametrize("shared", [True, False])
+def test_one_of_several_streams_begins_anew(rule, shared):
+    """State and sensitivities at the start, no target of an answer of before; the others do not notice."""
+    model = Model(LTC(AutoNCP(8, 3)), Dense(2), input_dim=2, seed=0, dtype="float64", backend="numpy")
+    learner = Learner(model, rule, streams=3, shared=shared, delay=1)
+    (*steps, last) = stream(5, 3)
+    learner.predict(steps[0][0], dt=steps[0][1])
+    for (_, _, target), (x, dt, _) in pairwise(steps):
+        learner.predict(x, dt=dt)
+        learner.learn(target, ago=1)
+    weights, before = learner.weights, learner.state.copy()
+    learner.reset(stream=1)
+    np.testing.assert_array_equal(learner.state[[0, 2]], before[[0, 2]])
+    np.testing.assert_array_equal(learner.state[1], model.initial_state())
+    np.testing.assert_array_equal(learner.weights, weights)
+    error = learner.learn(steps[-1][2])
+    assert np.isnan(error[1]).all() and np.isfinite(error[[0, 2]]).all()
+    alone = Learner(learner.network(1 if not shared else 0), rule)  # as if there had been nothing before
+    x, dt, target = last
+    y = learner.predict(x, dt=dt)
+    np.testing.assert_allclose(y[1], alone.predict(x[1], dt=dt[1]), rtol=0, atol=1e-12)
+    if isinstance(rule, SGD):
+        weights = learner.weights
+        target[[0, 2]] = np.nan
+        learner.learn(target)
+        alone.learn(target[1])
+        moved = (learner.weights - weights)[... if shared else 1]
+        np.testing.assert_allclose(moved, alone.weights - alone.deployed, rtol=1e-9, atol=1e-14)
+    np.testing.assert_allclose(learner.state[1], alone.state, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("rule", [NLMS(), SGD(0.01)], ids=["readout", "network"])
+def test_a_stream_begins_where_its_layers_do(rule):
+    """Which may be elsewhere than at 0; also after a reset."""
+    layers = Line(2, reads=3, weight=np.linspace(-1, 1, 12).reshape(6, 2), before=[5.0, -7.0]), Dense(2)
+    model = Model(*layers, input_dim=2, seed=0, dtype="float64", backend="numpy")
+    learner, want = Learner(model, rule, streams=2), model.step(np.ones((2, 2)))[0]
+    np.testing.assert_allclose(learner.predict(np.ones((2, 2))), want, rtol=1e-12)
+    learner.learn(np.zeros((2, 2)))
+    np.testing.assert_allclose(learner.log.rows[:, 1:3], (want**2).mean(axis=1)[:, None] + [0, 0], rtol=1e-12)
+    want = learner.network().step(np.ones((2, 2)))[0]
+    learner.predict(np.zeros((2, 2)))
+    learner.reset(stream=1)
+    np.testing.assert_array_equal(learner.state[1], model.initial_state())
+    np.testing.assert_allclose(learner.peek(np.ones((2, 2)))[1], want[1], rtol=1e-12)
+    learner.reset()
+    np.testing.assert_allclose(learner.predict(np.ones((2, 2))), want, rtol=1e-12)
+
+
+NETWORKS = [
+    {"rule": Adam(0.01)},
+    {"rule": SGD(0.02), "streams": 2, "delay": 2, "clip_norm": 0.5},
+    {"rule": SGD(0.02), "guard": Guard(1.0, horizon=2), "delay": 1},
+]
+
+
+@pytest.mark.parametrize("options", [*LEARNERS, *NETWORKS], ids=repr)
+def test_what_others_write_into_their_arrays_changes_nothing(options):
+    """Into those that were given, and those that came back."""
+    own = Model(LTC(AutoNCP(6, 3)), Dense(2), input_dim=2, seed=0, backend="numpy")
+    plain, learner = Learner(own, **options), Learner(model := copy.deepcopy(own), **options)
+    model.theta.fill(7)
+    steps, delay, streams = list(stream(12, options.get("streams"))), options.get("delay", 0), options.get("streams")
+    for k, (x, dt, _) in enumerate(steps):
+        given = [x.astype(np.float32), np.array(dt, np.float32)]
+        y, found = plain.predict(given[0].copy(), dt=given[1].copy()), learner.predict(given[0], dt=given[1])
+        np.testing.assert_array_equal(found, y)
+        for array in (*given, found, learner.peek(x, dt=dt), learner.weights, learner.network().theta):
+            array.fill(9)
+        if k < delay:
+            continue
+        target, weight = steps[k - delay][2].astype(np.float32), np.array(0.5 if streams is None else [0.5] * streams)
+        error = plain.learn(target.copy(), ago=delay, weight=weight.copy())
+        found = learner.learn(target, ago=delay, weight=weight)
+        np.testing.assert_array_equal(found, error)
+        for array in (found, target, weight, learner.log.rows):
+            array.fill(9)
+    np.testing.assert_array_equal(learner.weights, plain.weights)
+    np.testing.assert_array_equal(learner.network().theta, plain.network().theta)
+    np.testing.assert_array_equal(learner.state, plain.state)
+    np.testing.assert_array_equal(learner.log.rows, plain.log.rows)
+
+
+@pytest.mark.parametrize("rule", [RLS(0.95), Adam(0.01)], ids=["readout", "network"])
+def test_a_shallow_copy_goes_its_own_way(rule):
+    model = Model(LTC(AutoNCP(6, 3)), Dense(2), input_dim=2, seed=0, backend="numpy")
+    learner, plain = (Learner(model, rule, streams=2, delay=1) for _ in range(2))
+    (x, _, target), (other, _, _) = stream(2, 2)
+    for each in (learner, plain):
+        each.predict(x)
+    again = copy.copy(learner)
+    again.reset(stream=0)
+    again.learn(target)
+    again.predict(other)
+    assert (again.weights != learner.weights).any()
+    for each in (learner, plain):
+        each.predict(other)
+        np.testing.assert_array_equal(np.isnan(each.learn(target, ago=1)), False)
+        each.learn(target)
+    np.testing.assert_array_equal(learner.weights, plain.weights)
+    np.testing.assert_array_equal(learner.state, plain.state)
+    assert (learner.log.steps, again.log.steps) == (4, 1)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -266,12 +434,12 @@ def test_an_error_that_overflows_does_not_spoil_the_guard(model, tmp_path):
     learner.save(tmp_path / "learner.npz")  # only finite numbers can be written
 
 
-@pytest.mark.parametrize("rule", [LMS(), RLS()], ids=repr)
+@pytest.mark.parametrize("rule", [LMS(), RLS(), SGD(0.1)], ids=repr)
 def test_a_weight_that_overflows_is_named(model, rule):
     """And NumPy does not warn besides: a warning is an error here."""
     learner = Learner(model, rule)
     learner.predict([1, 2])
-    with pytest.raises(FloatingPointError, match=r"a weight of 1e\+100 .*take targets or weights of a smaller scale"):
+    with pytest.raises(FloatingPointError, match=r"a weight of 1e\+100.* take targets or weights of a smaller scale"):
         learner.learn([1, 2], weight=1e100)
     np.testing.assert_array_equal(learner.weights, learner.deployed)
 
@@ -359,9 +527,10 @@ def test_arguments_that_do_not_fit_are_refused(model, tmp_path):
             learner.learn(target, **more)
     with pytest.raises(TypeError, match="`ago` must be an int >= 0, got 0.0"):
         learner.learn([1.0, 2.0], ago=0.0)
-    with pytest.raises(ValueError, match="`ago` must be less than the 1 answer given since the beginning, got 2"):
-        (late := Learner(model, NLMS(), delay=3)).predict([1, 2])
-        late.learn([1.0, 2.0], ago=2)
+    (late := Learner(model, NLMS(), delay=3)).predict([1, 2])
+    for ago in (1, 3):
+        with pytest.raises(ValueError, match=f"must be less than the 1 answer given since the beginning, got {ago}"):
+            late.learn([1.0, 2.0], ago=ago)
     several = Learner(model, NLMS(), streams=3)
     several.predict(np.ones((3, 2)))
     for weight in ([1.0, 2.0], [1.0], [[1.0, 2.0, 3.0]]):

@@ -117,6 +117,43 @@ def test_targets_find_their_answers_in_any_order(model):
     np.testing.assert_array_equal(one.learning.weights, own.weights)
 
 
+def test_so_many_observations_wait_as_answers_do(model):
+    """Of one that is older nothing is known any more: a target of unknown features is that of the oldest answer."""
+    regressor, own = RiverRegressor(Learner(model, NLMS(), delay=1), FEATURES), Learner(model, NLMS(), delay=1)
+    for x, _ in (steps := list(stream(4))):
+        regressor.predict_one(x)
+        own.predict([x["b"], x["a"]])
+    for x in ({"a": 9.0}, steps[3][0]):
+        regressor.learn_one(x, 1.0)
+    for ago in (1, 0):
+        own.learn([1.0], ago=ago)
+    np.testing.assert_array_equal(regressor.learning.weights, own.weights)
+
+
+def test_after_a_reset_no_observation_waits(model):
+    """Its target is that of an answer which is given now."""
+    regressor, own = RiverRegressor(Learner(model, NLMS(), delay=2), FEATURES), Learner(model, NLMS())
+    for x, _ in (steps := list(stream(3))):
+        regressor.predict_one(x)
+    regressor.reset()
+    regressor.learn_one(*steps[1])
+    own.predict([steps[1][0]["b"], steps[1][0]["a"]])
+    own.learn([steps[1][1]])
+    np.testing.assert_array_equal(regressor.learning.weights, own.weights)
+    np.testing.assert_array_equal(regressor.learning.state, own.state)
+
+
+@pytest.mark.parametrize("kind", [RiverRegressor, RiverClassifier])
+def test_arguments_for_river_s_checks_fit(kind):
+    """Also where River, whose checks take them, is not there."""
+    (given,) = kind._unit_test_params()
+    estimator = kind(**given)
+    x, y = dict.fromkeys(given["features"], 1.0), {RiverRegressor: 0.5, RiverClassifier: True}[kind]
+    before = estimator.predict_one(x)
+    estimator.learn_one(x, y)
+    assert type(before) is type(y) and estimator.learning.log.steps == 1
+
+
 def test_learning_alone_moves_on(model):
     """As for whoever never asks: with a delay too."""
     regressors = [RiverRegressor(Learner(model, NLMS(), delay=delay), FEATURES) for delay in (0, 3)]

@@ -119,6 +119,7 @@ def test_outputs_without_a_target_stay(rule):
 def test_what_they_take():
     assert repr(RLS(0.9)) == "RLS(forgetting=0.9)"
     assert RLS(0.9) == RLS(0.9) != RLS(0.8)
+    assert LMS() == LMS(0.01) and NLMS() == NLMS(0.1, 1e-6) and RLS() == RLS(0.999, 0.01)
     for make, message in (
         (lambda: LMS(0), "`rate` must be"),
         (lambda: NLMS(2.0), "`rate` must be"),

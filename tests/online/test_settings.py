@@ -1,5 +1,7 @@
 """What the file of a learner says: every rule and schedule of the library, and of your own a name."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -16,6 +18,7 @@ from ltc_np import (
     PerEpoch,
     PiecewiseConstant,
     WarmUp,
+    losses,
 )
 from ltc_np.export import c, command
 from ltc_np.online import NLMS, RLS, Exact, Guard, Learner, Rule, rules
@@ -81,6 +84,22 @@ def classes(base):
 def test_a_file_names_every_schedule(schedule, model, tmp_path):
     learner = saved(model, tmp_path / "a.npz", Adam(schedule))
     check_goes_on(learner, Learner.load(tmp_path / "a.npz", backend="numpy"))
+
+
+@pytest.mark.parametrize(
+    "loss", ["mae", partial(losses.huber, delta=0.3), partial(losses.quantile, quantiles=(0.1, 0.8))], ids=str
+)
+def test_a_file_names_a_loss_with_its_option(loss, model, tmp_path):
+    """The option is not that which the loss has by itself."""
+    learner = Learner(model, SGD(0.1), loss=loss)
+    learner.save(tmp_path / "a.npz")
+    other, wanted = Learner.load(tmp_path / "a.npz", backend="numpy"), losses.get(loss)
+    for each in (learner, other):
+        each.predict([1.0, -2.0])
+        each.learn([3.0] if "quantile" in str(loss) else [3.0, -1.0])
+    np.testing.assert_array_equal(other.weights, learner.weights)
+    assert (learner.weights != learner.deployed).any() and losses.name_of(other.loss) == losses.name_of(wanted)
+    assert getattr(other.loss, "keywords", {}) == getattr(wanted, "keywords", {})
 
 
 class Halves(Rule):

@@ -9,6 +9,7 @@ from ltc_np import (
     LTC,
     S4D,
     AutoNCP,
+    Conv1D,
     Dense,
     Dropout,
     FullyConnected,
@@ -190,7 +191,48 @@ def test_a_dense_wiring_says_its_cost():
     look_first(model, SnAp(1), 1)  # says nothing
 
 
-@pytest.mark.parametrize("layer", [LTC(NCP), LRC(NCP), LrcSSM(3), S4D(4), LSTM(3)], ids=repr)
+FOLLOWED = pytest.mark.parametrize(
+    "layer", [LTC(NCP), LRC(NCP), LrcSSM(3), S4D(4), LSTM(3), Conv1D(2, 3, activation="tanh")], ids=repr
+)
+
+
+@FOLLOWED
+def test_traces_have_arrays_of_their_own(layer):
+    """What is written into the weights that they were given, into inputs, outputs or gradients changes nothing."""
+    model = Model(layer, input_dim=2, seed=0, dtype="float64", backend="numpy")
+    plain, traces = (traces_for(model, Exact()) for _ in range(2))
+    rng, theta = np.random.default_rng(0), model.theta.copy()
+    plain.prepare(model.theta)
+    traces.prepare(theta)
+    theta.fill(7)
+    last = np.zeros(0)
+    for x in rng.normal(size=(4, 2)):
+        given, d_y = x.copy(), rng.normal(size=model.output_size)
+        y, found = plain.advance(x, 0.5), traces.advance(given, 0.5)
+        given.fill(7)
+        np.testing.assert_array_equal(found, y)
+        assert (last == 7).all()
+        (last := found).fill(7)
+        gradient, mine = plain.gradient(d_y), traces.gradient(own := d_y.copy())
+        np.testing.assert_array_equal(own, d_y)
+        np.testing.assert_array_equal(mine, gradient)
+        mine.fill(7)
+        np.testing.assert_array_equal(traces.gradient(d_y), gradient)  # asked for once more, it is the same
+    for each in (plain, traces):
+        each.prepare(1.5 * model.theta)
+    np.testing.assert_array_equal(traces.gradient(d_y), plain.gradient(d_y))
+
+
+@FOLLOWED
+def test_traces_keep_the_precision(layer):
+    model = Model(layer, input_dim=2, seed=0, backend="numpy")
+    traces = traces_for(model, Exact())
+    traces.prepare(model.theta)
+    y = traces.advance(np.ones(2, np.float32), 0.5)
+    assert y.dtype == traces.gradient(np.ones_like(y)).dtype == traces.whole.dtype == np.float32
+
+
+@FOLLOWED
 def test_all_that_traces_keep_lies_in_one_array(layer):
     """So that a copy of it is enough to take a step back."""
     model = Model(layer, input_dim=2, seed=0)

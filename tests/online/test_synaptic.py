@@ -225,6 +225,19 @@ def test_steps_of_the_core_are_unfolds(traces, backend):
     np.testing.assert_allclose(found, wanted, rtol=1e-10, atol=1e-14)
 
 
+@pytest.mark.parametrize("edges", [[(0, 1), (1, 2)], [(3, 2), (0, 2), (2, 1), (0, 1), (3, 4)]], ids=["chain", "two"])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_rows_that_lack_a_block_of_their_neighbours(traces, edges, backend):
+    """The first neuron's row begins where all numbers do: what it has no place for is not there, and is not skipped."""
+    N = max(map(max, edges)) + 1
+    wiring = Wiring.from_edges(N, [(*edge, 1) for edge in edges], [(0, k, -1) for k in range(N)], output_dim=N)
+    model = Model(LTC(wiring, input_mapping=None), input_dim=1, seed=1, dtype="float64", backend=backend)
+    x, targets, dt = stream(model, 8)
+    found, _ = summed(traces(model), model, x, targets, dt)
+    _, wanted = model.loss_and_grad(x[None], targets[None], dt=dt[None], loss="mse")
+    np.testing.assert_allclose(found, wanted, rtol=1e-10, atol=1e-14)
+
+
 def driving():
     """The network of the published driving experiments: 12 inter, 6 command, 1 motor neuron, 32 inputs."""
     wiring = NCP(12, 6, 1, sensory_fanout=4, inter_fanout=4, recurrent_command_synapses=4, motor_fanin=6)

@@ -1,6 +1,7 @@
 """What layers declare: against the literal table, and by what they do."""
 
 import copy
+import inspect
 import pickle
 
 import numpy as np
@@ -8,7 +9,21 @@ import pytest
 from protocol.calls import whole
 from protocol.layers import CASES, ROWS, each
 
-from ltc_np import CTRNN, CfC, Dense, Model
+from ltc_np import (
+    CTRNN,
+    LTC,
+    BatchNorm,
+    CfC,
+    Conv1D,
+    Dense,
+    FullyConnected,
+    InputMapping,
+    LayerNorm,
+    MixedMemory,
+    MixtureDensity,
+    Model,
+)
+from ltc_np.cells import CELLS
 from ltc_np.cells.base import TRAITS
 from ltc_np.layers import LAYERS
 
@@ -142,3 +157,68 @@ def test_layers_are_equal_only_with_equal_arguments():
     for k, layer in enumerate(layers):
         assert [other == layer for other in layers] == [k == n for n in range(len(layers))], layer
         assert layer != repr(layer)
+
+
+DEFAULTS = {
+    "BatchNorm": {"epsilon": 1e-5, "momentum": 0.1},
+    "Bidirectional": {"merge": "concat"},
+    "Conv1D": {"stride": 1, "dilation": 1, "separable": False, "activation": None},
+    "Dense": {"activation": None},
+    "Ensemble": {"answers": "numbers"},
+    "InputMapping": {"mapping": "affine"},
+    "LayerNorm": {"epsilon": 1e-5},
+    "Line": {"reads": 1, "weight": 0, "bias": 0, "before": 0},
+    "Looped": {"times": 2},
+    "MixedMemory": {"topology": "torch", "forget_bias": 1},
+    "MixtureDensity": {"components": 5, "least_sigma": 1e-3, "mean": 0, "scale": 1},
+    "RandomConvolutions": {
+        "features": 1008, "length": 100, "differences": False, "seed": 0, "weight": 0, "bias": 0, "thresholds": 0,
+    },
+    "Residual": {"around": None},
+    "Standardize": {"inverse": False, "mean": 0, "scale": 1, "clip": None},
+}  # fmt: skip
+
+
+def test_what_arguments_are_where_they_are_left_out():
+    """Files leave out what is as usual, so another default would make another model of an old one."""
+    for name, kind in LAYERS.items():
+        given = {
+            key: parameter.default
+            for key, parameter in inspect.signature(kind).parameters.items()
+            if parameter.default is not parameter.empty and key not in ("input_dim", "init")
+        }
+        assert name in CELLS or given == DEFAULTS.get(name, {}), name
+
+
+@pytest.mark.parametrize(
+    ("made", "numbers", "ranges"),
+    [
+        (Dense(40, input_dim=60), {"bias": 0}, {"weight": 6 / 100}),
+        (Conv1D(40, 3, input_dim=60), {"bias": 0}, {"weight": 6 / (3 * 100)}),
+        (Conv1D(40, 3, separable=True, input_dim=60), {"bias": 0}, {"taps": 1, "weight": 6 / 100}),
+        (MixtureDensity(40, 1, input_dim=60), {}, {"weight": 0.01 * 6 / (60 + 81)}),
+        (MixedMemory(LTC(FullyConnected(20), input_dim=30)), {}, {"lstm_w_x": 6 / (30 + 80), "lstm_w_h": None}),
+        (MixedMemory(LTC(FullyConnected(20), input_dim=30), "keras"), {"lstm_b": 0}, {"lstm_w_x": 6 / (30 + 120)}),
+        (LayerNorm(input_dim=9), {"scale": 1, "shift": 0}, {}),
+        (BatchNorm(input_dim=9), {"scale": 1, "shift": 0}, {}),
+        (InputMapping(input_dim=9), {"input_w": 1, "input_b": 0}, {}),
+    ],
+    ids=lambda one: one.__class__.__name__,
+)
+def test_where_parameters_begin_and_which_decay(made, numbers, ranges):
+    """Weights uniformly up to a root, or as a part of an orthogonal matrix; nothing else decays."""
+    model = Model(made, seed=0, dtype="float64", backend="numpy")
+    for name, value in numbers.items():
+        assert (model.params[name] == value).all(), name
+        assert not model.layout.decay[model.layout.slices[name][0]].any(), name
+    for name, square in ranges.items():
+        values = model.params[name]
+        assert model.layout.decay[model.layout.slices[name][0]].all(), name
+        if square is None:
+            np.testing.assert_allclose(values @ values.T, np.eye(len(values)), rtol=0, atol=1e-12)
+            continue
+        assert np.abs(values).max() <= square**0.5, name
+        assert min(values.max(), -values.min()) > 0.95 * square**0.5 and abs(values.mean()) < 0.1 * square**0.5, name
+    assert not any(
+        model.layout.decay[model.layout.slices[name][0]].any() for name in model.params if name.endswith("b")
+    )
