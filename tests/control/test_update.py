@@ -28,8 +28,8 @@ def collected(environments, distribution, policy, critic, T=11, before=4):
     return collector.collect(T, distribution.initial())
 
 
-def looped(rollout, policy, critic, distribution, own, gamma, lam, old):
-    """Loss, and advantages, with nothing but `Model.step` and sums; ``old`` has the advantages already, or None."""
+def looped(rollout, policy, critic, distribution, own, old):
+    """The numbers of a `Loss` with nothing but `Model.step` and sums; ``old`` has the advantages."""
     n, T = rollout.rewards.shape
     rows = []
     for e in range(n):
@@ -42,7 +42,7 @@ def looped(rollout, policy, critic, distribution, own, gamma, lam, old):
             v, c = critic.step(x, dt=dt, state=c)
             if rollout.counts[e, t]:
                 rows.append((e, t, y, v[0]))
-    loss = values = entropies = 0.0
+    loss = values = entropies = divergence = clipped = 0.0
     advantages = np.array([old[e, t] for e, t, _, _ in rows])
     mean, deviation = advantages.mean(), np.sqrt(((advantages - advantages.mean()) ** 2).sum() / (len(rows) - 1))
     for (e, t, y, v), advantage in zip(rows, advantages, strict=True):
@@ -53,7 +53,10 @@ def looped(rollout, policy, critic, distribution, own, gamma, lam, old):
         kept = rollout.values[e, t] + min(max(apart, -TERMS.clip_value), TERMS.clip_value)
         values += 0.5 * (kept - (advantage + rollout.values[e, t])) ** 2
         entropies += distribution.entropy(y[None], own)[0]
-    return (loss + TERMS.value * values - TERMS.entropy * entropies) / len(rows)
+        divergence += ratio - 1 - np.log(ratio)
+        clipped += abs(ratio - 1) > TERMS.clip
+    total = loss + TERMS.value * values - TERMS.entropy * entropies
+    return np.array([total, loss, values, entropies, divergence, clipped]) / len(rows)
 
 
 CASES = {
@@ -86,10 +89,11 @@ def test_loss_and_gradient_are_those_of_a_loop(case, mode):
         joint = Joint(policy, critic, own.copy())
         joint.theta[:] = vector
         joint.project()
-        return looped(rollout, policy, critic, distribution, joint.own, 0.9, 0.8, advantages)
+        return looped(rollout, policy, critic, distribution, joint.own, advantages)[0]
 
     here = np.concatenate([policy.theta, critic.theta, own])
-    assert found.total == pytest.approx(loss(here), abs=1e-11)
+    wanted = looped(rollout, policy, critic, distribution, own, advantages)
+    assert list(found[:6]) == pytest.approx(wanted.tolist(), abs=1e-11)
     assert found.total == found.policy + TERMS.value * found.value - TERMS.entropy * found.entropy
     for _ in range(6):  # in random directions: a loop takes some milliseconds
         way = rng.normal(size=here.size)
@@ -102,7 +106,9 @@ def test_values_of_what_follows(mode):
     """Also where time was up: that of the last observation, with the state after the step before."""
     environments = Environments(toys.counting(mode), dt="info")
     policy, critic = networks(3, 3)
-    rollout = collected(environments, Categorical(3), policy, critic, T=14, before=3)
+    collector = Collector(policy, critic, environments, Categorical(3), np.random.default_rng(5), 0)
+    collector.collect(3, np.zeros(0))
+    rollout, following = collector.collect(14, np.zeros(0)), collector.collect(1, np.zeros(0))
     episodes = 0
     for e in range(3):
         for t in np.flatnonzero(rollout.ended[e] & ~rollout.terminated[e]):
@@ -116,7 +122,10 @@ def test_values_of_what_follows(mode):
             episodes += 1
         going = ~rollout.ended[e, :-1]
         assert np.allclose(rollout.next_values[e, :-1][going], rollout.values[e, 1:][going], atol=1e-12)
-    assert episodes >= 3
+        if rollout.counts[e, -1] and not rollout.ended[e, -1]:  # the next rollout sees what follows
+            assert rollout.next_values[e, -1] == pytest.approx(following.values[e, 0], abs=1e-12)
+            episodes += 1
+    assert episodes >= 5
     assert (rollout.next_values[rollout.terminated] == 0).all()
 
 
