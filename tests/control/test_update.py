@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from support import toys
 
-from ltc_np import LTC, AutoNCP, CfC, Dense, MixtureDensity, Model
+from ltc_np import GRU, LTC, S4D, AutoNCP, CfC, Dense, MixtureDensity, Model
 from ltc_np.control import Categorical, Environments, MixtureOfGaussians, SquashedGaussian
 from ltc_np.control.advantages import gae
 from ltc_np.control.pieces import cut, gather
 from ltc_np.control.rollout import Collector
-from ltc_np.control.update import Joint, Terms, loss_and_gradient, squared_error, surrogate
+from ltc_np.control.update import Joint, Terms, loss_and_gradient, squared_error, standardised, surrogate
 
 TERMS = Terms(clip=0.1, clip_value=0.05, entropy=0.02, value=0.7, normalise=True)
 
@@ -208,3 +208,32 @@ def test_all_parts_are_within_their_bounds_and_decay_by_their_layouts():
     assert np.array_equal(joint.theta, held) and (policy.theta == 0).any()  # a weight of at least 0
     assert np.array_equal(joint.layout.decay, [*policy.layout.decay, *critic.layout.decay, False, False])
     assert critic.layout.decay.any()
+
+
+def test_parts_keep_their_order_in_the_one_vector():
+    """What is frozen and the rates of parameters are in the order policy, critic, distribution; all may be free."""
+    kinds = [[GRU(3)], [S4D(2, lr_scale=0.25)]]
+    for layers in kinds, kinds[::-1]:
+        both = [Model(*own, Dense(1), input_dim=1, seed=0, backend="numpy") for own in layers]
+        joint = Joint(*both, np.ones(2))
+        assert joint.trainable is None
+        assert np.array_equal(joint.theta, [*both[0].theta, *both[1].theta, 1, 1])
+        rates = [np.ones(n.theta.size) if n.layout.lr_scale is None else n.layout.lr_scale for n in both]
+        assert np.array_equal(joint.layout.lr_scale, [*rates[0], *rates[1], 1, 1]) and 0.25 in rates[layers is kinds]
+        for k in range(2):
+            both[k].freeze("0")
+            wanted = [np.ones(n.theta.size, bool) if n.trainable is None else n.trainable for n in both]
+            assert np.array_equal(joint.trainable, [*wanted[0], *wanted[1], True, True])
+            both[k].unfreeze()
+        both[1].theta[:] = 7
+        joint.own[:] = 5
+        joint.take()
+        assert np.array_equal(joint.theta, [*both[0].theta, *both[1].theta, 5, 5])
+    assert Joint(*networks(1, 1), np.zeros(0)).layout.lr_scale is None
+    assert Joint(networks(1, 1)[0], both[0], np.zeros(1)).theta.dtype == np.float64
+
+
+def test_advantages_of_a_batch():
+    """Their deviation is that with N - 1; a single one stays as it is, and equal ones are 0."""
+    assert standardised(np.array([1.0, 2.0, 6.0])) == pytest.approx(np.array([-2, -1, 3]) / 7**0.5, rel=1e-7)
+    assert standardised(np.array([3.0])).tolist() == [3.0] and standardised(np.array([3.0, 3.0])).tolist() == [0, 0]
