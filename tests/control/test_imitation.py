@@ -1,5 +1,7 @@
 """Cloning and DAgger: the losses, who drives, what is learnt from."""
 
+import inspect
+
 import numpy as np
 import pytest
 from support import toys
@@ -102,6 +104,60 @@ def test_dagger_repeats_itself_and_keeps_the_best():
     assert evaluate(one, environments, 8, seed=0).mean == max(histories[0]["return"])
     with pytest.raises(ValueError, match=r"shape \(4, 1\), got \(4,\)"):
         dagger(one, lambda x, dt: x[:, 1], environments, **options)
+
+
+def test_rounds_one_by_one(monkeypatch, capsys):
+    """Beside a loop of its parts: who plays, from what is learnt with which seeds and rates, and kept."""
+    shares = []
+
+    def expert(x, dt):
+        return dt[:, None] / 4 - 1.5 * x  # so wrong that returns fall
+
+    monkeypatch.setattr(imitation, "play", lambda *given: shares.append(given[4]) or play(*given))
+    one, two = (Model(GRU(4), Dense(1), input_dim=1, seed=0, backend="numpy") for _ in range(2))
+    environments, given = Environments(toys.echo(2)), {"epochs": 2, "batch_size": 2, "clip_norm": 0.5}
+    options = {"rounds": 3, "episodes": 3, "trials": 4, "mixing": 0.5, "lr": 0.3, "seed": 5, "progress": True}
+    history = dagger(one, expert, environments, **options, **given)
+    gaussian, learnt, wanted = Gaussian([-2.0], [2.0]), Lessons([], [], []), {"loss": [], "return": [], "steps": []}
+    thetas = []
+    for k in range(3):
+        seeds = np.random.SeedSequence(5, spawn_key=(k,)).generate_state(2) >> 1
+        found = play(two, expert, environments, 3, 0.5**k, gaussian, int(seeds[0]))
+        learnt = Lessons(*(known + new for known, new in zip(learnt, found, strict=True)))
+        rate = Adam(0.3 * np.sqrt(1 - k / 3))
+        told = clone(two, learnt, gaussian, optimizer=rate, seed=int(seeds[1]), verbose=False, **given)
+        wanted["loss"].append(told["loss"][-1])
+        wanted["return"].append(evaluate(two, environments, 4, seed=5).mean)
+        wanted["steps"].append(24 * (k + 1))
+        thetas.append(two.theta.copy())
+    assert {name: history[name] for name in wanted} == {name: pytest.approx(found) for name, found in wanted.items()}
+    assert shares == [1, 0.5, 0.25] and history.epoch == [0, 1, 2]
+    assert history.best_epoch == np.argmax(wanted["return"]) != 2
+    assert np.allclose(one.theta, thetas[history.best_epoch], atol=1e-6)
+    assert history.seconds == pytest.approx(sum(history["seconds"])) and min(history["seconds"]) > 0
+    said = capsys.readouterr()
+    assert len(said.err.splitlines()) == 3 and said.out == ""  # `fit` says nothing
+
+
+def test_usual_arguments():
+    """Are those of the documentation: the expert plays the first round alone, and the policy all others."""
+    usual = {name: value.default for name, value in inspect.signature(dagger).parameters.items()}
+    names = ("rounds", "episodes", "trials", "mixing", "distribution", "lr", "seed", "progress")
+    assert [usual[name] for name in names] == [10, 16, 32, 0.0, "auto", 0.01, 0, False]
+
+
+def test_an_expert_may_answer_with_the_same_array_again():
+    """What it said before is kept."""
+    said = np.zeros((2, 1))
+
+    def expert(x, dt):
+        said[:] = x
+        return said
+
+    policy = Model(Dense(1), input_dim=1, seed=0, backend="numpy")
+    found = play(policy, expert, Environments(toys.echo(2)), 3, 0.5, Gaussian([-2.0], [2.0]), 0)
+    for x, actions in zip(found.observations, found.actions, strict=True):
+        assert np.array_equal(actions, x)
 
 
 def test_of_rounds_with_the_same_return_the_last_is_kept(monkeypatch):
