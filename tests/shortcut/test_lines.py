@@ -188,6 +188,54 @@ def test_the_least_error_chooses():
     assert found.error < 2e-4 < 0.5 < found.constant
 
 
+@pytest.mark.parametrize(
+    ("T", "shortest", "every_step", "shortcut", "reads"),
+    [
+        (40, 3, True, "ridge", [1, 2, 4, 8, 16]), (5, 3, True, "auto", [1, 2, 4, 5]), (1, 1, True, "ridge", [1]),
+        (40, 20, False, "ridge", ["summaries", 8, 20]), (40, 8, False, "ridge", ["summaries", 8]),
+        (40, 3, False, "auto", ["summaries", 3, "convolutions"]), (5, 0, False, "ridge", ["summaries"]),
+        (40, 20, False, "convolutions", ["convolutions"]),
+    ],
+)  # fmt: skip
+def test_what_is_tried(T, shortest, every_step, shortcut, reads, monkeypatch):
+    """Of every step some of the last inputs, of whole sequences as many as the shortest has, or a few."""
+    tried, sequences = [], Sequences(np.zeros((3, T, 1)), np.array([T, max(T - 1, shortest), shortest]))
+
+    def fit(*given, **more):
+        tried.append(given[-1])
+        assert given[0] is sequences and given[1:4] == ("targets", "weights", every_step) and more == {}
+        return lines.Fitted(given[-1], None, None, None, None, float(len(tried) != 1), 1.0)
+
+    monkeypatch.setattr(lines, "fit", fit)
+    assert lines.choose(sequences, "targets", "weights", every_step, shortcut).reads == reads[0] and tried == reads
+
+
+@pytest.mark.parametrize(
+    ("alone", "apart", "reads"),
+    [
+        ((3, 2, 4, 1), (2, 2, 2, 1), "convolutions"), ((3, 2, 4, 1), (9, 9, 3, 4), 8), ((3, 5, 4, 1), (2, 9, 9, 4), 0),
+        ((3, 1, 4, 2), None, 8), ((1, 1, 1, 1), None, "summaries"),
+    ],
+)  # fmt: skip
+def test_what_is_chosen(alone, apart, reads, monkeypatch):
+    """Convolutions if they err least both ways; else who errs least of the others, neighbours or not."""
+    asked = []
+
+    def fit(sequences, y, weight, every_step, each, neighbours=False):
+        at = ["summaries", 8, 9, "convolutions"].index(each)
+        asked.append(neighbours)
+        return lines.Fitted(each, neighbours, None, None, None, (apart if neighbours else alone)[at], 1.0)
+
+    monkeypatch.setattr(lines, "fit", fit)
+    found = lines.choose(Sequences(np.zeros((2, 9, 1)), np.array([9, 9])), None, None, False, "auto")
+    assert (
+        found.reads == (reads or "summaries")
+        and found.layer is False
+        and found.error == min(alone if reads == "convolutions" or apart is None else alone[:3])
+    )
+    assert asked == [False] * 4 + [True] * (0 if apart is None else 4)
+
+
 @pytest.mark.slow
 def test_convolutions_are_chosen_where_they_err_least():
     """Of the products of inputs that are four steps apart, of which neither inputs nor their summaries know."""
