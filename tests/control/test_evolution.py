@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from support import ranks, toys
 
-from ltc_np import CfC, Dense, Model, load
+from ltc_np import CfC, Dense, Model, io, load
 from ltc_np.base import threads
 from ltc_np.control import Evaluation, EvolutionStrategy, Gaussian, evaluate
 from ltc_np.control import players as players_module
@@ -312,6 +312,12 @@ def test_members_play_whole_episodes():
 
 
 def test_files_that_are_none(tmp_path):
+    started().save(tmp_path / "search.npz")
+    model, found = io.load_with(tmp_path / "search.npz", (Model,), "numpy")
+    for wrong in {"search": None}, {"generation": "a"}, {"best": None}, {"history": {}}:
+        io.save_with(tmp_path / "search.npz", model, found | wrong)
+        with pytest.raises(ValueError, match=r"damaged search|`generation` must be"):
+            EvolutionStrategy.load(tmp_path / "search.npz", echoes)
     policy().save(tmp_path / "model.npz")
     with pytest.raises(ValueError, match=r"must be a file of `EvolutionStrategy\.save`"):
         EvolutionStrategy.load(tmp_path / "model.npz", echoes)

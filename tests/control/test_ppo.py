@@ -195,6 +195,8 @@ def test_a_damaged_training(tmp_path):
     for wrong, message in (
         ({"critic": {**critic, "theta": critic["theta"][1:]}}, "`critic` must have"),
         ({"critic": {**critic, "theta": critic["theta"] * np.nan}}, "finite parameters"),
+        ({"critic": {**critic, "buffers": critic["buffers"][1:]}}, "`critic` must have"),
+        ({"critic": {**critic, "buffers": np.full_like(critic["buffers"], np.inf)}}, "finite parameters"),
         ({"own": np.zeros(3)}, "`own` must have shape"),
         ({"distribution": {"name": "Another", "arguments": {}}}, "damaged training: KeyError"),
         ({"history": None}, "damaged training: TypeError"),
@@ -358,6 +360,55 @@ def test_ctrl_c_ends_after_the_iteration(capfd):
 def test_progress(capsys):
     small().learn(32, progress=True)
     assert capsys.readouterr().err.startswith("step 32/32  return: ")
+
+
+def test_progress_is_told_about_twice_a_second(monkeypatch, capsys):
+    """And at the end; by a clock that goes on by a fifth of a second whenever it is read, once in an iteration."""
+    clock = iter(np.arange(100) / 5)
+    monkeypatch.setattr(ppo_module, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    ppo = small()
+    history = ppo.learn(6 * 32, progress=True)
+    told = [line.split()[1] for line in capsys.readouterr().err.splitlines()]
+    assert told == ["64/192", "160/192", "192/192"]
+    assert history["seconds"] == pytest.approx([0.2] * 6) and history.seconds == pytest.approx(1.2)
+    ppo.learn(32)
+    assert history.seconds == pytest.approx(1.4) and history.epoch == list(range(7)) and history.stopped == ""
+
+
+def test_the_critic_has_the_layers_of_the_policy():
+    """But for a readout, and computes as that does, with other numbers to begin with."""
+
+    def made(*layers, **options):
+        return Model(*layers, input_dim=1, seed=1, **{"backend": "numpy"} | options)
+
+    density = MixtureOfGaussians([-2.0], [2.0], 2)
+    for policy, like, options in (
+        (made(GRU(4), Dense(1), dtype="float64"), [GRU(4)], {}),
+        (made(GRU(4), ltc_np.MixtureDensity(1, components=2)), [GRU(4)], {"distribution": density}),
+        (made(LTC(AutoNCP(5, 1))), [LTC(AutoNCP(5, 1))], {}),
+        (made(Dense(1)), [Dense(1)], {}),
+        (ltc_np.Model(GRU(4), Dense(1), input_dim=1, backend="cpu"), [GRU(4)], {}),
+    ):
+        critic, wanted = small(policy, **options).critic, made(*like, Dense(1))
+        assert [repr(layer) for layer in critic.layers] == [repr(layer) for layer in wanted.layers]
+        assert np.array_equal(critic.theta.astype("f"), wanted.theta)
+        assert (critic.dtype, critic.backend) == (policy.dtype, policy.backend)
+
+
+def test_which_networks_take_the_scale_of_observations():
+    """Those that begin with a `Standardize` which is as it was made, and have another layer."""
+
+    def said(*layers, **buffers):
+        model = Model(*layers, input_dim=2, seed=0, backend="numpy")
+        for name, value in buffers.items():
+            model.buffers[f"0.{name}"][1] = value
+        return standardizes(model)
+
+    assert said(Standardize(), Dense(1)) and said(Standardize(clip=10), GRU(2), Dense(1))
+    assert (
+        not said(Standardize()) and not said(Dense(2), Standardize()) and not said(Standardize(inverse=True), Dense(1))
+    )
+    assert not said(Standardize(), Dense(1), mean=0.5) and not said(Standardize(), Dense(1), scale=2)
 
 
 def test_a_loss_that_is_not_finite_changes_nothing():

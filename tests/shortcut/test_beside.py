@@ -188,6 +188,12 @@ def test_a_line_reads_inputs_in_the_scale_of_the_network():
         recipe = Recipe(cell="cfc", units=4, shortcut="auto", standardize=standardize)
         model = recipe.model(2, 1, steps=6, every_step=False, numbers=True, seed=0, dtype="float64", backend="numpy")
         assert beside.choose(recipe, model, data, 0) == 6
+        single = recipe.model(2, 1, steps=6, every_step=False, numbers=True, seed=0, dtype="float32", backend="numpy")
+        beside._adapt(single, data, 0)  # it has numbers of 32 bits, and the line reads what is exact
+        mean, scale = (
+            single.buffers["0." + name].astype(float) if standardize else k for k, name in enumerate(("mean", "scale"))
+        )
+        np.testing.assert_allclose(data.sequences(single).x, (x - mean) / scale, rtol=1e-10)
         padded = x.copy()
         padded[0, 2:] = np.nan
         read = data._replace(x=padded, lengths=np.array([2, *[6] * 29])).sequences(model).x
@@ -296,33 +302,33 @@ def test_what_rest_is_for_a_line(standardize):
     np.testing.assert_allclose(data.sequences(model).rest, want, rtol=1e-3)
 
 
-@pytest.mark.parametrize("classes", [0, 3])
-@pytest.mark.parametrize("every_step", [False, True])
-def test_data_of_lists(every_step, classes):
+@pytest.mark.parametrize(
+    ("classes", "every_step", "shape"),
+    [(0, False, ()), (0, True, ()), (0, False, (2,)), (0, True, (2,)), (3, False, ()), (3, True, ())],
+)
+def test_data_of_lists(classes, every_step, shape):
     """Sequences as long as the longest; a class that is missing is any, and weighs nothing."""
     T, rng = (3, 1, 2), np.random.default_rng(0)
     x, dt = [normal(t, 2, seed=t) for t in T], [rng.uniform(1, 2, t) for t in T]
-    kinds = [(), (2,)] if not classes else [()]
-    for shape in kinds:
-        shapes = [(t, *shape) for t in T] if every_step else [shape] * 3
-        y = [rng.integers(0, 3, own) if classes else rng.normal(size=own) for own in shapes]
-        y = [np.asarray(own, float) for own in y]
-        y[1][...] = np.nan
-        for times in dt, None:
-            found = Data.of_lists(x, y, times, every_step=every_step, classes=classes)
-            assert found.lengths.tolist() == [3, 1, 2] and (found.dt is None) == (times is None)
-            assert found.y.shape == ((3, 3) if every_step else (3,)) + (() if classes else shape or (1,))
-            for k, t in enumerate(T):
-                assert np.array_equal(found.x[k, :t], x[k]) and not found.x[k, t:].any()
-                assert times is None or np.array_equal(found.dt[k, :t], dt[k])
-                said = found.y[k, :t] if every_step else found.y[k]
-                known = found.sample_weight if classes else np.isfinite(found.y)
-                assert (known[k, :t] if every_step else known[k]).all() == (k != 1)
-                assert k == 1 or np.array_equal(np.ravel(said), np.ravel(y[k]))
-                assert not every_step or not known[k, t:].any()
-            assert (found.y.dtype.kind == "i") == bool(classes) and (found.sample_weight is None) == (not classes)
-            mask = [[1, 1, 1], [0, 0, 0], [1, 1, 0]] if every_step else [1, 0, 1]
-            assert not classes or found.sample_weight.tolist() == mask
+    shapes = [(t, *shape) for t in T] if every_step else [shape] * 3
+    y = [rng.integers(0, 3, own) if classes else rng.normal(size=own) for own in shapes]
+    y = [np.asarray(own, float) for own in y]
+    y[1][...] = np.nan
+    for times in dt, None:
+        found = Data.of_lists(x, y, times, every_step=every_step, classes=classes)
+        assert found.lengths.tolist() == [3, 1, 2] and (found.dt is None) == (times is None)
+        assert found.y.shape == ((3, 3) if every_step else (3,)) + (() if classes else shape or (1,))
+        for k, t in enumerate(T):
+            assert np.array_equal(found.x[k, :t], x[k]) and not found.x[k, t:].any()
+            assert times is None or np.array_equal(found.dt[k, :t], dt[k])
+            said = found.y[k, :t] if every_step else found.y[k]
+            known = found.sample_weight if classes else np.isfinite(found.y)
+            assert (known[k, :t] if every_step else known[k]).all() == (k != 1)
+            assert k == 1 or np.array_equal(np.ravel(said), np.ravel(y[k]))
+            assert not every_step or not known[k, t:].any()
+        assert (found.y.dtype.kind == "i") == bool(classes) and (found.sample_weight is None) == (not classes)
+        mask = [[1, 1, 1], [0, 0, 0], [1, 1, 0]] if every_step else [1, 0, 1]
+        assert not classes or found.sample_weight.tolist() == mask
 
 
 def test_weights_and_what_is_known():
