@@ -213,7 +213,8 @@ def test_what_is_tried(T, shortest, every_step, shortcut, reads, monkeypatch):
 @pytest.mark.parametrize(
     ("alone", "apart", "reads"),
     [
-        ((3, 2, 4, 1), (2, 2, 2, 1), "convolutions"), ((3, 2, 4, 1), (9, 9, 3, 4), 8), ((3, 5, 4, 1), (2, 9, 9, 4), "summaries"),
+        ((3, 2, 4, 1), (2, 2, 2, 1), "convolutions"), ((3, 2, 4, 1), (9, 9, 3, 4), 8),
+        ((3, 5, 4, 1), (2, 9, 9, 4), "summaries"),
         ((3, 1, 4, 2), None, 8), ((1, 1, 1, 1), None, "summaries"),
     ],
 )  # fmt: skip
