@@ -190,10 +190,8 @@ def test_a_line_reads_inputs_in_the_scale_of_the_network():
         assert beside.choose(recipe, model, data, 0) == 6
         single = recipe.model(2, 1, steps=6, every_step=False, numbers=True, seed=0, dtype="float32", backend="numpy")
         beside._adapt(single, data, 0)  # it has numbers of 32 bits, and the line reads what is exact
-        mean, scale = (
-            single.buffers["0." + name].astype(float) if standardize else k for k, name in enumerate(("mean", "scale"))
-        )
-        np.testing.assert_allclose(data.sequences(single).x, (x - mean) / scale, rtol=1e-10)
+        mean, scale = (single.buffers["0.mean"], single.buffers["0.scale"]) if standardize else (0, 1)
+        np.testing.assert_allclose(data.sequences(single).x, (x - mean) / np.float64(scale), rtol=1e-10)
         padded = x.copy()
         padded[0, 2:] = np.nan
         read = data._replace(x=padded, lengths=np.array([2, *[6] * 29])).sequences(model).x
