@@ -58,20 +58,24 @@ def test_what_has_no_loss():
 
 
 @pytest.mark.parametrize("mode", toys.MODES)
-@pytest.mark.parametrize("share", [0.0, 1.0])
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 def test_who_drives(mode, share):
-    """Observations tell (episode, step, last action): whole episodes, the driver's actions, the expert's labels."""
+    """Observations tell (episode, step, last action): whole episodes, the driver's actions, the expert's labels.  The
+    policy sees all steps, whoever has driven before."""
     environments = Environments(toys.counting(mode), observed=[2, 1], dt="info")
     policy = Model(GRU(6), Dense(3), input_dim=2, seed=1, backend="numpy")
     policy.theta[:] *= 5  # so that its state decides in two steps of five
     found = play(policy, lambda x, dt: x[:, 1].astype(int) % 3, environments, 7, share, Categorical(3), 0)
-    lengths = [len(x) for x in found.observations]
+    lengths, driven = [len(x) for x in found.observations], []
     assert sorted(lengths) == sorted([5, 4, 5, 4, 5, 5, 3])  # as in test_evaluate.py
     for x, dt, actions in zip(*found, strict=True):
         assert x[:, 1].tolist() == list(range(len(x))) and actions.tolist() == [t % 3 for t in range(len(x))]
         assert dt == pytest.approx([0.5, *(1 + t / 10 for t in range(1, len(x)))])
-        driven = actions if share else policy(x).argmax(axis=1)
-        assert x[0, 0] == -1 and x[1:, 0].tolist() == driven[:-1].tolist()
+        last, by_policy = x[1:, 0], x[1:, 0] == policy(x).argmax(axis=1)[:-1]
+        assert x[0, 0] == -1 and (by_policy | (last == actions[:-1])).all()
+        driven.append([by_policy.mean(), (last == actions[:-1]).mean()])
+    by_policy, by_expert = np.mean(driven, axis=0)
+    assert (by_policy == 1) == (share == 0) and (by_expert == 1) == (share == 1)
 
 
 def test_steps_are_shared():

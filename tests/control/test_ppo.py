@@ -433,6 +433,20 @@ def test_correlated_noise():
     assert (noise[:, 1:] * noise[:, :-1]).mean() == pytest.approx(0.8, rel=0.1)
 
 
+def test_correlated_noise_goes_on():
+    """From step to step and from one rollout to the next, for each number of each environment by itself."""
+    policy = Model(Dense(1), input_dim=1, seed=0, backend="numpy")
+    policy.theta[:] = 0
+    gaussian, rng, wanted = Gaussian([-2.0], [2.0]), np.random.default_rng(7), []
+    collector = Collector(policy, policy, Environments(toys.echo(3)), gaussian, np.random.default_rng(7), 0, 0.8)
+    noise = rng.standard_normal((3, 1))
+    for _ in range(9):
+        noise = 0.8 * noise + 0.6 * rng.standard_normal((3, 1))
+        wanted.append(0.5 * noise)
+    found = [collector.collect(T, np.log([0.5])).draws for T in (4, 5)]
+    np.testing.assert_allclose(np.concatenate(found, axis=1), np.stack(wanted, axis=1), rtol=1e-12)
+
+
 def test_correlated_noise_is_as_wide_at_the_first_step():
     """Of 400 environments; begun at 0 it would have a deviation of 0.6 there."""
     policy = Model(Dense(1), input_dim=1, seed=0, backend="numpy")
