@@ -275,6 +275,18 @@ def test_doubt_is_of_one_answer_more():
     assert beside._doubt(data, every_step=False) == 1 / 3
 
 
+@pytest.mark.parametrize(("every_step", "n"), [(True, 7), (False, 3)])
+def test_answers_that_are_all_right_are_as_sure_as_they_are_many(every_step, n):
+    """Of n answers, and one more of which half is for the other class: its logit is larger by ln((n + 1/2) / (1/2))."""
+    y = np.array([[0, 1, 1, 0], [1] * 4, [0] * 4]) if every_step else np.array([0, 1, 1])
+    data = Data(normal(3, 4, 1), y, lengths=np.array([4, 2, 1]))
+    assert beside._scale(np.eye(2)[y], data, 2) == pytest.approx(np.log(2 * n + 1), rel=1e-9)
+    assert beside._scale(1e-6 * np.eye(2)[y], data, 2) == beside.STEEPEST == 1000
+    assert beside._scale(10 * np.eye(2)[y], data, 2) == pytest.approx(np.log(2 * n + 1) / 10, rel=1e-9)
+    assert beside._scale(-np.eye(2)[y], data, 2) == pytest.approx(0, abs=1e-9)
+    assert beside._scale(np.eye(2)[y], data, 0) == 1
+
+
 @pytest.mark.parametrize("classes", [0, 3])
 def test_what_was_held_out_may_say_nothing(classes):
     """Of the network nothing is known by sequences of a class without weight, or by targets of one output of two."""
