@@ -159,6 +159,37 @@ def test_rounding_is_no_feature():
     assert found.ridge.weight[2] == 0 and np.abs(found.ridge.weight).max() < 100
 
 
+def test_what_hardly_differs_says_nothing():
+    """A ten-thousandth of the spread of its own feature does, of whatever size that is; less is rounding."""
+    rng = np.random.default_rng(0)
+    for part, known in ((0.5e-4, False), (2e-4, True)):
+        x = rng.normal(size=(50, 2, 2))
+        x[:, 1] *= part
+        sequences = Sequences(x * [1e5, 1e-5], np.full(50, 2))
+        for k in range(2):
+            found = lines.fit(sequences, x[:, 1, [k]], None, False, 2)
+            assert (found.error < 1e-3 * found.constant) == (found.ridge.weight[:2] != 0).all() == known
+
+
+@pytest.mark.parametrize(("B", "longest"), [(1000, 7), (1001, 7), (3, 0)])
+def test_differences_are_tried_of_few_sequences(B, longest):
+    """And convolutions have distances for the longest sequence."""
+    lengths = np.full(B, longest)
+    lengths[1:] = 0
+    found = [*lines._layers(Sequences(np.zeros((B, 9, 2)), lengths), 3, False, "convolutions")]
+    wanted = [RandomConvolutions(3, 1008, length=longest or 1, differences=False, input_dim=2)]
+    wanted += [RandomConvolutions(3, 2016, length=longest or 1, differences=True, input_dim=2)] * (B <= 1000)
+    assert found == wanted
+
+
+@pytest.mark.parametrize(("B", "each"), [(1, 10), (3, 4), (10, 1), (11, 1)])
+def test_ten_stretches_at_least_are_left_out(B, each):
+    """Of as many sequences or more each as a whole, with those of its steps that count."""
+    fitted = np.random.default_rng(0).random((B, 40)) < 0.5
+    wanted = [row * each + step // (40 // each) for row in range(B) for step in range(40) if fitted[row, step]]
+    assert lines._groups(fitted).tolist() == wanted
+
+
 def test_a_line_reads_no_more_inputs_than_the_shortest_sequence_has():
     """What is added up here are all of them, so a line of more would err less: by the zeros before the first."""
     rng, lengths = np.random.default_rng(0), np.repeat([3, 5], 20)
