@@ -146,8 +146,9 @@ def test_extremes_are_finite():
 def test_what_does_not_fit():
     with pytest.raises(ValueError, match="low < high"):
         Gaussian([0.0], [0.0])
-    with pytest.raises(ValueError, match="finite for a squashed"):
-        SquashedGaussian([-np.inf], [1.0])
+    for low, high in (([-np.inf], [1.0]), ([-1.0, -1.0], [1.0, np.inf])):
+        with pytest.raises(ValueError, match="finite for a squashed"):
+            SquashedGaussian(low, high)
     for wrong in ([0], [5], [1, 4, 5], [2.0]):
         with pytest.raises((TypeError, ValueError), match=r"`actions` must be integers( in 1\.\.4)?"):
             KINDS["categorical"].draws(wrong)
@@ -175,7 +176,7 @@ def test_what_does_not_fit():
 def test_actions_beyond_the_bounds_have_no_draw(name):
     """But for the rounding of numbers with 32 bits."""
     kind = KINDS[name]
-    for wrong in ([[-2.1, 1.0]], [[0.0, 3.0001]], [[0.0, -1e-4]]):
+    for wrong in ([[-2.1, 1.0]], [[0.0, 3.0000075]], [[0.0, -1e-4]]):
         with pytest.raises(ValueError, match="`actions` must lie in"):
             kind.draws(wrong)
     assert np.isfinite(kind.draws([[-2.0000001, 3.0000002]])).all()
