@@ -157,18 +157,42 @@ def test_observations_and_times_that_are_none():
 def test_times_must_be_said_where_they_are_needed(mode):
     """By each environment, in the last step of an episode too."""
 
-    class Mute(toys.Counting):
+    class Ends(toys.Counting):
         def step(self, action):
             *rest, info = super().step(action)
             return *rest, {} if rest[3] else info
 
-    makers = [toys.Counting, Mute]
-    environments = Environments(toys.SyncVectorEnv(makers, autoreset_mode=toys.MODES[mode]), dt="info")
+    class Begins(toys.Counting):
+        def reset(self, **options):
+            seen, info = super().reset(**options)
+            return seen, {} if self.episode else info
+
+    for kind in Ends, Begins:
+        makers = [toys.Counting, kind]
+        environments = Environments(toys.SyncVectorEnv(makers, autoreset_mode=toys.MODES[mode]), dt="info")
+        environments.reset(seed=0)
+        for _ in range(5 if kind is Begins and mode == "NEXT_STEP" else 4):
+            assert environments.step(np.zeros(2, int)).final_dt.all()
+        with pytest.raises(ValueError, match='needs the key "dt" in infos'):
+            environments.step(np.zeros(2, int))
+
+
+def test_environments_that_go_on_are_not_those_that_begin():
+    """Whatever is said of them while the others begin anew."""
+    environments = Environments(toys.counting("DISABLED"), dt="info")
     environments.reset(seed=0)
-    for _ in range(4):
-        assert environments.step(np.zeros(2, int)).final_dt.all()
-    with pytest.raises(ValueError, match='needs the key "dt" in infos'):
-        environments.step(np.zeros(2, int))
+    reset = environments.vector.reset
+
+    def loud(*, options, seed=None):
+        seen, infos = reset(options=options)
+        others = ~options["reset_mask"]
+        return np.where(others[:, None], 99, seen), infos | {"dt": np.where(others, 99, infos["dt"])}
+
+    environments.vector.reset = loud
+    steps = [environments.step(np.zeros(3, int)) for _ in range(4)]
+    assert steps[3].began.tolist() == [False, True, False]
+    assert steps[3].observations.tolist() == [[0, 4, 0], [2, 0, -1], [2, 4, 0]]
+    assert steps[3].dt.tolist() == [1.4, 0.5, 1.4]
 
 
 def test_what_is_made(monkeypatch):

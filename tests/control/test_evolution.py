@@ -4,6 +4,7 @@ import concurrent.futures
 import functools
 import os
 import signal
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from support import ranks, toys
 
 from ltc_np import CfC, Dense, Model, io, load
 from ltc_np.base import threads
-from ltc_np.control import Evaluation, EvolutionStrategy, Gaussian, evaluate
+from ltc_np.control import Evaluation, EvolutionStrategy, Gaussian, evaluate, evolution
 from ltc_np.control import players as players_module
 from ltc_np.control.players import Game, Result, players
 from ltc_np.control.searches import Gradient, Pairs, centred_ranks
@@ -124,6 +125,8 @@ def test_generations_one_by_one(alike, monkeypatch, capsys):
         return Evaluation(value + 2 * np.arange(episodes) / (episodes - 1), np.full(episodes, 5))
 
     monkeypatch.setattr(players_module, "evaluate", played)
+    clock = iter(np.arange(100) / 4)  # read at the start, and twice in a generation
+    monkeypatch.setattr(evolution, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     strategy = started(episodes=2, trials=3, deterministic=False, lr=1.0)  # so far that centres get worse again
     search, values, centers = started(lr=1.0).search, [], []
     history = strategy.learn(3, progress=True)
@@ -149,7 +152,7 @@ def test_generations_one_by_one(alike, monkeypatch, capsys):
     assert best == 3 or not alike
     assert strategy.best == values[best] and np.array_equal(strategy.policy.theta, centers[best])
     assert strategy.judged == (3, values[3]) and strategy.done == 5 * (4 * 3 + 3 * 12)
-    assert history.seconds == pytest.approx(sum(history["seconds"])) and min(history["seconds"]) > 0
+    assert history["seconds"] == [0.25] * 3 and history.seconds == 0.75
     strategy.learn(1)
     assert len(plays) == 3 * 7 + 1 + 7 and strategy.generation == 4  # the centre was known
 
@@ -239,6 +242,18 @@ def test_ranks_must_be_alike():
         isinstance(error, ValueError) and "`sigma` must be the same on every rank" in str(error) for error in found
     )
 
+    def other(what, comm):
+        strategy = started(comm=comm, distribution=Gaussian([-2.0], [2.0], 0.1 * comm.Get_rank() * (what == 0)))
+        strategy.generation += comm.Get_rank() * (what == 1)
+        strategy.center.theta[0] += comm.Get_rank() * (what == 2)
+        if comm.Get_rank() and what == 3:
+            strategy.policy.freeze("bias")
+        strategy.learn(1)
+
+    for what, name in enumerate(("`distribution`", "`generation`", "the parameters of rank 1", "model.trainable")):
+        found = ranks.run(2, functools.partial(other, what))
+        assert all(isinstance(error, (ValueError, RuntimeError)) and name in str(error) for error in found), found
+
 
 @toys.needs_gymnasium
 @pytest.mark.slow
@@ -272,6 +287,15 @@ def test_a_callback_ends():
     strategy = started()
     history = strategy.learn(5, callback=lambda found: found.generation < 2)
     assert history.stopped == "by the callback" and strategy.generation == 2
+    assert strategy.learn(1).stopped == "" and strategy.generation == 3
+
+
+def test_a_search_ends_where_it_finds_no_more(monkeypatch):
+    """The centre that it has come to is judged, as at any end."""
+    strategy = started()
+    tell = strategy.search.tell
+    monkeypatch.setattr(strategy.search, "tell", lambda *given: tell(*given) or "no more")
+    assert strategy.learn(5).stopped == "no more" and strategy.generation == 1 and strategy.judged[0] == 1
 
 
 def test_ctrl_c_ends_after_the_generation():

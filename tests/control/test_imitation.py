@@ -164,7 +164,7 @@ def test_an_expert_may_answer_with_the_same_array_again():
         assert np.array_equal(actions, x)
 
 
-def test_of_rounds_with_the_same_return_the_last_is_kept(monkeypatch):
+def test_of_rounds_with_the_same_return_the_last_is_kept(monkeypatch, capsys):
     """It has learnt from more; the rate falls with the root of what is left."""
     rates = []
     monkeypatch.setattr(imitation, "Adam", lambda lr: rates.append(lr) or Adam(lr))
@@ -180,9 +180,10 @@ def test_of_rounds_with_the_same_return_the_last_is_kept(monkeypatch):
 
     environments = Environments(toys.SyncVectorEnv([Generous] * 2))
     policy, seen = Model(Dense(1), input_dim=1, seed=0, backend="numpy"), []
-    options = {"rounds": 3, "episodes": 2, "trials": 2, "epochs": 1, "callbacks": Sees()}
+    options = {"rounds": 3, "episodes": 2, "trials": 2, "epochs": 1, "callbacks": Sees(), "verbose": True}
     history = dagger(policy, lambda x, dt: x, environments, **options)
     assert history["return"] == [8.0] * 3 and history.best_epoch == 2
+    assert "loss" in "".join(capsys.readouterr())  # as `fit` was asked to
     assert rates == pytest.approx([0.01, 0.01 * (2 / 3) ** 0.5, 0.01 * (1 / 3) ** 0.5])
     assert np.array_equal(policy.theta, seen[2]) and not np.array_equal(seen[1], seen[2])
 
