@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from support import toys
 
-from ltc_np import GRU, LTCRNN, Adam, AutoNCP, Callback, CfC, Dense, MixtureDensity, Model
+from ltc_np import GRU, LTCRNN, Adam, AutoNCP, Callback, CfC, Dense, MixtureDensity, Model, Standardize
 from ltc_np.control import (
     Categorical,
     Environments,
@@ -118,12 +118,13 @@ def test_rounds_one_by_one(monkeypatch, capsys):
         return dt[:, None] / 4 - 1.5 * x  # so wrong that returns fall
 
     monkeypatch.setattr(imitation, "play", lambda *given: shares.append(given[4]) or play(*given))
-    one, two = (Model(GRU(4), Dense(1), input_dim=1, seed=0, backend="numpy") for _ in range(2))
-    environments, given = Environments(toys.echo(2)), {"epochs": 2, "batch_size": 2, "clip_norm": 0.5}
+    one, two = (Model(Standardize(), GRU(4), Dense(1), input_dim=1, seed=0, backend="numpy") for _ in range(2))
+    environments = Environments(toys.echo(2))
+    given = {"epochs": 2, "batch_size": 2, "clip_norm": 0.5, "standardize": True}  # the scale is that of all rounds
     options = {"rounds": 3, "episodes": 3, "trials": 4, "mixing": 0.5, "lr": 0.3, "seed": 5, "progress": True}
     history = dagger(one, expert, environments, **options, **given)
     gaussian, learnt, wanted = Gaussian([-2.0], [2.0]), Lessons([], [], []), {"loss": [], "return": [], "steps": []}
-    thetas = []
+    learned = []
     for k in range(3):
         seeds = np.random.SeedSequence(5, spawn_key=(k,)).generate_state(2) >> 1
         found = play(two, expert, environments, 3, 0.5**k, gaussian, int(seeds[0]))
@@ -133,11 +134,13 @@ def test_rounds_one_by_one(monkeypatch, capsys):
         wanted["loss"].append(told["loss"][-1])
         wanted["return"].append(evaluate(two, environments, 4, seed=5).mean)
         wanted["steps"].append(24 * (k + 1))
-        thetas.append(two.theta.copy())
+        learned.append((two.theta.copy(), two.buffer_vector.copy()))
     assert {name: history[name] for name in wanted} == {name: pytest.approx(found) for name, found in wanted.items()}
     assert shares == [1, 0.5, 0.25] and history.epoch == [0, 1, 2]
     assert history.best_epoch == np.argmax(wanted["return"]) != 2
-    assert np.allclose(one.theta, thetas[history.best_epoch], atol=1e-6)
+    theta, buffers = learned[history.best_epoch]
+    assert np.allclose(one.theta, theta, atol=1e-6) and np.allclose(one.buffer_vector, buffers, rtol=1e-6)
+    assert not np.allclose(two.buffer_vector, buffers, rtol=1e-6)
     assert history.seconds == pytest.approx(sum(history["seconds"])) and min(history["seconds"]) > 0
     said = capsys.readouterr()
     assert len(said.err.splitlines()) == 3 and said.out == ""  # `fit` says nothing
