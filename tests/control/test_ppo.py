@@ -17,7 +17,7 @@ from ltc_np.control.advantages import divided, explained_variance, gae
 from ltc_np.control.pieces import cut, gather
 from ltc_np.control.ppo import standardizes
 from ltc_np.control.rollout import Collector
-from ltc_np.control.update import Joint, Terms, loss_and_gradient
+from ltc_np.control.update import Joint, Loss, Terms, loss_and_gradient
 
 
 def small(policy=None, **options):
@@ -312,7 +312,7 @@ def test_what_never_changes_has_a_scale(monkeypatch):
         observations=np.full((2, 3, 1), 7.0), counts=np.array([[True, True, False]] * 2), values=np.zeros((2, 3))
     )
     ppo._observe(rollout)
-    assert ppo.policy.buffers["0.scale"] == ppo_module.SMALLEST_SCALE and ppo.policy.buffers["0.mean"] == 7
+    assert ppo.policy.buffers["0.scale"] == pytest.approx(1e-4) and ppo.policy.buffers["0.mean"] == 7
     monkeypatch.setattr(ppo_module, "explained_variance", lambda returns, values: told.append(returns.shape) or 0.0)
     ppo.learn(64)
     assert told[1] == (28,)  # of 32 steps of the second rollout four only begin an episode
@@ -421,6 +421,11 @@ def test_a_loss_that_is_not_finite_changes_nothing():
     with pytest.raises(FloatingPointError, match="loss and gradient must be finite"):
         ppo.learn(32)
     assert np.array_equal(ppo.policy.theta, ppo.joint.parts(before)[0])
+    zeros = np.zeros(before.size)
+    for total, gradient in ((np.nan, zeros), (1.0, np.append(zeros[1:], np.inf)), (1.0, zeros + 1e300)):
+        with np.errstate(over="ignore"), pytest.raises(FloatingPointError):
+            ppo._step(Loss(total, 0, 0, 0, 0, 0, gradient), 1.0)
+    assert np.array_equal(ppo.joint.theta, before) and ppo.optimizer.t == 0
 
 
 def test_correlated_noise():
