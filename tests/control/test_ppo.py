@@ -182,7 +182,11 @@ def test_a_file_keeps_every_kind(tmp_path):
     ppo.save(tmp_path / "a")
     again = PPO.load(tmp_path / "a", Environments(toys.echo(4)))
     assert again.distribution == ppo.distribution and again.clip_norm is None
-    assert again.critic.layers == critic.layers and np.array_equal(again.critic.trainable, critic.trainable)
+    assert (
+        again.critic.layers == critic.layers
+        and again.critic.return_sequences
+        and np.array_equal(again.critic.trainable, critic.trainable)
+    )
 
 
 def test_a_damaged_training(tmp_path):
@@ -347,6 +351,9 @@ def test_a_callback_may_play_in_the_same_environments():
     evaluate(ppo.policy, ppo.environments, 4)
     assert collector.begin_if_others_played() and collector.now.began.all()
     assert not collector.begin_if_others_played() and not collector.episodes.steps.any()
+    begun = collector.now.observations
+    evaluate(ppo.policy, ppo.environments, 4)
+    assert collector.begin_if_others_played() and not np.array_equal(collector.now.observations, begun)
     with pytest.raises(TypeError, match="`callback` must be a function of the PPO, got 3"):
         ppo.learn(48, callback=3)
     assert ppo.done == 144
@@ -444,14 +451,16 @@ def test_correlated_noise_goes_on():
     """From step to step and from one rollout to the next, for each number of each environment by itself."""
     policy = Model(Dense(1), input_dim=1, seed=0, backend="numpy")
     policy.theta[:] = 0
-    gaussian, rng, wanted = Gaussian([-2.0], [2.0]), np.random.default_rng(7), []
-    collector = Collector(policy, policy, Environments(toys.echo(3)), gaussian, np.random.default_rng(7), 0, 0.8)
-    noise = rng.standard_normal((3, 1))
-    for _ in range(9):
-        noise = 0.8 * noise + 0.6 * rng.standard_normal((3, 1))
-        wanted.append(0.5 * noise)
-    found = [collector.collect(T, np.log([0.5])).draws for T in (4, 5)]
-    np.testing.assert_allclose(np.concatenate(found, axis=1), np.stack(wanted, axis=1), rtol=1e-12)
+    gaussian, environments = Gaussian([-2.0], [2.0]), Environments(toys.echo(3))
+    for correlation, fresh in (0.8, 0.6), (0.0, 1.0):
+        rng, wanted = np.random.default_rng(7), []
+        collector = Collector(policy, policy, environments, gaussian, np.random.default_rng(7), 0, correlation)
+        noise = rng.standard_normal((3, 1)) if correlation else 0.0
+        for _ in range(9):
+            noise = correlation * noise + fresh * rng.standard_normal((3, 1))
+            wanted.append(0.5 * noise)
+        found = [collector.collect(T, np.log([0.5])).draws for T in (4, 5)]
+        np.testing.assert_allclose(np.concatenate(found, axis=1), np.stack(wanted, axis=1), rtol=1e-12)
 
 
 def test_correlated_noise_is_as_wide_at_the_first_step():

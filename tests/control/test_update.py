@@ -129,6 +129,34 @@ def test_values_of_what_follows(mode):
     assert (rollout.next_values[rollout.terminated] == 0).all()
 
 
+def test_a_rollout_is_played_with_the_parameters_as_they_are():
+    """Not with those of the rollout before; states are those before each step, and go on."""
+    environments, distribution = CASES["squashed"]("")[:2]
+    policy, critic = networks(1, 1)
+    collector = Collector(policy, critic, environments, distribution, np.random.default_rng(5), 0)
+    after = None
+    for own in np.array([-0.5]), np.array([0.3]):
+        rollout = collector.collect(7, own)
+        for e in range(3):
+            for t in range(7):
+                at = {"dt": float(rollout.dt[e, t])}
+                x, states = rollout.observations[e, t], (rollout.policy_states[e, t], rollout.critic_states[e, t])
+                (y, h), (v, c) = (
+                    model.step(x, state=state, **at) for model, state in zip((policy, critic), states, strict=True)
+                )
+                log_p = distribution.log_probability(y[None], own, rollout.draws[e, t][None])[0]
+                assert rollout.log_probabilities[e, t] == pytest.approx(log_p, abs=1e-12)
+                assert rollout.values[e, t] == pytest.approx(v[0], abs=1e-12)
+                if t < 6 and not rollout.began[e, t + 1]:
+                    assert np.allclose(rollout.policy_states[e, t + 1], h, atol=1e-12)
+                    assert np.allclose(rollout.critic_states[e, t + 1], c, atol=1e-12)
+        going = ~rollout.began[:, 0]
+        assert after is None or (going.any() and np.array_equal(rollout.policy_states[going, 0], after[going]))
+        after = collector.policy_state
+        policy.theta[:] *= 0.5
+        critic.theta[:] *= 0.5
+
+
 def test_all_ways_to_begin_anew_give_the_same_update():
     """Whatever rows a way adds: rewards, values and states of steps that count are the same, as long as actions are."""
     policy, critic = networks(3, 3)
