@@ -188,6 +188,24 @@ def test_pieces():
     assert cut(began, counts).row.tolist() == [0, 0, 1]
 
 
+def test_each_network_computes_with_numbers_of_its_own_kind(monkeypatch):
+    """Which compiled kernels ask for; behind the end of a piece there are zeros."""
+    environments, distribution, _ = CASES["choices"]("NEXT_STEP")
+    policy, critic = Model(GRU(3), Dense(3), input_dim=3, seed=0, backend="numpy"), networks(1, 3)[1]
+    rollout, given = collected(environments, distribution, policy, critic), []
+    batch = gather(rollout, rollout.rewards, cut(rollout.began, rollout.counts), policy, critic)
+    behind = np.arange(batch.counts.shape[1]) >= batch.policy.lengths[:, None]
+    for network, sequences in (policy, batch.policy), (critic, batch.critic):
+        assert sequences.x.dtype == sequences.dt.dtype == network.dtype and behind.any()
+        assert not sequences.x[behind].any() and not sequences.dt[behind].any() and sequences.dt[~behind].all()
+        backward = network.engine.backward
+        monkeypatch.setattr(
+            network.engine, "backward", lambda *args, run=backward: given.append(args[3].dtype) or run(*args)
+        )
+    loss_and_gradient(policy, critic, distribution, np.zeros(0), batch, TERMS)
+    assert given == [np.float32, np.float64]
+
+
 def test_the_surrogate_by_hand():
     """r = 1.5, .5, 1.5, .5 with A = 1, 1, -1, -1 and clip .2: min is 1.2, .5, -1.5, -.8."""
     log_p, A = np.log([1.5, 0.5, 1.5, 0.5]), np.array([1.0, 1.0, -1.0, -1.0])
@@ -258,7 +276,8 @@ def test_parts_keep_their_order_in_the_one_vector():
         joint.take()
         assert np.array_equal(joint.theta, [*both[0].theta, *both[1].theta, 5, 5])
     assert Joint(*networks(1, 1), np.zeros(0)).layout.lr_scale is None
-    assert Joint(networks(1, 1)[0], both[0], np.zeros(1)).theta.dtype == np.float64
+    for single in (both[0], networks(1, 1)[0]), (networks(1, 1)[0], both[0]):
+        assert Joint(*single, np.zeros(1)).theta.dtype == np.float64
 
 
 def test_advantages_of_a_batch():
