@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from support import ranks, toys
 
-from ltc_np import CfC, Dense, Model, io, load
+from ltc_np import LTC, AutoNCP, CfC, Dense, Model, io, load
 from ltc_np.base import threads
 from ltc_np.control import Evaluation, EvolutionStrategy, Gaussian, evaluate, evolution
 from ltc_np.control import players as players_module
 from ltc_np.control.players import Game, Result, players
-from ltc_np.control.searches import Gradient, Pairs, centred_ranks
+from ltc_np.control.searches import Covariance, Gradient, Pairs, centred_ranks
 
 METHODS = ["gradient", "cma", "diagonal"]
 
@@ -214,6 +214,33 @@ def test_processes_give_results_in_the_order_of_members(monkeypatch):
         assert play(members, which[:0], 2, 7) == [] and play(members, which[:1], 2, 7) == wanted[:1]
     assert given == [2, "spawn", 1] and len(made) == 1 and own.resets == 9 and made[0].resets == 10
     assert tasks == [[5, 3], [0], [1], [2], [7], [4], [6], [8], [], [5]]
+
+
+@pytest.mark.parametrize("diagonal", [False, True])
+def test_what_cma_is_asked_and_told(diagonal):
+    """A generation that is played again has the same members; centres keep to bounds; its reasons end learning."""
+    pytest.importorskip("cma", reason='cma is not installed: pip install "ltc-np[control]"')
+    model = Model(LTC(AutoNCP(5, 2), positivity="clip"), input_dim=1, seed=0, dtype="float64", backend="numpy")
+    model.theta[:] = -10
+    model.project()  # some are weights of at least 0
+    model.theta[model.theta < 0] = 1
+    free = np.arange(0, model.theta.size, 2)
+    before, search = model.theta.copy(), Covariance(model, free, 6, 0.3, diagonal, 5)
+    assert search.population == 6 and search.search.opts["CMA_diagonal"] == diagonal
+    members = search.ask(0)
+    assert members.values.shape == (6, free.size) and np.array_equal(members.center, before)
+    assert np.array_equal(search.ask(0).values, members.values)
+    assert 0.2 < (members.values - before[free]).std() < 0.4
+    kept = np.delete(members.theta(3), free)
+    assert np.array_equal(kept, np.delete(before, free)) and np.array_equal(members.theta(3)[free], members.values[3])
+    assert search.tell(members, -members.values.sum(axis=1)) == ""
+    mean = search.search.mean
+    assert mean.sum() < before[free].sum() and np.array_equal(np.delete(model.theta, free), np.delete(before, free))
+    bounded = model.theta[free] != mean
+    assert bounded.any() and (mean[bounded] < 1e-6).all() and (model.theta[free] >= 0)[bounded].all()
+    assert not np.array_equal(search.ask(1).values - mean, members.values - before[free])
+    search.search.stop = lambda: {"tolfun": 1e-11, "tolx": 1e-12}
+    assert search.tell(search.ask(1), np.arange(6.0)) == "tolfun, tolx"
 
 
 def test_cma_leaves_the_random_numbers_of_others_alone():
