@@ -228,7 +228,7 @@ def play(
         x = now.observations[:, seen]
         y, state = stepper(x, now.dt, state)
         own = distribution.actions(distribution.mode(y))
-        wanted = np.asarray(expert(now.observations, now.dt))
+        wanted = np.array(expert(now.observations, now.dt))  # a copy: it may answer with the same array again
         if wanted.shape != own.shape:
             raise ValueError(f"`expert` must give actions of shape {own.shape}, got {wanted.shape}")
         try:

@@ -78,7 +78,7 @@ def squared_error(values: Array, old: Array, returns: Array, clip: float | None)
 
 
 def standardised(advantages: Array) -> Array:
-    """Advantages with mean 0 and deviation 1 (with N - 1); a single one, and equal ones, stay as they are."""
+    """Advantages with mean 0 and deviation 1 (with N - 1); a single one stays as it is, and equal ones are 0."""
     if len(advantages) < 2:
         return advantages
     return (advantages - advantages.mean()) / (advantages.std(ddof=1) + SMALLEST)

@@ -27,8 +27,17 @@ def test_its_outputs_are_the_actions(kind, rng):
         y = policy(x).reshape(-1, 3).astype(np.float64)
         wanted = distribution.actions(distribution.mode(y)).reshape(4, 9, 3)
         np.testing.assert_allclose(model(x), wanted, rtol=0, atol=3e-6)  # of numbers up to 5, in float32
+        assert (model.dtype, model.backend) == (policy.dtype, "numpy")
         model.theta[:] = 0
         assert np.array_equal(policy.theta, before)
+
+
+def test_it_computes_as_the_policy_does(rng):
+    """In 64 bits as exactly."""
+    policy = Model(GRU(5), Dense(3), input_dim=2, seed=0, dtype="float64", backend="numpy")
+    x, distribution = rng.standard_normal((4, 9, 2)), SquashedGaussian(LOW, HIGH)
+    wanted = distribution.actions(distribution.mode(policy(x).reshape(-1, 3))).reshape(4, 9, 3)
+    np.testing.assert_allclose(acting(policy, distribution)(x), wanted, rtol=1e-12)
 
 
 def test_what_has_no_such_model():

@@ -88,6 +88,8 @@ def test_explained_variance():
         ([5, 5, 5], 100, [[0, 1, 2]]),
         ([100, 1, 1], 10, [[0], [1, 2]]),
         ([4], 1, [[0]]),
+        ([3] * 7, 8, [[0, 1], [2, 3, 4], [5, 6]]),  # 21 / 8 is nearer to three than to two
+        ([3] * 6, 8, [[0, 1, 2], [3, 4, 5]]),
         ([4, 6, 2], 6, [[0], [1, 2]]),  # the middle of the second, at 7, is in the second half
     ],
 )

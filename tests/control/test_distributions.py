@@ -112,6 +112,25 @@ def test_actions_keep_to_the_bounds_and_come_back():
     assert unbounded.actions(np.array([[7.5]])).tolist() == [[7.5]]
 
 
+def test_the_entropy_of_a_mixture_is_that_of_component_and_action():
+    """The mean over components of their normal entropy, and the entropy of the choice among them."""
+    kind = KINDS["mixture"]
+    y, own, _, _ = case(kind)
+    log_pi, log_sigma = y[:, :3] - np.log(np.exp(y[:, :3]).sum(axis=1, keepdims=True)), y[:, 9:].reshape(-1, 3, 2)
+    normal = (0.5 * np.log(2 * np.pi * np.e) + log_sigma).sum(axis=2)
+    assert np.allclose(kind.entropy(y, own), (np.exp(log_pi) * (normal - log_pi)).sum(axis=1), rtol=1e-12)
+
+
+def test_usual_arguments():
+    """Are those of the documentation; draws of squashed bounds are as far out as rounding lets them."""
+    assert Categorical(3) == Categorical(3, start=0) and Gaussian(LOW, HIGH) == Gaussian(LOW, HIGH, 0.0)
+    assert MixtureOfGaussians(LOW, HIGH).outputs == 5 * (1 + 2 * 2) and MixtureOfGaussians(LOW, HIGH).own == 0
+    assert KINDS["gaussian"].initial().tolist() == [-0.4, -0.4] and KINDS["squashed"].initial().tolist() == [-0.2, -0.2]
+    assert SquashedGaussian(LOW, HIGH).draws([[-2.0, 3.0]]) == pytest.approx(np.arctanh([[1e-6 - 1, 1 - 1e-6]]))
+    y = np.array([[0.3, -4.0]])
+    assert np.array_equal(KINDS["squashed"].mode(y), y) and KINDS["squashed"].mode(y.astype("f")).dtype == np.float64
+
+
 def test_extremes_are_finite():
     """A squashed draw of 400 has a slope below the smallest number, and a logarithm of it."""
     kind = SquashedGaussian(LOW, HIGH)
@@ -127,10 +146,24 @@ def test_extremes_are_finite():
 def test_what_does_not_fit():
     with pytest.raises(ValueError, match="low < high"):
         Gaussian([0.0], [0.0])
-    with pytest.raises(ValueError, match="finite for a squashed"):
-        SquashedGaussian([-np.inf], [1.0])
-    with pytest.raises(ValueError, match=r"integers in 1\.\.4"):
-        KINDS["categorical"].draws([0])
+    for low, high in (([-np.inf], [1.0]), ([-1.0, -1.0], [1.0, np.inf])):
+        with pytest.raises(ValueError, match="finite for a squashed"):
+            SquashedGaussian(low, high)
+    for wrong in ([0], [5], [1, 4, 5], [2.0]):
+        with pytest.raises((TypeError, ValueError), match=r"`actions` must be integers( in 1\.\.4)?"):
+            KINDS["categorical"].draws(wrong)
+    assert KINDS["categorical"].draws(np.zeros(0, int)).tolist() == []
+    for low, high in (([0.0, 0.0], [1.0]), ([[0.0]], [[1.0]]), ([], []), ([1.0, 0.0], [2.0, 0.0])):
+        with pytest.raises(ValueError, match="`low` and `high` must be"):
+            Gaussian(low, high)
+    for wrong in (-20.5, 20.5):
+        with pytest.raises(ValueError, match="`log_deviation` must be"):
+            Gaussian([0.0], [1.0], wrong)
+    for wrong in (np.zeros(2), np.zeros((1, 3))):
+        with pytest.raises(ValueError, match=r"`actions` must have shape \(N, 2\)"):
+            KINDS["gaussian"].draws(wrong)
+    with pytest.raises(ValueError, match="`actions` must be finite"):
+        KINDS["gaussian"].draws([[np.nan, 0.0]])
     with pytest.raises(ValueError, match=r"end with Dense\(4\)"):
         check_outputs(KINDS["categorical"], 3)
     with pytest.raises(ValueError, match=r"MixtureDensity\(2, components=3\)"):
@@ -143,7 +176,7 @@ def test_what_does_not_fit():
 def test_actions_beyond_the_bounds_have_no_draw(name):
     """But for the rounding of numbers with 32 bits."""
     kind = KINDS[name]
-    for wrong in ([[-2.1, 1.0]], [[0.0, 3.0001]], [[0.0, -1e-4]]):
+    for wrong in ([[-2.1, 1.0]], [[0.0, 3.0000075]], [[0.0, -1e-4]]):
         with pytest.raises(ValueError, match="`actions` must lie in"):
             kind.draws(wrong)
     assert np.isfinite(kind.draws([[-2.0000001, 3.0000002]])).all()

@@ -19,8 +19,8 @@ def played(mode, calls=24, **options):
         began.append(after.began)
         for k in np.flatnonzero(after.counts):
             # Which action it was depends on the calls, of which NEXT_STEP needs more.
-            seen, led = now.observations[k, :2].tolist(), after.final[k, :2].tolist()
-            assert after.final[k, -1] == actions[k] or environments.observed
+            seen, led = ([x[k, at] for at in (0, 1)] for x in (now.observations, after.final))
+            assert after.final[k, -1] == actions[k]
             ends = bool(after.terminated[k]), bool(after.truncated[k])
             found[k].append((seen, now.dt[k], after.rewards[k], *ends, led, after.final_dt[k]))
         now = after
@@ -45,15 +45,176 @@ def test_what_stands_in_for_gymnasium_answers_the_same(mode):
 
 @pytest.mark.parametrize("mode", toys.MODES)
 def test_all_ways_to_begin_anew_give_the_same_transitions(mode):
-    found, _ = played(mode, dt="info")
-    # Environment 1: episode 1 ends by its rules after 4 steps, episode 2 by the clock after 5, episode 3 after 3.
-    wanted = [
-        ([e, float(t)], 0.5 if t == 0 else 1 + t / 10, 10.0 * e + t + 1, rules and t + 1 == T, not rules and t + 1 == T,
-         [e, t + 1.0], 1 + (t + 1) / 10)
-        for e, T, rules in ((1.0, 4, True), (2.0, 5, False), (3.0, 3, True))
-        for t in range(T)
-    ]  # fmt: skip
-    assert found[1][: len(wanted)] == wanted
+    """Also with numbers in another order, and with times that are made of what the environments say."""
+    for factor, options in (
+        (1, {"dt": "info"}), (2, {"dt": lambda infos: 2 * infos["dt"], "observed": [0, 1, 2]}), (0, {"dt": 3})
+    ):  # fmt: skip
+        found, began = played(mode, **options)
+        for k in range(3):
+            # Episode 1 ends by its rules after 4 steps, episode 2 by the clock after 5, episode 3 after 3.
+            wanted = [
+                ([e, float(t)], factor * (0.5 if t == 0 else 1 + t / 10) or 3, 10.0 * e + t + 1, rules and t + 1 == T,
+                 not rules and t + 1 == T, [e, t + 1.0], factor * (1 + (t + 1) / 10) or 3)
+                for e, T, rules in ((0.0, 5, False), (1.0, 4, True), (2.0, 5, False), (3.0, 3, True))[k:]
+                for t in range(T)
+            ]  # fmt: skip
+            assert found[k][: len(wanted)] == wanted
+            begun = 1 + sum(step[k] for step in began)
+            assert begun == len({seen[0] for seen, *_ in found[k]}) + (found[k][-1][3] or found[k][-1][4])
+
+
+@pytest.mark.parametrize("mode", toys.MODES)
+def test_what_is_seen_is_in_the_order_asked_for(mode):
+    """Also of an observation after which an episode has begun anew; numbers of several axes are made flat."""
+
+    class Table(toys.Counting):
+        observation_space = toys.gymnasium.spaces.Box(-np.inf, np.inf, (3, 1), np.float64)
+
+        def reset(self, **options):
+            seen, info = super().reset(**options)
+            return seen[:, None], info
+
+        def step(self, action):
+            seen, *rest = super().step(action)
+            return seen[:, None], *rest
+
+    vectors = [toys.SyncVectorEnv([kind] * 2, autoreset_mode=toys.MODES[mode]) for kind in (toys.Counting, Table) * 2]
+    some = [Environments(vector, observed=[2, 0] if k > 1 else None) for k, vector in enumerate(vectors)]
+    assert [own.size for own in some] == [3, 3, 2, 2]
+    steps = [own.reset(seed=0) for own in some]
+    for call in range(12):
+        for name in "observations", "final":
+            whole = getattr(steps[0], name)
+            for step, wanted in zip(steps[1:], (whole, whole[:, [2, 0]], whole[:, [2, 0]]), strict=True):
+                assert np.array_equal(getattr(step, name), wanted), call
+        steps = [own.step(np.array([call % 3, 1])) for own in some]
+    assert all(own.resets == 1 for own in some)
+
+
+@pytest.mark.parametrize("mode", toys.MODES)
+def test_episodes_that_were_under_way_are_forgotten(mode):
+    """Also one that has just ended, which with NEXT_STEP would begin in the next call."""
+    environments = Environments(toys.counting(mode))
+    environments.reset(seed=0)
+    while not environments.step(np.zeros(3, int)).ended.any():
+        pass
+    begun = environments.reset()
+    assert begun.began.all() and not begun.counts.any() and not begun.ended.any() and environments.resets == 2
+    after = environments.step(np.ones(3, int))
+    assert after.counts.all() and after.rewards.all() and not after.began.any()
+    assert after.observations[:, 1].tolist() == [1, 1, 1]
+
+
+def test_what_environments_write_again_is_kept():
+    """Their arrays may be the same ones in every step; actions come as they are told, and stay as they were."""
+    given = []
+
+    class Same(toys.SyncVectorEnv):
+        held = None
+
+        def step(self, actions):
+            given.append(actions)
+            found = super().step(actions)
+            if self.held is None:
+                self.held = found[:4]
+            for held, now in zip(self.held, found[:4], strict=True):
+                held[...] = now
+            return *self.held, found[4]
+
+    makers = toys.counters()
+    one, two = Environments(Same(makers)), Environments(toys.counting("NEXT_STEP"))
+    both = [[own.reset(seed=0)] + [own.step([0, 1, 2]) for _ in range(7)] for own in (one, two)]
+    for kept, wanted in zip(*both, strict=True):
+        for name, a, b in zip(kept._fields, kept, wanted, strict=True):
+            assert np.array_equal(a, b), name
+    assert all(actions.dtype == np.int64 for actions in given)
+    numbers = Environments(toys.echo(2))
+    numbers.reset(seed=0)
+    told, step = [], numbers.vector.step
+    numbers.vector.step = lambda actions: told.append(actions) or step(actions)
+    numbers.step([[1], [0]])
+    assert told[0].dtype == np.float32 and told[0].tolist() == [[1], [0]]
+
+
+def test_observations_and_times_that_are_none():
+    for mode, name in (("NEXT_STEP", "observations"), ("SAME_STEP", "final_obs")):
+        environments = Environments(toys.counting(mode, 1))
+        environments.reset(seed=0)
+        only = environments.vector.envs[0]
+        only.step = lambda action, mode=mode: (np.full(3, np.nan), 0.0, mode == "SAME_STEP", False, {})
+        with pytest.raises(ValueError, match=f"`{name}` must be finite"):
+            environments.step(np.zeros(1, int))
+    for dt, message in (
+        (lambda infos: infos["dt"][:2], r"`dt` must give elapsed times of shape \(3,\), got \(2,\)"),
+        (lambda infos: -infos["dt"], "`dt` must be finite, >= 0"),
+        ("now", "`dt` must be"), (-1, "`dt` must be"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=message):
+            Environments(toys.counting("NEXT_STEP"), dt=dt).reset(seed=0)
+
+
+@pytest.mark.parametrize("mode", toys.MODES)
+def test_times_must_be_said_where_they_are_needed(mode):
+    """By each environment, in the last step of an episode too."""
+
+    class Ends(toys.Counting):
+        def step(self, action):
+            *rest, info = super().step(action)
+            return *rest, {} if rest[3] else info
+
+    class Begins(toys.Counting):
+        def reset(self, **options):
+            seen, info = super().reset(**options)
+            return seen, {} if self.episode else info
+
+    for kind in Ends, Begins:
+        makers = [toys.Counting, kind]
+        environments = Environments(toys.SyncVectorEnv(makers, autoreset_mode=toys.MODES[mode]), dt="info")
+        environments.reset(seed=0)
+        for _ in range(5 if kind is Begins and mode == "NEXT_STEP" else 4):
+            assert environments.step(np.zeros(2, int)).final_dt.all()
+        with pytest.raises(ValueError, match='needs the key "dt" in infos'):
+            environments.step(np.zeros(2, int))
+
+
+def test_environments_that_go_on_are_not_those_that_begin():
+    """Whatever is said of them while the others begin anew."""
+    environments = Environments(toys.counting("DISABLED"), dt="info")
+    environments.reset(seed=0)
+    reset = environments.vector.reset
+
+    def loud(*, options, seed=None):
+        seen, infos = reset(options=options)
+        others = ~options["reset_mask"]
+        return np.where(others[:, None], 99, seen), infos | {"dt": np.where(others, 99, infos["dt"])}
+
+    environments.vector.reset = loud
+    steps = [environments.step(np.zeros(3, int)) for _ in range(4)]
+    assert steps[3].began.tolist() == [False, True, False]
+    assert steps[3].observations.tolist() == [[0, 4, 0], [2, 0, -1], [2, 4, 0]]
+    assert steps[3].dt.tolist() == [1.4, 0.5, 1.4]
+
+
+def test_what_is_made(monkeypatch):
+    """The arguments are those of the class, the others Gymnasium's, of which wrapped environments are single ones."""
+    given = []
+    monkeypatch.setattr(
+        toys.gymnasium, "make_vec", lambda *args, **named: given.append((args, named)) or toys.counting("SAME_STEP")
+    )
+    made = Environments.make("Own-v0", 3, observed=[2, 1], dt=0.5, size=7)
+    assert (made.observed, made.dt, made.count) == ((2, 1), 0.5, 3)
+    Environments.make("Own-v0", 3, wrappers=[str])
+    Environments.make("Own-v0", 3, wrappers=[str], vectorization_mode="own")
+    assert given == [
+        (("Own-v0",), {"num_envs": 3, "size": 7}),
+        (("Own-v0",), {"num_envs": 3, "wrappers": [str], "vectorization_mode": "sync"}),
+        (("Own-v0",), {"num_envs": 3, "wrappers": [str], "vectorization_mode": "own"}),
+    ]
+    with pytest.raises(TypeError, match="no argument `num_envs`: it is `count`"):
+        Environments.make("Own-v0", 2, num_envs=2)
+    with pytest.raises(ValueError, match="`count` must be"):
+        Environments.make("Own-v0", 0)
+    assert len(given) == 3
 
 
 def test_with_next_step_the_call_after_an_end_is_ignored():
@@ -128,6 +289,16 @@ def test_what_does_not_fit():
     several.single_action_space = toys.gymnasium.spaces.MultiDiscrete([2, 2])
     with pytest.raises(TypeError, match="actions must be Discrete"):
         Environments(several)
+    several.single_action_space = toys.gymnasium.spaces.Discrete(2, start=-1)
+    assert Environments(several).distribution("categorical") == Categorical(2, start=-1)
+    for shape, kind in (((2, 2), np.float32), ((), np.float32), ((2,), np.int64)):
+        several.single_action_space = toys.gymnasium.spaces.Box(0, 1, shape, kind)
+        with pytest.raises(TypeError, match="a Box of numbers with one axis"):
+            Environments(several)
+    for shape in ((), (3, 0)):
+        several.single_observation_space = toys.gymnasium.spaces.Box(0, 1, shape, np.float32)
+        with pytest.raises(TypeError, match="observations must be a Box of numbers"):
+            Environments(several)
     named = toys.counting("NEXT_STEP")
     named.single_observation_space = toys.gymnasium.spaces.Discrete(4)
     with pytest.raises(TypeError, match="FlattenObservation"):
@@ -178,10 +349,11 @@ def test_wrapped_environments_by_name():
     environments = Environments.make("CartPole-v1", 2, wrappers=[toys.gymnasium.wrappers.FlattenObservation])
     assert isinstance(environments.vector, toys.gymnasium.vector.SyncVectorEnv)
     environments.close()
-    with pytest.raises(TypeError, match="no argument `num_envs`: it is `count`"):
-        Environments.make("CartPole-v1", 2, num_envs=2)
-    for wrong in (2, slice(0, 2), [True, False], []):
-        with pytest.raises((TypeError, ValueError), match=r"a sequence of different numbers in 0\.\.2"):
+
+
+def test_what_cannot_be_seen():
+    for wrong in (2, slice(0, 2), [True, False], [], [-1], [[0], [1]]):
+        with pytest.raises((TypeError, ValueError), match=r"`observed` must be .* in 0\.\.2"):
             Environments(toys.counting("NEXT_STEP"), observed=wrong)
     with pytest.raises(TypeError, match="`seed` must be an int"):
         Environments(toys.counting("NEXT_STEP")).reset("now")

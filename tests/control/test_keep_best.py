@@ -5,7 +5,7 @@ import pytest
 from support import toys
 
 from ltc_np import Dense, Model
-from ltc_np.control import PPO, Environments, KeepBest, evaluate
+from ltc_np.control import PPO, Environments, KeepBest, evaluate, keep_best
 
 
 def learner():
@@ -28,6 +28,23 @@ def test_the_best_stays_when_the_policy_gets_worse():
     assert best.value == evaluate(best.policy, Environments(toys.echo(2, 0)), 4, seed=9).mean == pytest.approx(8)
     assert best.judge(ppo).mean < best.value and best.tried == 9 * 16
     assert np.array_equal(ppo.policy.theta, np.array([0.45, 0], np.float32))
+
+
+def test_usual_trials_and_what_is_played_in_them(monkeypatch):
+    """Are those of the documentation: after 10,000 steps 20 episodes; what the outputs mean is as for who learns."""
+    environments, given = Environments(toys.echo(2, 0)), []
+    best = KeepBest(environments)
+    assert (best.episodes, best.every, best.seed) == (20, 10_000, 0)
+    assert (best.policy, best.value, best.steps, best.tried) == (None, -np.inf, 0, 0)
+    monkeypatch.setattr(keep_best, "evaluate", lambda *args, **named: given.append((*args, named)) or evaluate(*args))
+    ppo = learner()
+    ppo.done = 9_999
+    best(ppo)
+    assert best.policy is None and given == []
+    ppo.done = 10_000
+    best(ppo)
+    assert given == [(ppo.policy, environments, 20, {"distribution": ppo.distribution, "seed": 0})]
+    assert best.steps == best.tried == 10_000 and best.policy is not ppo.policy
 
 
 def test_learning_has_the_same_bits_beside_it():

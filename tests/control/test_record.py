@@ -1,10 +1,12 @@
 """Moving pictures: as many as steps, of the first environment, whose actions are the policy's."""
 
+import functools
+
 import numpy as np
 import pytest
 from support import toys
 
-from ltc_np import Dense, Model
+from ltc_np import GRU, Dense, Line, Model, Residual
 from ltc_np.control import Environments, evaluate, record
 
 image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
@@ -26,7 +28,8 @@ class Drawn(toys.Counting):
 @pytest.mark.parametrize("mode", toys.MODES)
 @pytest.mark.parametrize("every", [1, 2])
 def test_an_episode_is_drawn(mode, every, tmp_path):
-    vector = toys.SyncVectorEnv([Drawn] * 2, autoreset_mode=toys.MODES[mode])
+    others = functools.partial(Drawn, 1)  # whose first episode ends sooner, and has larger rewards
+    vector = toys.SyncVectorEnv([Drawn, others], autoreset_mode=toys.MODES[mode])
     policy = Model(Dense(3), input_dim=3, seed=0)
     found = record(policy, Environments(vector), tmp_path / "episode.gif", every=every)
     assert found.returns.tolist() == [1 + 2 + 3 + 4 + 5] and found.lengths.tolist() == [5]
@@ -45,6 +48,29 @@ def test_an_episode_is_cut_and_refused(tmp_path):
     with pytest.raises(ValueError, match='must be made with render_mode="rgb_array", got None'):
         record(policy, Environments(toys.counting("NEXT_STEP")), tmp_path / "b.gif")
     assert not (tmp_path / "b.gif").exists()
+
+
+@pytest.mark.parametrize(("rate", "every", "duration"), [(200, 1, 20), (100, 3, 30), (None, 1, 30)])
+def test_pictures_are_shown_for_20_milliseconds_at_least(rate, every, duration, tmp_path):
+    """A GIF has hundredths of a second; who says no rate has one of 30 pictures a second."""
+    vector = toys.SyncVectorEnv([Drawn])
+    vector.metadata = {name: value for name, value in vector.metadata.items() if name != "render_fps"}
+    vector.metadata |= {} if rate is None else {"render_fps": rate}
+    record(Model(Dense(3), input_dim=3, seed=0), Environments(vector), tmp_path / "a.GIF", every=every)
+    with image.open(tmp_path / "a.GIF") as gif:
+        assert gif.info["duration"] == duration and gif.info["loop"] == 0
+
+
+def test_the_episode_is_the_first_of_an_evaluation(tmp_path):
+    """With the same seed, and states that begin where those of the policy do."""
+    beside = Residual(GRU(4), Dense(1), around=Line(1, 2, before=[0.7], weight=[[0.1], [0.9]], bias=[0.2]))
+    policy, environments = Model(beside, input_dim=1, seed=0, backend="numpy"), Environments(toys.echo(2))
+    environments.vector.render_mode = "rgb_array"
+    environments.vector.render = lambda: np.zeros((2, 4, 4, 3), np.uint8)
+    for options in {}, {"seed": 5}, {"distribution": "squashed"}:
+        found = record(policy, environments, tmp_path / "a.gif", **options)
+        wanted = evaluate(policy, Environments(toys.echo(1)), 1, **options)
+        assert found.returns == pytest.approx(wanted.returns, rel=1e-5) and found.lengths.tolist() == [8]
 
 
 def test_a_path_is_refused_before_an_episode_is_played(tmp_path):

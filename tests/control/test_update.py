@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from support import toys
 
-from ltc_np import LTC, AutoNCP, CfC, Dense, MixtureDensity, Model
+from ltc_np import GRU, LTC, S4D, AutoNCP, CfC, Dense, MixtureDensity, Model
 from ltc_np.control import Categorical, Environments, MixtureOfGaussians, SquashedGaussian
 from ltc_np.control.advantages import gae
 from ltc_np.control.pieces import cut, gather
 from ltc_np.control.rollout import Collector
-from ltc_np.control.update import Joint, Terms, loss_and_gradient, squared_error, surrogate
+from ltc_np.control.update import Joint, Terms, loss_and_gradient, squared_error, standardised, surrogate
 
 TERMS = Terms(clip=0.1, clip_value=0.05, entropy=0.02, value=0.7, normalise=True)
 
@@ -28,8 +28,8 @@ def collected(environments, distribution, policy, critic, T=11, before=4):
     return collector.collect(T, distribution.initial())
 
 
-def looped(rollout, policy, critic, distribution, own, gamma, lam, old):
-    """Loss, and advantages, with nothing but `Model.step` and sums; ``old`` has the advantages already, or None."""
+def looped(rollout, policy, critic, distribution, own, old):
+    """The numbers of a `Loss` with nothing but `Model.step` and sums; ``old`` has the advantages."""
     n, T = rollout.rewards.shape
     rows = []
     for e in range(n):
@@ -42,7 +42,7 @@ def looped(rollout, policy, critic, distribution, own, gamma, lam, old):
             v, c = critic.step(x, dt=dt, state=c)
             if rollout.counts[e, t]:
                 rows.append((e, t, y, v[0]))
-    loss = values = entropies = 0.0
+    loss = values = entropies = divergence = clipped = 0.0
     advantages = np.array([old[e, t] for e, t, _, _ in rows])
     mean, deviation = advantages.mean(), np.sqrt(((advantages - advantages.mean()) ** 2).sum() / (len(rows) - 1))
     for (e, t, y, v), advantage in zip(rows, advantages, strict=True):
@@ -53,7 +53,10 @@ def looped(rollout, policy, critic, distribution, own, gamma, lam, old):
         kept = rollout.values[e, t] + min(max(apart, -TERMS.clip_value), TERMS.clip_value)
         values += 0.5 * (kept - (advantage + rollout.values[e, t])) ** 2
         entropies += distribution.entropy(y[None], own)[0]
-    return (loss + TERMS.value * values - TERMS.entropy * entropies) / len(rows)
+        divergence += ratio - 1 - np.log(ratio)
+        clipped += abs(ratio - 1) > TERMS.clip
+    total = loss + TERMS.value * values - TERMS.entropy * entropies
+    return np.array([total, loss, values, entropies, divergence, clipped]) / len(rows)
 
 
 CASES = {
@@ -86,10 +89,11 @@ def test_loss_and_gradient_are_those_of_a_loop(case, mode):
         joint = Joint(policy, critic, own.copy())
         joint.theta[:] = vector
         joint.project()
-        return looped(rollout, policy, critic, distribution, joint.own, 0.9, 0.8, advantages)
+        return looped(rollout, policy, critic, distribution, joint.own, advantages)[0]
 
     here = np.concatenate([policy.theta, critic.theta, own])
-    assert found.total == pytest.approx(loss(here), abs=1e-11)
+    wanted = looped(rollout, policy, critic, distribution, own, advantages)
+    assert list(found[:6]) == pytest.approx(wanted.tolist(), abs=1e-11)
     assert found.total == found.policy + TERMS.value * found.value - TERMS.entropy * found.entropy
     for _ in range(6):  # in random directions: a loop takes some milliseconds
         way = rng.normal(size=here.size)
@@ -102,7 +106,9 @@ def test_values_of_what_follows(mode):
     """Also where time was up: that of the last observation, with the state after the step before."""
     environments = Environments(toys.counting(mode), dt="info")
     policy, critic = networks(3, 3)
-    rollout = collected(environments, Categorical(3), policy, critic, T=14, before=3)
+    collector = Collector(policy, critic, environments, Categorical(3), np.random.default_rng(5), 0)
+    collector.collect(3, np.zeros(0))
+    rollout, following = collector.collect(14, np.zeros(0)), collector.collect(1, np.zeros(0))
     episodes = 0
     for e in range(3):
         for t in np.flatnonzero(rollout.ended[e] & ~rollout.terminated[e]):
@@ -116,8 +122,39 @@ def test_values_of_what_follows(mode):
             episodes += 1
         going = ~rollout.ended[e, :-1]
         assert np.allclose(rollout.next_values[e, :-1][going], rollout.values[e, 1:][going], atol=1e-12)
-    assert episodes >= 3
+        if rollout.counts[e, -1] and not rollout.ended[e, -1]:  # the next rollout sees what follows
+            assert rollout.next_values[e, -1] == pytest.approx(following.values[e, 0], abs=1e-12)
+            episodes += 1
+    assert episodes >= 5
     assert (rollout.next_values[rollout.terminated] == 0).all()
+
+
+def test_a_rollout_is_played_with_the_parameters_as_they_are():
+    """Not with those of the rollout before; states are those before each step, and go on."""
+    environments, distribution = CASES["squashed"]("")[:2]
+    policy, critic = networks(1, 1)
+    collector = Collector(policy, critic, environments, distribution, np.random.default_rng(5), 0)
+    after = None
+    for own in np.array([-0.5]), np.array([0.3]):
+        rollout = collector.collect(7, own)
+        for e in range(3):
+            for t in range(7):
+                at = {"dt": float(rollout.dt[e, t])}
+                x, states = rollout.observations[e, t], (rollout.policy_states[e, t], rollout.critic_states[e, t])
+                (y, h), (v, c) = (
+                    model.step(x, state=state, **at) for model, state in zip((policy, critic), states, strict=True)
+                )
+                log_p = distribution.log_probability(y[None], own, rollout.draws[e, t][None])[0]
+                assert rollout.log_probabilities[e, t] == pytest.approx(log_p, abs=1e-12)
+                assert rollout.values[e, t] == pytest.approx(v[0], abs=1e-12)
+                if t < 6 and not rollout.began[e, t + 1]:
+                    assert np.allclose(rollout.policy_states[e, t + 1], h, atol=1e-12)
+                    assert np.allclose(rollout.critic_states[e, t + 1], c, atol=1e-12)
+        going = ~rollout.began[:, 0]
+        assert after is None or (going.any() and np.array_equal(rollout.policy_states[going, 0], after[going]))
+        after = collector.policy_state
+        policy.theta[:] *= 0.5
+        critic.theta[:] *= 0.5
 
 
 def test_all_ways_to_begin_anew_give_the_same_update():
@@ -149,6 +186,24 @@ def test_pieces():
     assert cut(began, counts, 3).sizes.tolist() == [3, 1, 3, 3, 3, 1]
     counts[1, :3] = False  # all that there is before the episode begins
     assert cut(began, counts).row.tolist() == [0, 0, 1]
+
+
+def test_each_network_computes_with_numbers_of_its_own_kind(monkeypatch):
+    """Which compiled kernels ask for; behind the end of a piece there are zeros."""
+    environments, distribution, _ = CASES["choices"]("NEXT_STEP")
+    policy, critic = Model(GRU(3), Dense(3), input_dim=3, seed=0, backend="numpy"), networks(1, 3)[1]
+    rollout, given = collected(environments, distribution, policy, critic), []
+    batch = gather(rollout, rollout.rewards, cut(rollout.began, rollout.counts), policy, critic)
+    behind = np.arange(batch.counts.shape[1]) >= batch.policy.lengths[:, None]
+    for network, sequences in (policy, batch.policy), (critic, batch.critic):
+        assert sequences.x.dtype == sequences.dt.dtype == network.dtype and behind.any()
+        assert not sequences.x[behind].any() and not sequences.dt[behind].any() and sequences.dt[~behind].all()
+        backward = network.engine.backward
+        monkeypatch.setattr(
+            network.engine, "backward", lambda *args, run=backward: given.append(args[3].dtype) or run(*args)
+        )
+    loss_and_gradient(policy, critic, distribution, np.zeros(0), batch, TERMS)
+    assert given == [np.float32, np.float64]
 
 
 def test_the_surrogate_by_hand():
@@ -199,3 +254,33 @@ def test_all_parts_are_within_their_bounds_and_decay_by_their_layouts():
     assert np.array_equal(joint.theta, held) and (policy.theta == 0).any()  # a weight of at least 0
     assert np.array_equal(joint.layout.decay, [*policy.layout.decay, *critic.layout.decay, False, False])
     assert critic.layout.decay.any()
+
+
+def test_parts_keep_their_order_in_the_one_vector():
+    """What is frozen and the rates of parameters are in the order policy, critic, distribution; all may be free."""
+    kinds = [[GRU(3)], [S4D(2, lr_scale=0.25)]]
+    for layers in kinds, kinds[::-1]:
+        both = [Model(*own, Dense(1), input_dim=1, seed=0, backend="numpy") for own in layers]
+        joint = Joint(*both, np.ones(2))
+        assert joint.trainable is None
+        assert np.array_equal(joint.theta, [*both[0].theta, *both[1].theta, 1, 1])
+        rates = [np.ones(n.theta.size) if n.layout.lr_scale is None else n.layout.lr_scale for n in both]
+        assert np.array_equal(joint.layout.lr_scale, [*rates[0], *rates[1], 1, 1]) and 0.25 in rates[layers is kinds]
+        for k in range(2):
+            both[k].freeze("0")
+            wanted = [np.ones(n.theta.size, bool) if n.trainable is None else n.trainable for n in both]
+            assert np.array_equal(joint.trainable, [*wanted[0], *wanted[1], True, True])
+            both[k].unfreeze()
+        both[1].theta[:] = 7
+        joint.own[:] = 5
+        joint.take()
+        assert np.array_equal(joint.theta, [*both[0].theta, *both[1].theta, 5, 5])
+    assert Joint(*networks(1, 1), np.zeros(0)).layout.lr_scale is None
+    for single in (both[0], networks(1, 1)[0]), (networks(1, 1)[0], both[0]):
+        assert Joint(*single, np.zeros(1)).theta.dtype == np.float64
+
+
+def test_advantages_of_a_batch():
+    """Their deviation is that with N - 1; a single one stays as it is, and equal ones are 0."""
+    assert standardised(np.array([1.0, 2.0, 6.0])) == pytest.approx(np.array([-2, -1, 3]) / 7**0.5, rel=1e-7)
+    assert standardised(np.array([3.0])).tolist() == [3.0] and standardised(np.array([3.0, 3.0])).tolist() == [0, 0]

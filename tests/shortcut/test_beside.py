@@ -9,6 +9,7 @@ from ltc_np import losses
 from ltc_np.recipe import Recipe
 from ltc_np.shortcut import beside, lines
 from ltc_np.shortcut.beside import Data
+from ltc_np.train.history import History
 
 
 def normal(*shape, seed=0):
@@ -46,74 +47,107 @@ def test_the_slope_is_0_where_the_loss_is_least(classes, every_step):
     assert judge.loss(share) == pytest.approx(total / weights, rel=1e-12)
 
 
-def cross_entropy(logits, y):
-    total, weights, _ = losses.cross_entropy(logits, y)
+def cross_entropy(logits, y, mass=None):
+    total, weights, _ = losses.cross_entropy(logits, y, mass)
     return total / weights
 
 
-def doubted(logits, y):
+def doubted(logits, y, mass=None):
     """The mean over all sequences, and one more that has every class alike."""
     n = len(y)
-    of_all = np.mean([cross_entropy(logits, np.full(n, k)) for k in range(logits.shape[1])])
-    return (n * cross_entropy(logits, y) + of_all) / (n + 1)
+    of_all = np.mean([cross_entropy(logits, np.full(n, k), mass) for k in range(logits.shape[1])])
+    return (n * cross_entropy(logits, y, mass) + of_all) / (n + 1)
 
 
-def certain(logits, y):
+def certain(logits, y, mass=None):
     """What they are multiplied by, where one answer more says nothing."""
     best, width = 1.0, 100.0
     for _ in range(3):
         grid = best * np.geomspace(1 / width, width, 61)
-        best, width = grid[np.argmin([doubted(a * logits, y) for a in grid])], width ** (1 / 20)
+        best, width = grid[np.argmin([doubted(a * logits, y, mass) for a in grid])], width ** (1 / 20)
     return best
 
 
 @pytest.mark.parametrize("classes", [0, 3])
-def test_the_steps_one_by_one(classes):
+@pytest.mark.parametrize("form", ["plain", "weighted", "every step"])
+def test_the_steps_one_by_one(classes, form):
     """What learned from the first part is judged by the second, the line by leaving one out; the model has the line of
-    both parts, and a network that goes on with both, for half of its epochs and from half of its rate."""
-    x = normal(60, 5, 2)
-    score = x.sum(1) @ normal(2, classes or 1, seed=1) + (3.0 if classes else 0.5) * normal(60, classes or 1, seed=2)
-    y = score.argmax(1) if classes else score
-    data, held = Data(x[:45], y[:45]), Data(x[45:], y[45:])
-    recipe = Recipe(cell="cfc", units=4, epochs=20, learning_rate=0.2)
+    both parts, and a network that goes on with both, for half of its epochs and from half of its rate.  Forms that are
+    not plain have sequences of unequal lengths and times, whose weights are those of their classes, too."""
+    every_step, B, T = form == "every step", 60, 5
+    x, shape = normal(B, T, 2), (B, T) if every_step else (B,)
+    noise = (3.0 if classes else 0.5) * normal(*shape, classes or 1, seed=2)
+    score = (x.cumsum(1) if every_step else x.sum(1)) @ normal(2, classes or 1, seed=1) + noise
+    whole, rng = Data(x, score.argmax(-1) if classes else score), np.random.default_rng(3)
+    if form != "plain":
+        whole = whole._replace(
+            dt=rng.uniform(0.5, 2, (B, T)), lengths=rng.integers(2, T + 1, B), sample_weight=rng.uniform(0.5, 2, B)
+        )
+    data, held = whole.part(slice(45)), whole.part(slice(45, B))
+    recipe = Recipe(cell="cfc", units=4, epochs=21, learning_rate=0.2)
     model, alone = (
         recipe.model(
-            2, classes or 1, steps=5, every_step=False, numbers=not classes, seed=0, dtype="float64", backend="numpy"
+            2, classes or 1, steps=T, every_step=every_step, numbers=not classes, seed=0, dtype="float64",
+            backend="numpy",
         )
         for _ in range(2)
-    )
+    )  # fmt: skip
     settings = {"loss": "cross_entropy" if classes else "mse", "seed": 0, "verbose": False}
-    found = beside.fit(recipe, model, 3, data, held, classes, **settings)  # trains `model`
+    factors = np.array([2.0, 0.5, 1.0])[: classes or 1] if classes and form != "plain" else None
+    more = {} if factors is None else {"class_weight": factors}
+    found = beside.fit(recipe, model, 3, data, held, classes, **settings, **more)  # trains `model`
+    recipe.fit(alone, **data._asdict(), sequences=45, **settings, **more)
+    inside = np.arange(T) < (np.full(B, T) if whole.lengths is None else whole.lengths)[:, None]
+    mass = np.ones(B) if whole.sample_weight is None else whole.sample_weight
+    mass = inside * mass[:, None] if every_step else mass
+    if factors is not None:
+        mass = mass * factors[whole.y]
+        whole = whole._replace(sample_weight=mass)
 
-    def line_of(some):
+    def of(values, rows):
+        """Those that count, one below the other."""
+        return values[rows][inside[rows]] if every_step else values[rows]
+
+    first, last, both = slice(45), slice(45, B), slice(B)
+    numbers = np.eye(3)[whole.y] if classes else whole.y
+
+    def line_of(rows):
         """Its logits, or numbers, for all sequences, and those of each sequence that it was fitted without."""
-        line = lines.fit(some.sequences(model), np.eye(3)[some.y] if classes else some.y, None, False, 3)
-        scale = certain(line.left_out, some.y) if classes else 1.0
-        return scale * line.predict(Data(x, y).sequences(model), False), scale * line.left_out
+        read = whole.sequences(model)
+        line = lines.fit(read.part(rows), numbers[rows], mass[rows], every_step, 3)
+        left_out = line.left_out[inside[rows]] if every_step else line.left_out
+        scale = certain(left_out, of(whole.y, rows), of(mass, rows)) if classes else 1.0
+        return scale * line.predict(read, every_step), scale * left_out
 
-    def loss(answers):
-        return cross_entropy(answers[45:], y[45:]) if classes else ((answers[45:] - y[45:]) ** 2).mean()
+    def loss(answers, rows):
+        if classes:
+            return cross_entropy(of(answers, rows), of(whole.y, rows), of(mass, rows))
+        return np.average(((of(answers, rows) - of(whole.y, rows)) ** 2).sum(1), weights=of(mass, rows))
 
-    def error(answers, some):
-        return doubted(answers, some.y) if classes else ((answers - some.y) ** 2).mean()
+    def error(answers, rows):
+        if classes:
+            return doubted(answers, of(whole.y, rows), of(mass, rows))
+        return np.average(((answers - of(whole.y, rows)) ** 2).sum(1), weights=of(mass, rows))
 
-    recipe.fit(alone, data.x, data.y, sequences=45, **settings)
-    (of_first, left_out), (of_all, _), network = line_of(data), line_of(Data(x, y)), alone.predict(x)
-    calm = min(1.0, certain(network[45:], held.y)) if classes else 1.0
+    (of_first, left_out), (of_all, _) = line_of(first), line_of(both)
+    network = alone.predict(x, dt=whole.dt, lengths=whole.lengths)
+    calm = min(1.0, certain(of(network, last), of(whole.y, last), of(mass, last))) if classes else 1.0
     assert calm < 0.9 or not classes
-    errors = error(left_out, data), error(calm * network[45:], held)
+    errors = error(left_out, first), error(calm * of(network, last), last)
     share, report = errors[0] / sum(errors), found.report
-    assert report["line"] == pytest.approx(loss(of_first), rel=1e-3)
-    assert report["network"] == pytest.approx(loss(calm * network), rel=1e-3)
-    assert report["both"] == pytest.approx(loss((1 - share) * of_first + share * calm * network), rel=1e-3)
+    assert report["line"] == pytest.approx(loss(of_first, last), rel=1e-3)
+    assert report["network"] == pytest.approx(loss(calm * network, last), rel=1e-3)
+    assert report["both"] == pytest.approx(loss((1 - share) * of_first + share * calm * network, last), rel=1e-3)
     assert report["share"] == pytest.approx(share, rel=1e-3) and 0.1 < share < 0.9
     assert (report["held_out"], report["reads"]) == (15, 3)
-    slower = dataclasses.replace(recipe, epochs=10, learning_rate=0.5 * recipe.learning_rate)
-    slower.fit(alone, x, y, sequences=60, epochs=range(20, 30), **settings | {"standardize": False})
-    assert (alone.theta == model.theta).all() and found.model.trained.epochs == 30
-    network = alone.predict(x)
+    slower = dataclasses.replace(recipe, epochs=11, learning_rate=0.5 * recipe.learning_rate)
+    settings |= {"standardize": False, "epochs": range(21, 32), "sequences": B}
+    slower.fit(alone, **whole._asdict(), **settings)
+    assert np.allclose(alone.theta, model.theta, rtol=1e-9, atol=1e-12) and found.model.trained.epochs == 32
+    network = alone.predict(x, dt=whole.dt, lengths=whole.lengths)
     want = (1 - share) * of_all + share * calm * network
-    np.testing.assert_allclose(found.model.predict(x), want, rtol=3e-3, atol=3e-3)
+    said = found.model.predict(x, dt=whole.dt, lengths=whole.lengths)
+    np.testing.assert_allclose(of(said, both), of(want, both), rtol=3e-3, atol=3e-3)
     assert np.abs(of_all - of_first).max() > 0.05
 
 
@@ -154,6 +188,10 @@ def test_a_line_reads_inputs_in_the_scale_of_the_network():
         recipe = Recipe(cell="cfc", units=4, shortcut="auto", standardize=standardize)
         model = recipe.model(2, 1, steps=6, every_step=False, numbers=True, seed=0, dtype="float64", backend="numpy")
         assert beside.choose(recipe, model, data, 0) == 6
+        single = recipe.model(2, 1, steps=6, every_step=False, numbers=True, seed=0, dtype="float32", backend="numpy")
+        beside._adapt(single, data, 0)  # it has numbers of 32 bits, and the line reads what is exact
+        mean, scale = (single.buffers["0.mean"], single.buffers["0.scale"]) if standardize else (0, 1)
+        np.testing.assert_allclose(data.sequences(single).x, (x - mean) / np.float64(scale), rtol=1e-10)
         padded = x.copy()
         padded[0, 2:] = np.nan
         read = data._replace(x=padded, lengths=np.array([2, *[6] * 29])).sequences(model).x
@@ -188,6 +226,46 @@ def test_the_seconds_are_those_of_both_trainings(monkeypatch):
     assert found.report["share"] > 0 and found.history.seconds == 14.0
 
 
+@pytest.mark.parametrize(
+    ("errors", "options", "stopped", "epochs", "fitted", "said"),
+    [
+        ((1, 1), {}, ("enough", "soon"), range(3, 5), [15, 20], "enough"),
+        ((1, 1), {}, ("enough", "interrupted"), range(3, 5), [15, 20], "interrupted"),
+        ((1, 1), {}, ("interrupted", ""), None, [15, 20], "interrupted"),
+        ((1, 1), {"refit": False}, ("enough", ""), None, [15, 15], "enough"),
+        ((1, 1), {"validation": 7}, ("enough", ""), None, [15, 20], "enough"),
+        ((0, 1), {}, ("enough", ""), None, [15, 20], "enough"),
+    ],
+)
+def test_who_learns_what_was_held_out(errors, options, stopped, epochs, fitted, said, monkeypatch):
+    """The network for half of the epochs that it has had, if it has a share and nobody ended it; the line anyway."""
+    trained, sizes, line_of, given = [], [], lines.fit, iter(map(float, errors))
+    x, y = normal(20, 5, 2), np.arange(20) % 2
+
+    def fit(recipe, model, **settings):
+        trained.append((recipe.learning_rate, recipe.epochs, settings))
+        history = History()
+        history.stopped, history.epoch = stopped[len(trained) - 1], [0, 1, 2]
+        return history
+
+    monkeypatch.setattr(Recipe, "fit", fit)
+    monkeypatch.setattr(beside.Judge, "loss", lambda judge, share: next(given, 0.0))
+    monkeypatch.setattr(lines, "fit", lambda read, *others: sizes.append(len(read.x)) or line_of(read, *others))
+    recipe = Recipe(cell="cfc", units=4, epochs=9, learning_rate=0.2, standardize=False)
+    model = recipe.model(2, 2, steps=5, every_step=False, numbers=False, seed=0, backend="numpy")
+    settings = {"class_weight": np.array([1.0, 3.0]), "seed": 4}
+    found = beside.fit(recipe, model, 3, Data(x[:15], y[:15]), Data(x[15:], y[15:]), 2, **settings, **options)
+    assert sizes == fitted and found.history.stopped == said and found.report["held_out"] == 5
+    rate, whole, first = trained[0]
+    assert (rate, whole, first["sequences"], first["seed"], len(first["x"])) == (0.2, 9, 15, 4, 15)
+    assert first["class_weight"].tolist() == [1, 3] and first["sample_weight"] is None and "epochs" not in first
+    assert len(trained) == (1 if epochs is None else 2)
+    for rate, whole, second in trained[1:]:
+        assert (rate, whole, second["epochs"], second["sequences"], second["seed"]) == (0.1, 2, epochs, 20, 4)
+        assert "class_weight" not in second and second["sample_weight"].tolist() == np.where(y, 3, 1).tolist()
+        assert second["x"].shape == x.shape and second["standardize"] is False
+
+
 def test_doubt_is_of_one_answer_more():
     """Answers that weigh something count, of targets at every step each step before the end."""
     data = Data(
@@ -195,6 +273,18 @@ def test_doubt_is_of_one_answer_more():
     )
     assert beside._doubt(data, every_step=True) == 1 / 6
     assert beside._doubt(data, every_step=False) == 1 / 3
+
+
+@pytest.mark.parametrize(("every_step", "n"), [(True, 7), (False, 3)])
+def test_answers_that_are_all_right_are_as_sure_as_they_are_many(every_step, n):
+    """Of n answers, and one more of which half is for the other class: its logit is larger by ln((n + 1/2) / (1/2))."""
+    y = np.array([[0, 1, 1, 0], [1] * 4, [0] * 4]) if every_step else np.array([0, 1, 1])
+    data = Data(normal(3, 4, 1), y, lengths=np.array([4, 2, 1]))
+    assert beside._scale(np.eye(2)[y], data, 2) == pytest.approx(np.log(2 * n + 1), rel=1e-9)
+    assert beside._scale(1e-6 * np.eye(2)[y], data, 2) == beside.STEEPEST == 1000
+    assert beside._scale(10 * np.eye(2)[y], data, 2) == pytest.approx(np.log(2 * n + 1) / 10, rel=1e-9)
+    assert beside._scale(-np.eye(2)[y], data, 2) == pytest.approx(0, abs=1e-9)
+    assert beside._scale(np.eye(2)[y], data, 0) == 1
 
 
 @pytest.mark.parametrize("classes", [0, 3])
@@ -222,6 +312,95 @@ def test_what_rest_is_for_a_line(standardize):
     np.testing.assert_allclose(data.sequences(model).rest, want, rtol=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("classes", "every_step", "shape"),
+    [(0, False, ()), (0, True, ()), (0, False, (2,)), (0, True, (2,)), (3, False, ()), (3, True, ())],
+)
+def test_data_of_lists(classes, every_step, shape):
+    """Sequences as long as the longest; a class that is missing is any, and weighs nothing."""
+    T, rng = (3, 1, 2), np.random.default_rng(0)
+    x, dt = [normal(t, 2, seed=t) for t in T], [rng.uniform(1, 2, t) for t in T]
+    shapes = [(t, *shape) for t in T] if every_step else [shape] * 3
+    y = [rng.integers(0, 3, own) if classes else rng.normal(size=own) for own in shapes]
+    y = [np.asarray(own, float) for own in y]
+    y[1][...] = np.nan
+    for times in dt, None:
+        found = Data.of_lists(x, y, times, every_step=every_step, classes=classes)
+        assert found.lengths.tolist() == [3, 1, 2] and (found.dt is None) == (times is None)
+        assert found.y.shape == ((3, 3) if every_step else (3,)) + (() if classes else shape or (1,))
+        for k, t in enumerate(T):
+            assert np.array_equal(found.x[k, :t], x[k]) and not found.x[k, t:].any()
+            assert times is None or np.array_equal(found.dt[k, :t], dt[k])
+            said = found.y[k, :t] if every_step else found.y[k]
+            known = found.sample_weight if classes else np.isfinite(found.y)
+            assert (known[k, :t] if every_step else known[k]).all() == (k != 1)
+            assert k == 1 or np.array_equal(np.ravel(said), np.ravel(y[k]))
+            assert not every_step or not known[k, t:].any()
+        assert (found.y.dtype.kind == "i") == bool(classes) and (found.sample_weight is None) == (not classes)
+        mask = [[1, 1, 1], [0, 0, 0], [1, 1, 0]] if every_step else [1, 0, 1]
+        assert not classes or found.sample_weight.tolist() == mask
+
+
+def test_weights_and_what_is_known():
+    """A weight of a step is its own or that of its sequence, and 0 behind the end."""
+    x, y = normal(3, 4, 1), normal(3, 4, 2)
+    y[0, 1:, 0] = y[1, :, 1] = np.nan
+    data, lengths, by_step = Data(x, y), np.array([4, 4, 2]), np.array([[0, 1, 2, 3], [1] * 4, [0, 0, 5, 5]])
+    assert data.weights(True).tolist() == [[1] * 4] * 3 and data.weights(False).tolist() == [1] * 3
+    assert data.known(True).tolist() == [True, False, True]
+    some = data._replace(lengths=lengths, sample_weight=np.array([2, 1, 0]))
+    assert some.weights(True).tolist() == [[2] * 4, [1] * 4, [0] * 4] and some.weights(False).tolist() == [2, 1, 0]
+    assert some.known(True).tolist() == [True, False, False]
+    steps = data._replace(lengths=lengths, sample_weight=by_step)
+    assert steps.weights(True).tolist() == [[0, 1, 2, 3], [1] * 4, [0] * 4]
+    assert not steps.known(True).any()
+    whole = Data(x, y[:, 0], sample_weight=np.array([0.0, 1, 1]))
+    assert whole.known(False).tolist() == [False, False, True]
+    numbers = Data(x, np.zeros((3, 4), int), sample_weight=by_step)
+    assert numbers.known(True).all() and Data(x, np.zeros(3, int)).known(False).all()
+    part = steps.part(np.array([2, 0]))
+    assert part.dt is None and part.lengths.tolist() == [2, 4]
+    for own, all_of in zip(part[:2] + part[4:], (x, y, by_step), strict=True):
+        np.testing.assert_array_equal(own, all_of[[2, 0]])
+
+
+def test_the_scale_is_that_of_the_steps():
+    """Of numbers behind the ends nothing is taken, and those of an ensemble have it alike; of classes only inputs."""
+    x, lengths = 5 + normal(12, 6, 2), np.array([6, 3] * 6)
+    inside = np.arange(6) < lengths[:, None]
+    junk = np.where(inside[:, :, None], x, 1e6)
+    for classes, y in ((0, 7 + normal(12, 1)), (3, np.arange(12) % 3)):
+        recipe = Recipe(cell="cfc", units=4, shortcut="ridge")
+        model = recipe.model(2, classes or 1, steps=6, every_step=False, numbers=not classes, seed=0, dtype="float64")
+        assert beside.choose(recipe, model, Data(junk, y, lengths=lengths), classes) in (3, "summaries")
+        np.testing.assert_allclose(model.buffers["0.mean"], x[inside].mean(0), rtol=1e-6)
+        np.testing.assert_allclose(model.buffers["0.scale"], x[inside].std(0), rtol=1e-6)
+        last = f"{model.layer_stack.prefixes[-1]}mean"
+        if not classes:
+            np.testing.assert_allclose(model.buffers[last], y.mean(0), rtol=1e-6)
+
+
+def test_what_a_line_is_chosen_by(monkeypatch):
+    """Weights, whether every step has a target, and what is asked for."""
+    given = []
+    found = lines.Fitted(3, None, None, None, None, 0.1, 1.0)
+    monkeypatch.setattr(lines, "choose", lambda *args: given.append(args) or found)
+    x, weight = normal(6, 5, 2), np.arange(1.0, 7)
+    for every_step, shortcut, y in ((False, "auto", np.arange(6) % 3), (True, "ridge", normal(6, 5, 3))):
+        classes = 0 if every_step else 3
+        recipe = Recipe(cell="cfc", units=4, shortcut=shortcut)
+        model = recipe.model(2, 3, steps=5, every_step=every_step, numbers=not classes, seed=0, backend="numpy")
+        assert beside.choose(recipe, model, Data(x, y, sample_weight=weight), classes) == 3
+        read, targets, *others = given.pop()
+        np.testing.assert_array_equal(targets, np.eye(3)[y] if classes else y)
+        assert others[0] is weight and others[1:] == [every_step, shortcut] and read.lengths.tolist() == [5] * 6
+    few = Data(x[:5], np.arange(5) % 3, sample_weight=np.array([1, 1, 1, 1, 0.0]))
+    model = recipe.model(2, 3, steps=5, every_step=False, numbers=False, seed=0, backend="numpy")
+    with pytest.raises(ValueError, match="at least 5 sequences with targets of which no output is missing .* got 4"):
+        beside.choose(recipe, model, few, 3)
+    assert beside.choose(dataclasses.replace(recipe, shortcut="auto"), model, few, 3) is None and not given
+
+
 @pytest.mark.parametrize("every_step", [False, True])
 def test_joined(every_step):
     """Sequences of unequal numbers of steps, one behind the other; what lies behind the ends is 0."""
@@ -231,6 +410,14 @@ def test_joined(every_step):
     )
     both = first.joined(second, every_step)
     assert both.lengths.tolist() == [3, 3, 4] and both.sample_weight.tolist() == [1, 1, 2]
+    if every_step:  # then each may have a weight
+        steps = [
+            own._replace(sample_weight=own.sample_weight[:, None] + np.arange(own.x.shape[1]))
+            for own in (first, second)
+        ]
+        assert steps[0].joined(steps[1], True).sample_weight.tolist() == [[1, 2, 3, 0, 0]] * 2 + [[2, 3, 4, 5, 6]]
+        assert steps[1].joined(steps[0], True).sample_weight.tolist() == [[2, 3, 4, 5, 6]] + [[1, 2, 3, 0, 0]] * 2
+    assert first._replace(dt=None).joined(second._replace(dt=None), every_step).dt is None
     np.testing.assert_array_equal(both.x[:2, :3], first.x)
     np.testing.assert_array_equal(both.x[2:], second.x)
     assert not both.x[:2, 3:].any() and not both.dt[:2, 3:].any()

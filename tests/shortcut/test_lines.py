@@ -159,6 +159,37 @@ def test_rounding_is_no_feature():
     assert found.ridge.weight[2] == 0 and np.abs(found.ridge.weight).max() < 100
 
 
+def test_what_hardly_differs_says_nothing():
+    """A ten-thousandth of the spread of its own feature does, of whatever size that is; less is rounding."""
+    rng = np.random.default_rng(0)
+    for part, known in ((0.5e-4, False), (2e-4, True)):
+        x = rng.normal(size=(50, 2, 2))
+        x[:, 1] *= part
+        sequences = Sequences(x * [1e5, 1e-5], np.full(50, 2))
+        for k in range(2):
+            found = lines.fit(sequences, x[:, 1, [k]], None, False, 2)
+            assert (found.error < 1e-3 * found.constant) == (found.ridge.weight[:2] != 0).all() == known
+
+
+@pytest.mark.parametrize(("B", "longest"), [(1000, 7), (1001, 7), (3, 0)])
+def test_differences_are_tried_of_few_sequences(B, longest):
+    """And convolutions have distances for the longest sequence."""
+    lengths = np.full(B, longest)
+    lengths[1:] = 0
+    found = [*lines._layers(Sequences(np.zeros((B, 9, 2)), lengths), 3, False, "convolutions")]
+    wanted = [RandomConvolutions(3, 1008, length=longest or 1, differences=False, input_dim=2)]
+    wanted += [RandomConvolutions(3, 2016, length=longest or 1, differences=True, input_dim=2)] * (B <= 1000)
+    assert found == wanted
+
+
+@pytest.mark.parametrize(("B", "each"), [(1, 10), (3, 4), (10, 1), (11, 1)])
+def test_ten_stretches_at_least_are_left_out(B, each):
+    """Of as many sequences or more each as a whole, with those of its steps that count."""
+    fitted = np.random.default_rng(0).random((B, 40)) < 0.5
+    wanted = [row * each + step // (40 // each) for row in range(B) for step in range(40) if fitted[row, step]]
+    assert lines._groups(fitted).tolist() == wanted
+
+
 def test_a_line_reads_no_more_inputs_than_the_shortest_sequence_has():
     """What is added up here are all of them, so a line of more would err less: by the zeros before the first."""
     rng, lengths = np.random.default_rng(0), np.repeat([3, 5], 20)
@@ -186,6 +217,55 @@ def test_the_least_error_chooses():
     found = lines.choose(Sequences(x, full), delayed, None, True)
     assert found.reads == 4
     assert found.error < 2e-4 < 0.5 < found.constant
+
+
+@pytest.mark.parametrize(
+    ("T", "shortest", "every_step", "shortcut", "reads"),
+    [
+        (40, 3, True, "ridge", [1, 2, 4, 8, 16]), (5, 3, True, "auto", [1, 2, 4, 5]), (1, 1, True, "ridge", [1]),
+        (40, 20, False, "ridge", ["summaries", 8, 20]), (40, 8, False, "ridge", ["summaries", 8]),
+        (40, 3, False, "auto", ["summaries", 3, "convolutions"]), (5, 0, False, "ridge", ["summaries"]),
+        (40, 20, False, "convolutions", ["convolutions"]),
+    ],
+)  # fmt: skip
+def test_what_is_tried(T, shortest, every_step, shortcut, reads, monkeypatch):
+    """Of every step some of the last inputs, of whole sequences as many as the shortest has, or a few."""
+    tried, sequences = [], Sequences(np.zeros((3, T, 1)), np.array([T, max(T - 1, shortest), shortest]))
+
+    def fit(*given, **more):
+        tried.append(given[-1])
+        assert given[0] is sequences and given[1:4] == ("targets", "weights", every_step) and more == {}
+        return lines.Fitted(given[-1], None, None, None, None, float(len(tried) != 1), 1.0)
+
+    monkeypatch.setattr(lines, "fit", fit)
+    assert lines.choose(sequences, "targets", "weights", every_step, shortcut).reads == reads[0] and tried == reads
+
+
+@pytest.mark.parametrize(
+    ("alone", "apart", "reads"),
+    [
+        ((3, 2, 4, 1), (2, 2, 2, 1), "convolutions"), ((3, 2, 4, 1), (9, 9, 3, 4), 8),
+        ((3, 5, 4, 1), (2, 9, 9, 4), "summaries"),
+        ((3, 1, 4, 2), None, 8), ((1, 1, 1, 1), None, "summaries"),
+    ],
+)  # fmt: skip
+def test_what_is_chosen(alone, apart, reads, monkeypatch):
+    """Convolutions if they err least both ways; else who errs least of the others, neighbours or not."""
+    asked = []
+
+    def fit(sequences, y, weight, every_step, each, neighbours=False):
+        at = ["summaries", 8, 9, "convolutions"].index(each)
+        asked.append(neighbours)
+        return lines.Fitted(each, neighbours, None, None, None, (apart if neighbours else alone)[at], 1.0)
+
+    monkeypatch.setattr(lines, "fit", fit)
+    found = lines.choose(Sequences(np.zeros((2, 9, 1)), np.array([9, 9])), None, None, False, "auto")
+    assert (
+        found.reads == (reads or "summaries")
+        and found.layer is False
+        and found.error == min(alone if reads == "convolutions" or apart is None else alone[:3])
+    )
+    assert asked == [False] * 4 + [True] * (0 if apart is None else 4)
 
 
 @pytest.mark.slow

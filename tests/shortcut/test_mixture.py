@@ -69,6 +69,28 @@ def test_buffers_of_layers_beside_the_line_are_theirs_again():
     np.testing.assert_allclose(alone(x), model(x) - line(x), rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize("every_step", [False, True])
+def test_both_compute_as_the_network_does(every_step):
+    """And know what it was trained for; neither shares its numbers with what it is made of."""
+    x, y = normal(9, 6, 3), normal(*(9, 6, 2) if every_step else (9, 2))
+    recipe = Recipe(cell="cfc", units=5, epochs=1)
+    model = recipe.model(3, 2, steps=6, every_step=every_step, numbers=True, seed=0, dtype="float64", backend="numpy")
+    recipe.fit(model, x, y, sequences=9, loss="mse", seed=0, verbose=False)
+    model.notes = {"who": "the user"}
+    line = lines.fit(Data(x, y).sequences(model), y, None, every_step, 2)
+    both = mixed(model, line, 1.0, 0.5)
+    for found in both, network(both):
+        assert (found.dtype, found.backend, found.input_size) == (np.float64, "numpy", 3)
+        assert (found.notes, found.trained, found.return_sequences) == (model.notes, model.trained, every_step)
+    assert model.trained is not None and model.trained.epochs == 1
+    wanted = [each(x) for each in (model, both)]
+    alone = network(both)
+    alone.theta[:], alone.buffer_vector[:] = 0, 1
+    np.testing.assert_array_equal(both(x), wanted[1])
+    both.theta[:], both.buffer_vector[:] = 0, 1
+    np.testing.assert_array_equal(model(x), wanted[0])
+
+
 def test_only_models_have_a_network():
     with pytest.raises(TypeError, match="`model` must be a Model, got 3"):
         network(3)

@@ -71,7 +71,10 @@ def test_a_row_may_outweigh_all_others():
 
 
 def test_outputs_have_penalties_of_their_own():
+    """From a thousandth to a hundred thousand; of equal errors, as those of one that is always 0, the least."""
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(40, 10))
-    found = ridge(rows, np.stack([rows.sum(1), rng.normal(size=40)], axis=1))
-    assert found.penalty[0] == PENALTIES[0] and found.penalty[1] > 10
+    found = ridge(rows, np.stack([rows.sum(1), rng.normal(size=40), np.zeros(40)], axis=1))
+    assert found.penalty[0] == PENALTIES[0] == found.penalty[2] and found.penalty[1] > 10
+    assert found.weight[:, 2].tolist() == [0] * 10 and found.left_out[:, 2].tolist() == [0] * 40
+    assert PENALTIES.tolist() == pytest.approx([0.001, 0.01, 0.1, 1, 10, 100, 1000, 10_000, 100_000])
