@@ -87,7 +87,9 @@ def test_a_file_names_every_schedule(schedule, model, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "loss", ["mae", partial(losses.huber, delta=0.3), partial(losses.quantile, quantiles=(0.1, 0.8))], ids=str
+    "loss",
+    ["mae", partial(losses.huber, delta=0.3), partial(losses.quantile, quantiles=(0.1, 0.8))],
+    ids=["mae", "huber", "quantile"],
 )
 def test_a_file_names_a_loss_with_its_option(loss, model, tmp_path):
     """The option is not that which the loss has by itself."""
