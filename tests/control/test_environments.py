@@ -184,8 +184,8 @@ def test_environments_that_go_on_are_not_those_that_begin():
     reset = environments.vector.reset
 
     def loud(*, options, seed=None):
-        seen, infos = reset(options=options)
         others = ~options["reset_mask"]
+        seen, infos = reset(options=options)
         return np.where(others[:, None], 99, seen), infos | {"dt": np.where(others, 99, infos["dt"])}
 
     environments.vector.reset = loud
