@@ -853,7 +853,7 @@ def test_what_it_takes(model):
     numbers.buffers["3.mean"] = 1.0  # in the unit of targets
     with pytest.raises(ValueError, match="needs a model of logits"):
         Learner(numbers, Adam(), loss="binary_cross_entropy")
-    with pytest.warns(RuntimeWarning, match="the loss binary_cross_entropy takes logits, .* and tanh of the last"):
+    with pytest.warns(RuntimeWarning, match="the loss binary_cross_entropy takes logits, .* and tanh of Dense"):
         Learner(Model(LSTM(2), Dense(1, "tanh"), input_dim=2, seed=0), Adam(), loss="binary_cross_entropy")
     optimizer = Adam(0.1)
     learner = Learner(model, optimizer)
