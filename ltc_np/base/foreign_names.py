@@ -58,6 +58,9 @@ ARGUMENTS = {
     "budget": "n_iter n_trials timeout",
     "sample_weight": "weights weight",
     "seed": "random_state",
+    "random_state": "seed",
+    "learning_rate": "lr learning_rate_init",
+    "ensemble": "n_estimators",
     "path": "filepath filename",
     "min_delta": "tol",
 }

@@ -106,12 +106,17 @@ class Watched(NamedTuple):
         good = None if W is self.W else {"W": W, "kept": dict(kept)}
         return {**self._asdict(), "kept": dict(self.kept), "good": good}
 
+    def _kept(self, held: Mapping[str, Any]) -> dict[str, Any]:
+        """Single numbers are arrays again, which a file has as plain data."""
+        arrays = {name: like for name, like in self.kept.items() if isinstance(like, np.ndarray) and name in held}
+        return {**held, **{name: np.asarray(held[name], like.dtype) for name, like in arrays.items() if not like.ndim}}
+
     def restored(self, held: Mapping[str, Any]) -> Watched:
         """Inverse of `held`, for weights like these."""
-        W, kept = copied(held["W"], self.W), dict(held["kept"])
+        W, kept = copied(held["W"], self.W), self._kept(held["kept"])
         good = (W, kept)
         if held["good"] is not None:
-            good = copied(held["good"]["W"], self.W), dict(held["good"]["kept"])
+            good = copied(held["good"]["W"], self.W), self._kept(held["good"]["kept"])
         own, of_good, deployed = map(float, held["errors"])
         answering = checks.one_of("answering", held["answering"], WORDS)
         return Watched(

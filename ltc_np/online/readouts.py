@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +20,8 @@ from .guard import Guard, Watched, copied
 from .lms import LMS, NLMS
 from .part import QUIET, Answer, Noted, Part, Taking, Told
 from .readout import take_apart
-from .rule import Rule
+from .rule import Rule, begun, updated
+from .rules import RULES
 from .targets import Observed
 
 ELSE = "; or, in place of a rule, take an optimiser such as Adam(1e-3), which learns in every model"
@@ -56,7 +58,8 @@ class Readouts(Part):
         self.model, self.rule, self.shared, self.guard = model, rule, shared, guard
         self._body, self._scale, self._mean, self.deployed = take_apart(model, ELSE)
         W = self.deployed
-        kept = rule.begin(W.shape[1], W.shape[0], W.dtype)
+        self._own = type(rule) not in RULES.values()  # of a user
+        kept = begun(rule, W) if self._own else rule.begin(W.shape[1], W.shape[0], W.dtype)
         self.readouts = [Watched(W, kept, (W, kept)) for _ in range(1 if shared else B)]
         self._state = np.empty((B, model.state_size), model.dtype)
         self._told = np.zeros(4)
@@ -148,7 +151,8 @@ class Readouts(Part):
             error = apart(readout.W.dot(f))
         if self._lms is None or known is not None:
             told, old = sum_of_squares(then) / n, sum_of_squares(apart(deployed.dot(f))) / n
-            W, kept = self.rule.update(readout.W, readout.kept, f, error, known, weight)
+            update = partial(updated, self.rule) if self._own else self.rule.update
+            W, kept = update(readout.W, readout.kept, f, error, known, weight)
             distance = math.sqrt(sum_of_squares(W - deployed))
         else:
             W, kept = np.empty_like(readout.W), readout.kept

@@ -203,3 +203,68 @@ def test_a_rule_that_becomes_a_row_is_known_everywhere_or_refused(model, tmp_pat
         command.main([str(tmp_path / "a.npz"), str(tmp_path / "c"), "--learn", "halves"])
     assert "invalid choice: 'halves'" in capsys.readouterr().err
     assert not (tmp_path / "c").exists()
+
+
+class OfAUser(Rule):
+    """A rule whose two methods are given."""
+
+    def __init__(self, first, then):
+        self.first, self.then = first, then
+
+    def begin(self, features, outputs, dtype):
+        return self.first(features)
+
+    def update(self, W, kept, f, error, known, weight):
+        return self.then(W, kept, np.outer(error, f))
+
+
+def in_place(W, kept, step):
+    W += 3 * step
+    kept["n"] += 1
+    return W, kept
+
+
+KEPT = {
+    "float64": (lambda F: {"P": np.eye(F)}, lambda W, kept, step: (W + 0.1 * step.astype(float), {"P": kept["P"] / 2})),
+    "one number": (lambda F: {"n": np.zeros((), "f4")}, lambda W, kept, step: (W + 0.1 * step, {"n": kept["n"] + 1})),
+    "a plain number": (lambda F: {"n": 0}, lambda W, kept, step: (W + 0.1 * step, {"n": kept["n"] + 1})),
+    "lists": (lambda F: {"n": [0.0] * F}, lambda W, kept, step: ((W + 0.1 * step).tolist(), kept)),
+}
+
+
+@pytest.mark.parametrize("kind", KEPT)
+def test_what_a_rule_of_ones_own_keeps_goes_on(kind, model, tmp_path):
+    """Some could be saved and not loaded, or loaded and not learnt on."""
+    rule = OfAUser(*KEPT[kind])
+    learner = saved(model, tmp_path / "a.npz", rule, guard=Guard())
+    check_goes_on(learner, Learner.load(tmp_path / "a.npz", rule=rule))
+    assert learner.weights.dtype == model.dtype
+
+
+def test_a_rule_that_writes_into_its_arguments_changes_nothing_else(model):
+    """The deployed weights were the same array, so that the guard compared a rule with itself."""
+    updates = in_place, lambda W, kept, step: in_place(W.copy(), kept, step)
+    one, two = (Learner(model, OfAUser(lambda F: {"n": np.zeros(1)}, each), guard=Guard()) for each in updates)
+    deployed = one.deployed.copy()
+    go_on(40, one, two)
+    assert (one.deployed == deployed).all() and (one.log.rows == two.log.rows).all()
+
+
+@pytest.mark.parametrize(
+    ("update", "words"),
+    [
+        (lambda W, kept, step: (W.T, kept), r"`update` of .* must return weights of shape \(O, F\) = "),
+        (lambda W, kept, step: ([[1], [2, 3]], kept), "must return weights of shape"),
+        (lambda W, kept, step: W, "`update` of .* must return two values"),
+        (lambda W, kept, step: None, "must return two values, .* got None"),
+        (lambda W, kept, step: (W, None), "`update` of .* must return a dict of arrays of numbers to keep, got None"),
+        (lambda W, kept, step: (W, {"n": "a"}), "must return a dict of arrays"),
+    ],
+)
+def test_what_a_rule_must_not_return_is_refused_before_anything_is_learnt(update, words, model):
+    learner = Learner(model, OfAUser(lambda F: {"n": np.zeros(1)}, update))
+    with pytest.raises((TypeError, ValueError), match=words):
+        go_on(1, learner)
+    assert (learner.weights == learner.deployed).all()
+    with pytest.raises(TypeError, match="`begin` of .* must return a dict of arrays of numbers to keep"):
+        Learner(model, OfAUser(lambda F: [1], update))
