@@ -28,8 +28,8 @@ def join(models: Sequence[Model], answers: Literal["numbers", "classes"] = "numb
     models : sequence of Model
         At least two, alike in inputs, outputs, dtype and ``return_sequences``; their layers may be of any kind.
     answers : "numbers" or "classes"
-        As for `Ensemble`: the mean of outputs, or of the probabilities of classes, of which one is the answer; models
-        that were trained with another loss than for that are refused.
+        As for `Ensemble`: the mean of outputs, or of the probabilities of classes that exclude each other.  For the
+        second, models that were trained with a loss of numbers, or of a class for each output, are refused.
 
     Returns
     -------

@@ -152,7 +152,8 @@ def is_of_numbers(identity: str) -> bool:
 
 
 def is_of_one_class(identity: str) -> bool | None:
-    """Whether one of several outputs is the class, by a loss of this `identity`, or each is one; None: not known."""
+    """Whether several outputs are the logits of one class among them (True), or of a class each (False), by the
+    `identity` of their loss; None: it is a loss of your own."""
     kind = LOSSES.get(identity.partition("(")[0])
     return None if kind is None else kind.integer_targets
 

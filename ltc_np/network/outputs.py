@@ -91,8 +91,11 @@ def check_logits(model: Structure, what: str) -> None:
 
 
 def check_classes(model: Structure, what: str, multilabel: bool | None = None) -> None:
-    """Refuse a network that has learnt numbers, for ``what`` makes probabilities of its outputs, and one whose loss has
-    other probabilities than ``what`` makes: of each output of its own (``multilabel``), or such that sum to 1."""
+    """Refuse a network that has learnt numbers, for ``what`` makes probabilities of its outputs.
+
+    ``what`` makes those of a class for each output (``multilabel``), or those of one class among all, which sum to 1;
+    a network whose loss is of the other kind is refused too.  None: both are taken.
+    """
     learnt = None if model.trained is None else model.trained.loss
     if learnt is None:
         return

@@ -162,7 +162,7 @@ def predict_proba(
     ValueError
         As for `predict`; a model whose outputs are no logits, since its last layer is a `Dense` with sigmoid or
         brings them back to the data's units (`Standardize`), or since `fit` has minimised a loss of numbers; a
-        ``multilabel`` of another loss than that of `fit`.
+        ``multilabel`` that does not belong to the loss of `fit`.
 
     Examples
     --------

@@ -107,9 +107,9 @@ class Watched(NamedTuple):
         return {**self._asdict(), "kept": dict(self.kept), "good": good}
 
     def _kept(self, held: Mapping[str, Any]) -> dict[str, Any]:
-        """Single numbers are arrays again, which a file has as plain data."""
-        arrays = {name: like for name, like in self.kept.items() if isinstance(like, np.ndarray) and name in held}
-        return {**held, **{name: np.asarray(held[name], like.dtype) for name, like in arrays.items() if not like.ndim}}
+        """What a rule keeps, of a file: single numbers are plain data there, and arrays again where they were."""
+        single = {name for name, like in self.kept.items() if isinstance(like, np.ndarray)}
+        return {name: np.array(value) if name in single else value for name, value in held.items()}
 
     def restored(self, held: Mapping[str, Any]) -> Watched:
         """Inverse of `held`, for weights like these."""

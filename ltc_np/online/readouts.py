@@ -58,8 +58,9 @@ class Readouts(Part):
         self.model, self.rule, self.shared, self.guard = model, rule, shared, guard
         self._body, self._scale, self._mean, self.deployed = take_apart(model, ELSE)
         W = self.deployed
-        self._own = type(rule) not in RULES.values()  # of a user
-        kept = begun(rule, W) if self._own else rule.begin(W.shape[1], W.shape[0], W.dtype)
+        own = type(rule) not in RULES.values()  # of a user
+        kept = begun(rule, W) if own else rule.begin(W.shape[1], W.shape[0], W.dtype)
+        self._update: Any = partial(updated, rule) if own else rule.update
         self.readouts = [Watched(W, kept, (W, kept)) for _ in range(1 if shared else B)]
         self._state = np.empty((B, model.state_size), model.dtype)
         self._told = np.zeros(4)
@@ -151,8 +152,7 @@ class Readouts(Part):
             error = apart(readout.W.dot(f))
         if self._lms is None or known is not None:
             told, old = sum_of_squares(then) / n, sum_of_squares(apart(deployed.dot(f))) / n
-            update = partial(updated, self.rule) if self._own else self.rule.update
-            W, kept = update(readout.W, readout.kept, f, error, known, weight)
+            W, kept = self._update(readout.W, readout.kept, f, error, known, weight)
             distance = math.sqrt(sum_of_squares(W - deployed))
         else:
             W, kept = np.empty_like(readout.W), readout.kept

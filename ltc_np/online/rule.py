@@ -80,9 +80,11 @@ def _arrays(rule: Rule, method: str, kept: Any) -> Kept:
 
 
 def _array(value: Any) -> Array | None:
-    """A new array of real numbers, or None."""
+    """A new array of real numbers, or None; a single number has the type that it has again when a file is read."""
     try:
-        found = np.array(value)
+        found: Array = np.array(value)
     except ValueError:  # rows of unequal length
         return None
-    return found if found.dtype.kind in "fiu" else None
+    if found.dtype.kind not in "fiu":
+        return None
+    return found if found.ndim else np.array(found, "f8" if found.dtype.kind == "f" else "i8")

@@ -407,7 +407,7 @@ class LiquidForecaster(LTCFields, CfCFields, RecipeEstimator):
         prepared = read_past("series", data, frame)
         times = origins(prepared, start, H, step, max(frame.lag, season) + 1)
         ends = [(prepared[k], T) for k, T in times]
-        self._warn_of_times(ends)
+        self._warn_of_times([(one, start) for one in prepared])
         within = None if not self.network_.spreads else self._quantiles(ends, H, curves.ends("coverage", coverage))
         return measure(prepared, times, self._medians(ends, H), within, start, season)
 
@@ -429,7 +429,8 @@ class LiquidForecaster(LTCFields, CfCFields, RecipeEstimator):
         return found
 
     def _warn_of_times(self, ends: list[tuple[Prepared, int]]) -> None:
-        """The network's own `predict` reads, and so warns of, the elapsed times before the end of "direct" alone."""
+        """One warning of elapsed times that are far from those of fit: of the steps ahead and, with "recursive", of the
+        past too.  With "direct" `predict` of the network, which reads the past, warns of that."""
         if self.network_.frame.timed:
             unread = [np.asarray(one.dt)[0 if self.network_.recursive else T :] for one, T in ends]
             warn_of_times(self.network_.model.trained, unread)

@@ -228,6 +228,7 @@ KEPT = {
     "float64": (lambda F: {"P": np.eye(F)}, lambda W, kept, step: (W + 0.1 * step.astype(float), {"P": kept["P"] / 2})),
     "one number": (lambda F: {"n": np.zeros((), "f4")}, lambda W, kept, step: (W + 0.1 * step, {"n": kept["n"] + 1})),
     "a plain number": (lambda F: {"n": 0}, lambda W, kept, step: (W + 0.1 * step, {"n": kept["n"] + 1})),
+    "a count that turns": (lambda F: {"n": 0}, lambda W, kept, step: (W + kept["n"] * step, {"n": kept["n"] + 0.25})),
     "lists": (lambda F: {"n": [0.0] * F}, lambda W, kept, step: ((W + 0.1 * step).tolist(), kept)),
 }
 
@@ -237,7 +238,7 @@ def test_what_a_rule_of_ones_own_keeps_goes_on(kind, model, tmp_path):
     """Some could be saved and not loaded, or loaded and not learnt on."""
     rule = OfAUser(*KEPT[kind])
     learner = saved(model, tmp_path / "a.npz", rule, guard=Guard())
-    check_goes_on(learner, Learner.load(tmp_path / "a.npz", rule=rule))
+    check_goes_on(learner, Learner.load(tmp_path / "a.npz", backend="numpy", rule=rule))
     assert learner.weights.dtype == model.dtype
 
 

@@ -399,6 +399,7 @@ def test_what_a_line_is_chosen_by(monkeypatch):
     with pytest.raises(ValueError, match="at least 5 sequences with targets of which no output is missing .* got 4"):
         beside.choose(recipe, model, few, 3)
     assert beside.choose(dataclasses.replace(recipe, shortcut="auto"), model, few, 3) is None and not given
+    assert beside.choose(recipe, model, few._replace(sample_weight=np.ones(5)), 3) == 3  # five are enough
 
 
 @pytest.mark.parametrize("every_step", [False, True])
