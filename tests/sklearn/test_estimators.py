@@ -711,7 +711,13 @@ def test_a_class_with_a_required_argument_is_copied_and_pickled():
         WithARequiredArgument()
 
 
-def test_estimators_look_like_those_of_scikit_learn():
+def test_what_models_have_and_estimators_have_not():
+    """Python's own words for all else, also for what a fit brings, which scikit-learn asks for."""
     one = LTCRegressor()
+    with pytest.raises(AttributeError, match="`save` is nothing that an estimator has: `model_.save"):
+        one.save("x.npz")
+    with pytest.raises(AttributeError, match="has no attribute 'model_'"):
+        _ = one.model_
+    assert not [name for name in one._elsewhere if name in dir(one)]
     assert list(inspect.signature(LTCRegressor.fit).parameters)[:3] == ["self", "X", "y"]
     assert clone(one.set_params(units=3)).units == 3 and "units" in one.get_params()
