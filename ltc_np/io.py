@@ -27,7 +27,7 @@ from .layers.codec import Decoder
 from .layers.config import CellConfig
 from .network.best import Best
 from .network.network import DTYPES, Network
-from .network.trained import Trained
+from .network.trained import Times, Trained
 from .optim import Optimizer
 from .wirings import Wiring
 
@@ -428,14 +428,20 @@ def _decode_trained(saved: Any, decoder: Decoder) -> Trained:
     if not isinstance(trained.loss, (str, type(None))):
         raise ValueError(f"trained has loss {trained.loss!r}")
     if trained.dt is not None:
-        shortest, longest = (checks.number("dt", value, low_open=True) for value in trained.dt)
-        if shortest > longest:
-            raise ValueError(f"trained has dt {trained.dt!r}")
-        trained = trained._replace(dt=(shortest, longest))
+        trained = trained._replace(dt=_decode_times(trained.dt))
     states = tuple((name, decoder.value(state)) for name, state in trained.callbacks)
     if not all(isinstance(name, str) and isinstance(state, dict) for name, state in states):
         raise ValueError("trained has callbacks that are no names with states")
     return trained._replace(callbacks=states)
+
+
+def _decode_times(saved: Any) -> Times:
+    ends, usual = saved[:2], saved[2] if len(saved) > 2 else None  # files of before it was kept have two numbers
+    pairs = [tuple(checks.number("dt", value, low_open=True) for value in pair) for pair in (ends, usual or ends)]
+    if len(saved) > 3 or any(len(pair) != 2 or pair[0] > pair[1] for pair in pairs):
+        raise ValueError(f"trained has dt {saved!r}")
+    (shortest, longest), (low, high) = pairs
+    return Times(shortest, longest, (low, high) if usual else None)
 
 
 def _is_count(value: object) -> bool:

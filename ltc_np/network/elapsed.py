@@ -10,46 +10,62 @@ import numpy as np
 
 from ..base import checks
 from ..base.types import Array, ArrayLike, Targets
-from .trained import Range, Trained
+from .trained import Times, Trained
 
-NONE_GIVEN: Range = (1.0, 1.0)
+NONE_GIVEN = Times(1.0, 1.0, (1.0, 1.0))
 # So many times longer than the longest of the training, or shorter than the shortest, is far.  Units of time that are
 # mistaken for each other differ by more: 24 hours, 60 minutes, 1,000 milliseconds; a gap that is longer than those of
 # the training by less is usual where these are drawn at random.
 FAR = 10.0
+# Of so many elapsed times the geometric mean says something; the shortest of a training may be as short as chance will.
+MANY = 10
 ROWS = 4096  # of elapsed times in a file that are read at once
 
 
-def range_of(dt: Targets | None, lengths: ArrayLike | None = None) -> Range | None:
-    """The shortest and the longest elapsed time, without those of 0, of checked arguments of a call; None if all are.
+def range_of(dt: Targets | None, lengths: ArrayLike | None = None) -> Times | None:
+    """The elapsed times, without those of 0, of checked arguments of a call; None if all are.
 
     Where none is given they are 1.
     """
     if dt is None:
         return NONE_GIVEN
-    parts = list(_parts(dt, lengths))
-    shortest = min(float(np.min(part, where=counts, initial=math.inf)) for part, counts in parts)
-    longest = max(float(np.max(part, where=counts, initial=0.0)) for part, counts in parts)
-    return (shortest, longest) if longest else None
+    shortest, longest, logarithms, count = math.inf, 0.0, 0.0, 0
+    for part, counts in _parts(dt, lengths):
+        counts = counts & (part > 0)
+        shortest = min(shortest, float(np.min(part, where=counts, initial=math.inf)))
+        longest = max(longest, float(np.max(part, where=counts, initial=0.0)))
+        logarithms += float(np.sum(np.log(part, where=counts, out=np.zeros(part.shape))))
+        count += MANY if not part.ndim else int(np.count_nonzero(counts))  # a single number is that of every step
+    if not longest:
+        return None
+    if count < MANY:
+        return Times(shortest, longest)
+    usual = min(max(shortest, math.exp(logarithms / (1 if np.ndim(dt) == 0 else count))), longest)
+    return Times(shortest, longest, (usual, usual))
+
+
+def _count(dt: Any, lengths: ArrayLike | None) -> int:
+    """How many elapsed times there are, those of 0 too; a single number is that of every step."""
+    parts = _parts(dt, lengths)
+    return sum(
+        int(np.count_nonzero(np.broadcast_to(counts, part.shape))) if part.ndim else MANY for part, counts in parts
+    )
 
 
 def _parts(dt: Any, lengths: ArrayLike | None) -> Iterator[tuple[Array, Any]]:
     """Arrays of elapsed times, and which of them count: those in padding may be anything."""
     if isinstance(dt, (list, tuple)) and any(np.ndim(row) for row in dt) and lengths is None:  # of any lengths
         for row in dt:
-            part = np.asarray(row, np.float64)
-            yield part, part > 0
+            yield np.asarray(row, np.float64), True
         return
     array = dt if isinstance(dt, np.memmap) else np.asarray(dt, np.float64)
     ends = None if lengths is None or not array.ndim else np.asarray(lengths)
     if array.ndim < 2:
-        valid: Any = True if ends is None else np.arange(array.size) < ends.max()
-        yield np.asarray(array, np.float64), valid & (array > 0)
+        yield np.asarray(array, np.float64), True if ends is None else np.arange(array.size) < ends.max()
         return
     for first in range(0, len(array), ROWS):
         part = np.asarray(array[first : first + ROWS], np.float64)
-        valid = True if ends is None else checks.before_end(ends[first : first + ROWS], part.shape[1])
-        yield part, valid & (part > 0)
+        yield part, True if ends is None else checks.before_end(ends[first : first + ROWS], part.shape[1])
 
 
 def warn_of_times(trained: Trained | None, dt: Targets | None, lengths: ArrayLike | None = None, of: str = "") -> None:
@@ -57,32 +73,54 @@ def warn_of_times(trained: Trained | None, dt: Targets | None, lengths: ArrayLik
 
     ``of`` names them where they are no argument of the call.
     """
-    if trained is None or trained.dt is None or (dt is None and trained.dt == NONE_GIVEN):
+    if trained is None or trained.dt is None or (dt is None and _all_1(trained.dt)):
         return
-    given = range_of(dt, lengths)
-    if given is not None and (words := _unlike(trained.dt, given, dt is None)):
+    given, words = range_of(dt, lengths), ""
+    if given is not None:
+        words = _unlike(trained.dt, given, dt is None)
+    elif _count(dt, lengths) >= MANY:  # one or two steps in which no time passes are usual in a stream
+        words = (
+            f"all elapsed times `dt` are 0, so that no time passes; the training had them {_were(trained.dt)}: "
+            "are they differences of times that were rounded?"
+        )
+    if words:
         checks.warn(f"ltc_np: {of}{words}")
 
 
-def _unlike(seen: Range, given: Range, none: bool) -> str:
+def _all_1(times: Times) -> bool:
+    return times.shortest == times.longest == 1
+
+
+def _were(seen: Times) -> str:
+    if seen.shortest == seen.longest:
+        return f"of {seen.shortest:.4g}"
+    about = f", usually about {seen.usual[0]:.2g}" if seen.usual and seen.usual[1] <= 2 * seen.usual[0] else ""
+    return f"from {seen.shortest:.4g} to {seen.longest:.4g}{about}"
+
+
+def _unlike(seen: Times, given: Times, none: bool) -> str:
     """What is wrong; the words do not depend on the numbers of the call, so that a loop of calls is warned once."""
-    shortest, longest = seen
-    was = f"of {shortest:.4g}" if shortest == longest else f"from {shortest:.4g} to {longest:.4g}"
+    was = _were(seen)
     if none:
         return (
             f"the network was trained with elapsed times `dt`, {was}, and gets none here, which means 1: give them "
             "here too (a search or a pipeline of scikit-learn: is `dt` routed to this method too?)"
         )
-    if seen == NONE_GIVEN != given:
+    if _all_1(seen) and not _all_1(given):
         return (
             "the network was trained without elapsed times, which means 1, and gets other ones in `dt` here: it has "
             "not learned what they mean, so leave them out, or train with them"
         )
-    if given[1] > FAR * longest or given[1] < shortest / FAR:
-        side = "some" if given[1] > FAR * longest else "all"
-        how = "longer than the longest" if side == "some" else "shorter than the shortest"
-        return (
-            f"{side} of the elapsed times `dt` are more than {FAR:g} times {how} of the training, which had them {was}:"
-            " are they of the same unit?"
-        )
-    return ""
+    how = ""
+    if given.longest > FAR * seen.longest:
+        how = f"some of the elapsed times `dt` are more than {FAR:g} times longer than the longest of the training"
+    elif given.longest < seen.shortest / FAR:
+        how = f"all of the elapsed times `dt` are more than {FAR:g} times shorter than the shortest of the training"
+    elif given.usual and seen.usual:
+        for far, word in (
+            (given.usual[0] > FAR * seen.usual[1], "longer"),
+            (given.usual[1] < seen.usual[0] / FAR, "shorter"),
+        ):
+            if far:
+                how = f"the elapsed times `dt` are usually more than {FAR:g} times {word} than in the training"
+    return f"{how}, which had them {was}: are they of the same unit?" if how else ""

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from ..base.types import State
 
-Range: TypeAlias = tuple[float, float]
+
+class Times(NamedTuple):
+    """Elapsed times that a network has seen, without those of 0.
+
+    Attributes
+    ----------
+    shortest, longest : float
+    usual : tuple of two floats, or None
+        The least and the greatest geometric mean of what came at once: data, or a batch of a user's own.  None: not
+        known, since there were only a few, or in files of before this was kept.
+    """
+
+    shortest: float
+    longest: float
+    usual: tuple[float, float] | None = None
 
 
 class Trained(NamedTuple):
@@ -25,9 +39,9 @@ class Trained(NamedTuple):
         Class and state of the callbacks that have one (`Callback.state`).
     loss : str or None
         Which loss it minimises (`ltc_np.losses.identity`); None in files of before this was kept.
-    dt : tuple of two floats, or None
-        The shortest and the longest elapsed time that it has seen, without those of 0; (1, 1) without ``dt``.  None:
-        not known, in files of before this was kept.  `predict` and `evaluate` warn of others.
+    dt : Times or None
+        The elapsed times that it has seen; all are 1 without ``dt``.  None: not known, in files of before this was
+        kept.  `predict` and `evaluate` warn of others.
     """
 
     epochs: int
@@ -35,10 +49,17 @@ class Trained(NamedTuple):
     number: int = 0
     callbacks: tuple[tuple[str, State], ...] = ()
     loss: str | None = None
-    dt: Range | None = None
+    dt: Times | None = None
 
 
-def together(ranges: Iterable[Range | None]) -> Range | None:
-    """The range of the elapsed times of several ranges; None is that of no times."""
-    known = [one for one in ranges if one is not None]
-    return (min(low for low, _ in known), max(high for _, high in known)) if known else None
+def together(several: Iterable[Times | None]) -> Times | None:
+    """What several calls have seen; None is that of no times."""
+    known = [one for one in several if one is not None]
+    if not known:
+        return None
+    usual = [one.usual for one in known if one.usual is not None]
+    return Times(
+        min(one.shortest for one in known),
+        max(one.longest for one in known),
+        (min(low for low, _ in usual), max(high for _, high in usual)) if usual else None,
+    )

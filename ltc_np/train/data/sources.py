@@ -13,7 +13,7 @@ from ...base.types import ClassWeight, Ints, LibraryLoss, Missing
 from ...network.engine import Batch
 from ...network.network import Network
 from ...network.outputs import too_short
-from ...network.trained import Range
+from ...network.trained import Times
 from ..ranks.division import Division, Place
 from . import shuffling
 from .arguments import DataArguments
@@ -110,15 +110,15 @@ class ArraySource(NamedTuple):
     division : Division
     shuffle, by_length : bool
         As for `fit`.
-    times : (float, float) or None
-        The shortest and the longest elapsed time of all ranks, see `ltc_np.network.elapsed`.
+    times : Times or None
+        The elapsed times of all ranks, see `ltc_np.network.elapsed`.
     """
 
     data: Data
     division: Division
     shuffle: bool
     by_length: bool
-    times: Range | None = None
+    times: Times | None = None
 
     @property
     def batches(self) -> int:

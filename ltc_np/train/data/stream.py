@@ -15,7 +15,7 @@ from ...base.types import BatchSource, LibraryLoss, Missing, Targets
 from ...network.elapsed import range_of
 from ...network.engine import Batch
 from ...network.network import Network
-from ...network.trained import Range, together
+from ...network.trained import Times, together
 from ..ranks.communication import ALONE, Alone
 from ..ranks.division import Place
 from .arguments import arguments_of
@@ -64,7 +64,7 @@ class Stream:
 
     Attributes
     ----------
-    times : (float, float) or None
+    times : Times or None
         As of `ArraySource`, of the batches that have come so far.
     """
 
@@ -75,7 +75,7 @@ class Stream:
     missing: Missing
     check_first: Callable[[Batches], None] | None
     ranks: Alone
-    times: Range | None
+    times: Times | None
 
     def __init__(
         self,
@@ -142,7 +142,7 @@ class Stream:
             items.take()
         return items
 
-    def _read(self, item: Any, where: str) -> tuple[Batches | None, int, Range | None]:
+    def _read(self, item: Any, where: str) -> tuple[Batches | None, int, Times | None]:
         """`Batches` made from one item of the user, None if nothing of it counts, how many sequences it has, and their
         elapsed times."""
         try:

@@ -19,7 +19,7 @@ from ltc_np import (
     ReduceLROnPlateau,
     load,
 )  # fmt: skip
-from ltc_np.network.trained import Trained
+from ltc_np.network.trained import Times, Trained
 
 SETUP = """
 import sys, pathlib
@@ -234,7 +234,7 @@ def test_a_file_without_training_is_a_beginning(tmp_path):
     small().save(tmp_path / "m.npz")
     model, stopping = load(tmp_path / "m.npz"), EarlyStopping(9, "loss")
     model.fit(x, y, epochs=range(4, 6), callbacks=stopping, seed=3, verbose=0)
-    assert model.trained == Trained(6, 3, 0, (("EarlyStopping", stopping.state()),), "mse", (1.0, 1.0))
+    assert model.trained == Trained(6, 3, 0, (("EarlyStopping", stopping.state()),), "mse", Times(1.0, 1.0, (1.0, 1.0)))
 
 
 # ----------------------------------------------------------------------------------- repeated calls, no repetition
