@@ -100,6 +100,7 @@ class Gradients(Part):
         self._learnings = [Learning(model, optimizer, method, n, guard) for _ in range(B // n)]
         self._parts = [slice(k, k + n) for k in range(0, B, n)]  # of the streams
         self._each = list(zip(self._learnings, self._parts, strict=True))
+        self._begun: tuple[Answer, list[Array]] | None = None  # targets of an answer by these weights are learnt from
         self._state = np.empty((B, model.state_size), model.dtype)  # where the deployed network is
         first, whole = self._learnings[0], clip is None or not clip.per_array
         plain = B == 1 and guard is None and whole and not self._late
@@ -225,6 +226,8 @@ class Gradients(Part):
 
     @QUIET
     def _learn(self, answer: Answer, observed: Observed, noting: Noted) -> None:
+        if observed.known is not None and (self._begun is None or self._begun[0] is not answer):
+            self._begun = answer, self.weights  # other targets may come
         steps = [found for learning, part in self._each if (found := self._asked(learning, part, answer, observed))]
         begun = [step.learning.begin() for step in steps]
         try:
@@ -300,7 +303,7 @@ class Gradients(Part):
         if len(found) > 1:
             d_y /= len(found)
         if kept.rows is None:
-            gradient = learning.gradient(kept.f[part], d_y)
+            gradient = learning.gradient(kept.f[part], d_y, self._weights_of(answer, learning))
         else:
             gradient = np.einsum("bo,bop->p", d_y, kept.rows[part])
         if self._pull:
@@ -308,6 +311,13 @@ class Gradients(Part):
         if self._clip is not None:
             self._clip(gradient, learning.model.layout)
         return Step(learning, part, gradient, found)
+
+    def _weights_of(self, answer: Answer, learning: Learning) -> Array | None:
+        """By which an answer was given, if they have changed since: other targets of it came before."""
+        if self._begun is None or self._begun[0] is not answer:
+            return None
+        weights = self._begun[1][self._learnings.index(learning)]
+        return None if weights is learning.watched.W else weights
 
     # --------------------------------------------------------------------------------------------- models and files
 
@@ -322,6 +332,11 @@ class Gradients(Part):
         for learning, own in zip(self._learnings, held["learnings"], strict=True):
             learning.restore(own)
 
+    def held_answer(self, answer: Answer) -> dict[str, Any]:
+        others = [self._weights_of(answer, learning) for learning in self._learnings]
+        weights = [W if other is None else other for W, other in zip(self.weights, others, strict=True)]
+        return super().held_answer(answer) | {"weights": None if all(W is None for W in others) else weights}
+
     def answer(self, held: Mapping[str, Any]) -> Answer:
         B, dtype = len(self._state), self._model.dtype
         like = np.empty((B, self._model.output_size), dtype)
@@ -330,7 +345,11 @@ class Gradients(Part):
         rows = held["rows"]
         if rows is not None:
             rows = copied(rows, np.empty((*like.shape, self.deployed.size), dtype))
-        return Answer(y, Kept(f, own, good, deployed, rows))
+        answer = Answer(y, Kept(f, own, good, deployed, rows))
+        if (weights := held.get("weights")) is not None:  # files from before they were kept have none
+            own_weights = zip(weights, self.weights, strict=True)
+            self._begun = answer, [copied(W, like) for W, like in own_weights]
+        return answer
 
 
 def _joined(parts: list[Array]) -> Array:

@@ -124,7 +124,10 @@ class Learning:
 
     def prepare(self) -> None:
         """Let all parts have the weights that the model has now."""
-        theta, size = self.model.theta, self.middle.layout.size
+        self._have(self.model.theta)
+
+    def _have(self, theta: Array) -> None:
+        size = self.middle.layout.size
         for traces in self.traces:
             traces.prepare(theta[:size])
         self.head.prepare(theta[size:])
@@ -186,9 +189,15 @@ class Learning:
 
     # ---------------------------------------------------------------------------------------------------- gradients
 
-    def gradient(self, f: Array, d_y: Array) -> Array:
+    def gradient(self, f: Array, d_y: Array, weights: Array | None = None) -> Array:
         """The derivative (P,) of the sum of d_y . y of all streams, for their last answers; d_y (n, O) is 0 where a
-        stream does not count."""
+        stream does not count, and ``weights`` are those of the answers, if others are prepared."""
+        if weights is not None:
+            self._have(weights)
+            try:
+                return self.gradient(f, d_y)
+            finally:
+                self.prepare()
         d_head, d_f = self.head.backward(f, d_y)
         if len(self.traces) == 1:
             return self._whole(self.traces[0].gradient(d_f[0]), d_head)

@@ -763,6 +763,33 @@ def test_memory_does_not_grow_with_the_steps(rule):
     assert after - before < 20_000  # a number kept of each step would be 4,000 times 32 bytes
 
 
+@pytest.mark.parametrize("guard", [None, Guard(1.0, horizon=3)])
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [LTC(AutoNCP(6, 3)), Dense(4, activation="tanh"), Dense(2)],
+        [LTC(AutoNCP(6, 2))],
+        [CTRNN(3), Dense(2)],
+        [LrcSSM(3), Dense(2)],
+        [S4D(4), Dense(2)],
+    ],
+    ids=["two behind", "none", "ctrnn", "lrc_ssm", "s4d"],
+)
+def test_targets_of_an_answer_one_after_the_other_are_learnt_by_its_weights(layers, guard, tmp_path):
+    """As with a delay, whose gradients are made with the answer; also after a file was written between them."""
+    model = Model(*layers, input_dim=2, seed=0, dtype="float64")
+    late, now = (Learner(model, Adam(0.05), method=Exact(), guard=guard, streams=2, delay=delay) for delay in (1, 0))
+    for k, (x, dt, target) in enumerate(stream(8, 2)):
+        np.testing.assert_allclose(now.predict(x, dt=dt), late.predict(x, dt=dt), rtol=1e-9, atol=1e-12)
+        for known in ([[0, 0], [0, 1]], [[1, 0], [0, 0]], [[0, 1], [0, 0]], [[0, 0], [1, 0]]):
+            some = np.where(np.array(known, bool), target, np.nan)
+            np.testing.assert_allclose(now.learn(some), late.learn(some), rtol=1e-9, atol=1e-12)
+            if k == 5:
+                now.save(tmp_path / "now.npz")
+                now = Learner.load(tmp_path / "now.npz")
+        np.testing.assert_allclose(now.weights, late.weights, rtol=1e-9, atol=1e-12)
+
+
 @pytest.mark.parametrize("kept", [0, 2])
 @pytest.mark.parametrize("rule", [NLMS(), Adam(1e-3)], ids=["readout", "network"])
 def test_an_output_has_one_target_for_each_answer(rule, kept, tmp_path):
