@@ -145,9 +145,10 @@ class Classifier(ClassifierMixin, LiquidEstimator):
         """Divide the logits by the temperature that is best for these sequences, which `fit` must not have seen.
 
         Decisions stay as they are; probabilities become such as the sequences say (`calibration_error`).  The
-        temperature stands in the last layer of ``model_``, so that its file has it, and in ``temperature_``.  Of an
-        ensemble the mean of the probabilities is calibrated.  A network that learns on (`partial_fit`, ``warm_start``)
-        keeps that layer, and should be calibrated again.
+        temperature stands in the last layer of ``model_``, so that its file has it, and in ``temperature_``; a second
+        call finds it anew, as if there had been none.  Of an ensemble the mean of the probabilities is calibrated.  A
+        network that learns on (`partial_fit`, ``warm_start``) keeps that layer, and should be calibrated again: what
+        is found then is by what its logits are divided further.
 
         Parameters
         ----------
@@ -159,8 +160,9 @@ class Classifier(ClassifierMixin, LiquidEstimator):
         self
         """
         logits, numbers, weight = self._judged(X, y, sample_weight, dt, lengths)
-        self.temperature_: float = analysis.temperature(logits, numbers, weight)
-        self.model_ = analysis.calibrated(self.model_, self.temperature_)
+        before: float = getattr(self, "temperature_", 1.0)  # the logits are divided by it already
+        self.temperature_: float = analysis.temperature(before * logits, numbers, weight)
+        self.model_ = analysis.calibrated(self.model_, self.temperature_ / before)
         return self
 
     def calibration_error(

@@ -182,7 +182,15 @@ def test_a_classifier_is_calibrated_on_other_sequences(data, rng, networks):
     wanted = p ** (1 / T) / (p ** (1 / T)).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(classifier.predict_proba(other), wanted, rtol=1e-4)
     np.testing.assert_array_equal(classifier.predict(other), decided)
-    assert classifier.calibrate(other, y, sample_weight=weight).temperature_ == pytest.approx(1, abs=1e-5)
+    calibrated = classifier.predict_proba(other)
+    assert classifier.calibrate(other, y, sample_weight=weight).temperature_ == pytest.approx(T, rel=1e-5)
+    np.testing.assert_allclose(classifier.predict_proba(other), calibrated, rtol=1e-4)
+    wrong, softened = classifier.classes_[p.argmin(axis=1)], p**0.01 / (p**0.01).sum(axis=1, keepdims=True)
+    for _ in range(2):  # 100 in all, and not each time
+        with pytest.warns(RuntimeWarning, match="the best temperature is beyond 100"):
+            classifier.calibrate(other, wrong)
+        assert classifier.temperature_ == 100
+        np.testing.assert_allclose(classifier.predict_proba(other), softened, rtol=1e-4)
     if networks > 1:
         assert classifier.spread(other).shape == (60, 3)
     assert not hasattr(classifier.set_params(epochs=1).fit(X, words), "temperature_")
