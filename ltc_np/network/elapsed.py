@@ -34,13 +34,14 @@ def range_of(dt: Targets | None, lengths: ArrayLike | None = None) -> Times | No
         counts = counts & (part > 0)
         shortest = min(shortest, float(np.min(part, where=counts, initial=math.inf)))
         longest = max(longest, float(np.max(part, where=counts, initial=0.0)))
-        logarithms += float(np.sum(np.log(part, where=counts, out=np.zeros(part.shape))))
-        count += MANY if not part.ndim else int(np.count_nonzero(counts))  # a single number is that of every step
+        times = 1 if part.ndim else MANY  # a single number is that of every step
+        logarithms += times * float(np.sum(np.log(part, where=counts, out=np.zeros(part.shape))))
+        count += times * int(np.count_nonzero(counts))
     if not longest:
         return None
     if count < MANY:
         return Times(shortest, longest)
-    usual = min(max(shortest, math.exp(logarithms / (1 if np.ndim(dt) == 0 else count))), longest)
+    usual = min(max(shortest, math.exp(logarithms / count)), longest)
     return Times(shortest, longest, (usual, usual))
 
 

@@ -103,6 +103,8 @@ def test_what_is_padding_does_not_count(kind, tmp_path):
     assert range_of(np.array([0.0, 2.0, 99.0]), [2, 1]) == Times(2.0, 2.0)  # (T,) for all
     assert range_of(None) == Times(1.0, 1.0, (1.0, 1.0)) and range_of(0.0) is None
     assert range_of(0.3) == Times(0.3, 0.3, (0.3, 0.3))
+    ragged = range_of([np.full(4, 0.5), np.full(6, 2.0), [0.0]])
+    assert ragged == Times(0.5, 2.0, (pytest.approx(0.5**0.4 * 2**0.6),) * 2)
 
 
 def test_a_few_times_say_nothing_of_what_is_usual():
