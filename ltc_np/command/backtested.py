@@ -123,8 +123,9 @@ def rounded(found: Array, naive: Array) -> Array:
 
 def with_calendar(args: argparse.Namespace, series: Series) -> tuple[Series, str]:
     """The series with columns of a calendar if they help or are asked for; and what is said of it."""
-    clock, start = series.records.times, series.start
-    names = calendar.periods(clock[:start]) if clock is not None and series.records.dates else []
+    records, start = series.records, series.start
+    clock = calendar.microseconds(records.times, records.dates) if records.dates and records.times is not None else None
+    names = [] if clock is None else calendar.periods(clock[:start])
     if args.calendar and not names:
         raise ValueError(
             f"--calendar needs --time COL with dates, of which the first {start} see a day, a week or a year twice, in "

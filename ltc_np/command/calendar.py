@@ -11,8 +11,19 @@ import numpy as np
 
 from ..base.types import Array, Ints, Numbers
 
+SECONDS = {"us": 1e-6, "ns": 1e-9}  # of a unit of dates
 DAY = 86_400_000_000  # microseconds
 PERIODS: dict[str, float] = {"day": DAY, "week": 7 * DAY, "year": 365.2425 * DAY}
+
+
+def microseconds(times: Ints, unit: str) -> Ints:
+    """Whole ones, of times in one of the `SECONDS`."""
+    return times // 1000 if unit == "ns" else times
+
+
+def days(times: Ints, unit: str) -> Array:
+    """Days since 1970."""
+    return microseconds(times, unit) / DAY
 
 
 def periods(times: Ints) -> list[str]:

@@ -19,7 +19,7 @@ MOST_NAMES = 12  # of columns, in a message
 LARGEST = 2**62  # of times as whole numbers
 # Cells that hold no value, in lower case.
 EMPTY = {"", "na", "n/a", "nan", "null", "none"}
-DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|\+00:?00)?)?")
+DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|\+00:?00)?)?")
 ZONE = re.compile(r"(?:Z|\+00:?00)$")  # UTC; others are no dates here
 # A number as it is written where the comma is the decimal point, or stands between thousands: 3,14 and 1,234.5.
 COMMA = re.compile(r"[+-]?[\d.]*\d,\d[\d.,]*(?:[eE][+-]?\d+)?")
@@ -102,15 +102,15 @@ class Column:
         got = "dates such as " * (self.cells.dtype.kind == "M") + self.show(self._first_text() or 0)
         return f"column `{self.name}` must hold numbers, got {got}{remedy and f': {remedy}'}"
 
-    def times(self) -> tuple[Numbers, bool]:
-        """(n,) int64 or float64, none missing; and whether they are dates: these are in microseconds."""
+    def times(self) -> tuple[Numbers, str]:
+        """(n,) int64 or float64, none missing; and in which unit they are if they are dates, "us" or "ns", else ""."""
         gone = np.flatnonzero(self.missing())
         if gone.size:
             raise ValueError(f"column `{self.name}` must hold a time in every row, got none {self.place(int(gone[0]))}")
         if self.cells.dtype.kind == "M":
-            return self.cells.astype("datetime64[us]").astype(np.int64), True
+            return self._whole(self.cells)
         if self.holds_dates():
-            return self._dates(), True
+            return self._dates()
         if self.is_text():
             raise ValueError(
                 f"column `{self.name}` must hold numbers, or dates such as 2024-12-31 or 2024-12-31T23:59:59, got "
@@ -121,13 +121,13 @@ class Column:
             try:
                 numbers = [int(cell) for cell in numbers]
             except ValueError:
-                return self.numbers(), False
+                return self.numbers(), ""
         elif numbers.dtype.kind == "f":
-            return self.numbers(), False
+            return self.numbers(), ""
         # Whole numbers as such: those since 1970 in nanoseconds are too many for a float.  As int64, since differences
         # of shorter or unsigned ones may be other numbers; of larger ones these may be too.
         fits = int(min(numbers)) >= -LARGEST and int(max(numbers)) <= LARGEST
-        return (np.array(numbers, np.int64) if fits else self.numbers()), False
+        return (np.array(numbers, np.int64) if fits else self.numbers()), ""
 
     def words(self) -> list[str | None]:
         """What the cells say, None where there is no value; 1.0 as 1."""
@@ -142,7 +142,7 @@ class Column:
         """A cell and its place."""
         return f"{str(self.cells[row])[:40]!r} {self.place(row)}"
 
-    def _dates(self) -> Ints:
+    def _dates(self) -> tuple[Ints, str]:
         texts = [str(cell).strip() for cell in self.cells]
         local = [ZONE.sub("", text) for text in texts]
         zoned = len(local[0]) < len(texts[0])
@@ -153,10 +153,33 @@ class Column:
                 first = f"{self.show(0)} {'with' if zoned else 'without'} one"
                 rule = f"column `{self.name}` must name the time zone of every date or of none, got {first} and"
                 raise ValueError(f"{rule} {self.show(row)}: write Z behind all of them if all are UTC")
+        fine = max(map(len, local)) > len("2024-12-31T23:59:59.123456")
         try:
-            return np.array(local, "datetime64[us]").astype(np.int64)
+            days = np.array([text[:10] for text in local], "datetime64[D]")
+            found = np.array(local, "datetime64[ns]" if fine else "datetime64[us]")
         except ValueError as error:  # the 31st of February
             raise ValueError(f"column `{self.name}` must hold dates: {error}") from None
+        if fine:
+            self._check_years(days)
+        return self._whole(found)
+
+    def _whole(self, dates: Numbers) -> tuple[Ints, str]:
+        """Dates as whole numbers of the largest unit that loses nothing."""
+        for unit in "us", "ns":
+            found = dates.astype(f"datetime64[{unit}]")
+            if np.promote_types(dates.dtype, found.dtype) == found.dtype or (found.astype(dates.dtype) == dates).all():
+                return found.astype(np.int64), unit
+        raise ValueError(f"column `{self.name}` must hold dates of whole nanoseconds, got some of {dates.dtype}")
+
+    def _check_years(self, dates: Numbers) -> None:
+        """Refuse what nanoseconds since 1970 in 64 bits do not reach."""
+        years = dates.astype("datetime64[Y]").astype(int) + 1970
+        beyond = np.flatnonzero((years < 1678) | (years > 2261))
+        if beyond.size:
+            raise ValueError(
+                f"column `{self.name}` must hold dates from 1678 to 2261 where one of them has nine decimals, got "
+                f"{self.show(int(beyond[0]))}"
+            )
 
     def _first_text(self) -> int | None:
         for row, cell in enumerate(self.cells):

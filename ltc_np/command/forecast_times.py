@@ -56,14 +56,16 @@ def clock(column: Column, records: Records) -> Numbers:
     return np.array([Decimal(str(cell).strip()) for cell in column.cells], object)
 
 
-def shown(cells: Numbers, dates: bool, after: Numbers) -> Numbers:
-    """The times ``after`` those in cells in the form of these: text, numbers, or dates."""
+def shown(cells: Numbers, dates: str, after: Numbers) -> Numbers:
+    """The times ``after`` those in cells in the form of these: text, numbers, or dates in their unit."""
     if cells.dtype.kind in "OU":
         texts = [str(cell).strip() for cell in cells]
-        return np.array(_dates(after, texts) if dates else _decimals(after, texts), object)
+        return np.array(
+            _dates(after.astype(f"datetime64[{dates}]"), texts) if dates else _decimals(after, texts), object
+        )
     if cells.dtype.kind in "biu":
         return np.array([int(t) for t in after])
-    return (after.astype("datetime64[us]") if dates else after).astype(_dtype(cells))
+    return (after.astype(f"datetime64[{dates}]") if dates else after).astype(_dtype(cells))
 
 
 def _dtype(cells: Numbers) -> Any:
@@ -71,29 +73,31 @@ def _dtype(cells: Numbers) -> Any:
     return cells.dtype if cells.dtype.kind == "f" else np.promote_types(cells.dtype, "datetime64[D]")
 
 
-def continued(times: Numbers, dates: bool, count: int) -> Numbers | None:
+def continued(times: Numbers, dates: str, count: int) -> Numbers | None:
     """The next ``count`` of times (n,) whose steps are equal, or of dates some whole months; None if they are not.
+    ``dates`` is their unit.
 
     Decimals stay decimals.  Where only rounding has made their steps unequal, as that of computed times does, those
     that follow are float64.
     """
-    months = _months(times) if dates else None
+    months = _months(times, f"datetime64[{dates}]") if dates else None
     if months is not None:
-        return _on_the_day(*months, count)
+        return _on_the_day(*months, count, f"datetime64[{dates}]")
     step = _step(times)
     if step is None:
         return continued(times.astype(np.float64), dates, count) if times.dtype.kind == "O" else None
     return times[-1] + step * np.arange(1, count + 1)
 
 
-def _months(times: Numbers) -> tuple[Numbers, int, int, int] | None:
-    """The last month, months of a step, day of the month from 0, and microseconds of the day; None if these differ.
+def _months(times: Numbers, dtype: str) -> tuple[Numbers, int, int, int] | None:
+    """The last month, months of a step, day of the month from 0, and how much of the day has passed; None if these
+    differ.
 
     In a month that is too short the day is its last one.  Where all days are the last ones of their months, later ones
     are too.
     """
-    days = times.astype("datetime64[us]").astype("datetime64[D]")
-    month, clock = days.astype("datetime64[M]"), times - days.astype("datetime64[us]").astype(np.int64)
+    days = times.astype(dtype).astype("datetime64[D]")
+    month, clock = days.astype("datetime64[M]"), times - days.astype(dtype).astype(np.int64)
     day, steps = (days - month.astype("datetime64[D]")).astype(int), np.diff(month.astype(int))
     last = _last_days(month)
     wanted = 30 if (day == last).all() else int(day.max())
@@ -101,11 +105,11 @@ def _months(times: Numbers) -> tuple[Numbers, int, int, int] | None:
     return (month[-1], int(steps[0]), wanted, int(clock[0])) if equal and (day == last.clip(max=wanted)).all() else None
 
 
-def _on_the_day(month: Numbers, step: int, day: int, clock: int, count: int) -> Numbers:
-    """Microseconds of ``count`` dates after a month."""
+def _on_the_day(month: Numbers, step: int, day: int, clock: int, count: int, dtype: str) -> Numbers:
+    """``count`` dates after a month, as whole numbers."""
     months = month + step * np.arange(1, count + 1)
     days = months.astype("datetime64[D]") + _last_days(months).clip(max=day)
-    return days.astype("datetime64[us]").astype(np.int64) + clock
+    return days.astype(dtype).astype(np.int64) + clock
 
 
 def _last_days(months: Numbers) -> Numbers:
@@ -136,12 +140,13 @@ def _decimals(after: Numbers, like: list[str]) -> list[str]:
 
 
 def _dates(after: Numbers, like: list[str]) -> list[str]:
-    """Dates as text to the microsecond, with no more zeros at the end than the shortest of the others needs."""
+    """Dates as text to the digit, with no more zeros at the end than the shortest of the others needs."""
     short = min(like, key=len)
     zone = "".join(ZONE.findall(short))
     length, found = len(short) - len(zone), []
-    for t in np.array(after, "datetime64[us]"):
-        text = str(t)  # with six decimals
+    for t in after:
+        text = str(t)  # with all decimals of its unit
+        text = text.ljust(length, "0") if "." in text else text
         while len(text) > length and "." in text and text[-1] in ".0":
             text = text[:-1]
         for zeros in (":00", "T00:00"):

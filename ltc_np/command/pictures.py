@@ -15,6 +15,7 @@ from ..base.optional import need
 from ..base.types import Array, Ints, Numbers
 from ..plot.styling import legend, plain
 from ..train.history import History
+from . import calendar
 from .split import PARTS, TEST, TRAIN, VALIDATION
 from .tables import STANDARD
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 KINDS = (".png", ".svg", ".pdf")
 SIZE = 16.0, 6.5  # cm of one picture, the width of a page
 DOTS = 200  # an inch
-DAY = 86400e6  # microseconds
 MOST_TARGETS = 6
 LAST = 200  # rows of a series that are to be told apart
 
@@ -124,7 +124,7 @@ def answers(data: TaskData, outputs: list[Array], group: str | None = None, last
 
 
 def forecast(
-    t: Numbers, y: Array, found: Array, begins: Mapping[str, int], name: str, label: str, dates: bool, share: float
+    t: Numbers, y: Array, found: Array, begins: Mapping[str, int], name: str, label: str, dates: str, share: float
 ) -> Callable[[Axes], Any]:
     """Draws values (T,), and beside them forecasts with their intervals.
 
@@ -137,7 +137,7 @@ def forecast(
     begins : Mapping
         What begins at which of the T + H rows.
     """
-    t = t / DAY if dates else t.astype(float)
+    t = calendar.days(t, dates) if dates else t.astype(float)
     H = len(t) - len(y)
     first = max(0, len(y) - LAST)
     marks = {what: t[max(row, first)] for what, row in begins.items()}
@@ -151,7 +151,7 @@ def forecast(
     return draw
 
 
-def _mark_times(ax: Axes, label: str, dates: bool, begins: Mapping[str, float]) -> None:
+def _mark_times(ax: Axes, label: str, dates: str, begins: Mapping[str, float]) -> None:
     """The axis of time, and where parts begin."""
     if dates:
         ax.xaxis_date()
@@ -186,7 +186,8 @@ def _times(data: TaskData, k: int) -> Numbers:
         return np.cumsum(data.records.steps[rows])
     if times is None:
         return np.arange(len(rows), dtype=float)
-    return times[rows] / DAY if data.records.dates else times[rows].astype(float)
+    dates = data.records.dates
+    return calendar.days(times[rows], dates) if dates else times[rows].astype(float)
 
 
 def _confusion(data: TaskData, outputs: list[Array], ax: Axes) -> None:

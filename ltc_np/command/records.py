@@ -10,6 +10,7 @@ from ..base import checks
 from ..base.checks import counted
 from ..base.types import Array, Ints, Numbers
 from ..data import dt_from_times, forward_fill
+from .calendar import SECONDS
 
 if TYPE_CHECKING:
     from .columns import Column
@@ -29,8 +30,8 @@ class Records(NamedTuple):
     x : (n, F) array
         Features, NaN where there is no value.
     times : (n,) array or None
-    dates : bool
-        Times are microseconds.
+    dates : str
+        The unit of times that are dates, "us" or "ns"; "" of other times.
     steps : (n,) array or None
         Elapsed times before the rows, where the table has them instead of times.
     """
@@ -39,7 +40,7 @@ class Records(NamedTuple):
     names: list[str]
     x: Array
     times: Numbers | None
-    dates: bool
+    dates: str
     steps: Array | None
 
 
@@ -48,7 +49,7 @@ def read(table: Table, task: Task) -> Records:
     time, group = task.time, task.group
     rows, names = _groups(table, group)
     x = np.concatenate([_feature(table, task, name) for name in task.features], axis=1)
-    times, dates = None, False
+    times, dates = None, ""
     if time is not None:
         column = table.column(time, "the model's --time")
         times, dates = column.times()
@@ -119,14 +120,14 @@ def elapsed(records: Records) -> list[Array] | None:
         return [records.steps[sequence] for sequence in records.rows]
     if records.times is None:
         return None
-    scale = 1e-6 if records.dates else 1.0
+    scale = SECONDS.get(records.dates, 1.0)
     return [dt_from_times(records.times[sequence]) * scale for sequence in records.rows]
 
 
 def inputs(task: Task, table: Table, records: Records) -> tuple[list[Array], list[Array] | None]:
     """What the network reads: (T_i, I) features and (T_i,) elapsed times in the task's unit, or None."""
     dt = elapsed(records)
-    if task.dates != records.dates:
+    if task.dates != bool(records.dates):
         kinds = ("dates", "numbers") if task.dates else ("numbers", "dates")
         raise ValueError(f"column `{task.time}` must hold {kinds[0]} as in training, got {kinds[1]}")
     dt = None if dt is None else [steps / task.unit for steps in dt]

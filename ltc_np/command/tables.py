@@ -218,6 +218,8 @@ def _read_parquet(path: pathlib.Path) -> Table:
     _check_unique(path, table.column_names)
     arrays = {name: table[name].combine_chunks() for name in table.column_names}
     for name, array in arrays.items():
+        if (zone := getattr(array.type, "tz", None)) not in (None, "UTC"):
+            warn(f"{path}: column `{name}` has the time zone {zone}: its dates are read, and written, in UTC")
         array = array.dictionary_decode() if hasattr(array, "dictionary_decode") else array
         arrays[name] = array.to_numpy(zero_copy_only=False)
     return Table(path, {name: Column(name, array, _place) for name, array in arrays.items()})

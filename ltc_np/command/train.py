@@ -245,7 +245,8 @@ def prepare(task: Task, table: Table, time_unit: str | None) -> TaskData:
     if dt is not None:
         seen = [steps[: len(sequence)] for steps, sequence in zip(dt, read, strict=True)]
         task = task.replace(
-            dates=rows.dates, unit=roles.unit(time_unit or ("1" if task.dt is not None else None), rows.dates, seen)
+            dates=bool(rows.dates),
+            unit=roles.unit(time_unit or ("1" if task.dt is not None else None), bool(rows.dates), seen),
         )
     if task.missing != "error":
         task = task.replace(first=_means(task, rows.x[np.concatenate(read)]))

@@ -1,5 +1,6 @@
 """Commands that go well: what they write and say agrees with the library and with numbers computed here."""
 
+import contextlib
 import csv
 import io
 import json
@@ -433,6 +434,15 @@ def test_numbers_that_were_given_are_shown_to_the_digit(here, ltc):
     assert "time: time (numbers), an elapsed time of 1 is 31557600.25 of time" in out
     assert "split by time: 0.1234567 for validation, 0.15 for the test" in out
     assert command_line.digits(100 * 0.29) == "29" and command_line.digits(99.99995) == "99.99995"
+
+
+def test_a_time_zone_of_parquet_is_told_of(here):
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    for zone, words in (("Europe/Berlin", "column `t` has the time zone Europe/Berlin: its dates are"), ("UTC", "")):
+        times = arrow.array(np.array(["2024-06-01T12"], "datetime64[ns]")).cast(arrow.timestamp("ns", zone))
+        parquet.write_table(arrow.table({"t": times}), "t.parquet")
+        with pytest.warns(RuntimeWarning, match=words) if words else contextlib.nullcontext():
+            assert str(tables.read("t.parquet").columns["t"].cells[0]).startswith("2024-06-01T12:00:00.0")
 
 
 def test_parquet_may_have_two_columns_of_one_name(here):

@@ -89,7 +89,7 @@ def dates(texts):
 @pytest.mark.parametrize("name", CONTINUED)
 def test_dates_are_continued(name):
     given, wanted = CONTINUED[name]
-    found = forecast_times.continued(dates(given), True, 3)
+    found = forecast_times.continued(dates(given), "us", 3)
     assert (found is None) == (wanted is None)
     if wanted is not None:
         assert found.tolist() == dates(wanted).tolist()
@@ -97,13 +97,25 @@ def test_dates_are_continued(name):
 
 def test_numbers_are_no_months():
     """As numbers the same are microseconds at equal steps, or at none."""
-    assert forecast_times.continued(dates(["2023-07-01", "2023-08-01"]), False, 1) == dates(["2023-09-01"])
-    assert forecast_times.continued(dates(["2023-01-31", "2023-02-28", "2023-03-31"]), False, 1) is None
+    assert forecast_times.continued(dates(["2023-07-01", "2023-08-01"]), "", 1) == dates(["2023-09-01"])
+    assert forecast_times.continued(dates(["2023-01-31", "2023-02-28", "2023-03-31"]), "", 1) is None
 
 
 def test_a_time_has_the_form_of_the_last_one_of_its_group(here):
     write(here / "t.csv", ["2024-01-01", "2024-01-01T00:00:00", "2024-02-01", "2024-02-01T00:00:00"], who=list("abab"))
     assert later_of("t.csv", 1, "who") == ["2024-02-01", "2024-02-01T00:00:00", "2024-03-01", "2024-03-01T00:00:00"]
+
+
+def test_dates_with_nine_decimals(here):
+    """As NumPy and pandas write them; zeros at the end of all of them are left out."""
+    texts = [f"2024-01-01 00:00:00.00000{k}" for k in (1500, 3000, 4500)]
+    write(here / "t.csv", texts)
+    assert later_of("t.csv", 1) == [*texts[1:], "2024-01-01 00:00:00.000006000"]
+    write(here / "t.csv", ["2024-01-01T00:00:00.000000000", "2024-01-01T12:00:00.000000000"])
+    assert later_of("t.csv", 1) == ["2024-01-01T12:00:00.000000000", "2024-01-02T00:00:00.000000000"]
+    write(here / "t.csv", ["2024-01-01T00:00:00.000000001", "2324-01-01T12:00:00"])
+    with pytest.raises(ValueError, match=r"from 1678 to 2261 where one of them has nine decimals, got '2324.*line 3"):
+        later_of("t.csv", 1)
 
 
 def test_groups_have_steps_of_their_own(here):
@@ -120,7 +132,9 @@ def test_numbers_and_dates_in_arrays(here):
 
 
 LATE = 1_700_000_000_000_000_001  # nanoseconds since 1970, of which a float64 has no more than every 256th
-
+DATE = np.datetime64("2023-11-14T22:13:20.123456789")
+FAR = np.array(["3000-01-01", "3000-01-02"], "datetime64[D]")
+MONTHS = np.array(["2024-01-01T00:00:00.000000001", "2024-02-01T00:00:00.000000001"], "datetime64[ns]")
 
 ARRAYS = {
     "nanoseconds": (np.array([LATE, LATE + 101]), [LATE + 101, LATE + 202]),
@@ -129,6 +143,10 @@ ARRAYS = {
     "one that its dtype has not": (np.array([254, 255], np.uint8), [255, 256]),
     "float64": (np.array([0.6, 0.7]), [0.7, 0.8]),  # and not 0.7999999999999999
     "float32": (np.array([0.6, 0.7, 0.8], np.float32), [np.float32(0.7), np.float32(0.8), np.float32(0.9)]),
+    "dates to the nanosecond": (DATE + 1500 * np.arange(2), [str(DATE + 1500), str(DATE + 3000)]),
+    "dates at unequal steps": (DATE + np.array([0, 700, 1500]), [str(DATE + 700), str(DATE + 1500), "NaT"]),
+    "dates far away": (FAR, ["3000-01-02", "3000-01-03"]),
+    "months to the nanosecond": (MONTHS, [str(MONTHS[1]), "2024-03-01T00:00:00.000000001"]),
     "months": (np.array(["2024-01", "2024-02"], "datetime64[M]"), ["2024-02-01", "2024-03-01"]),
 }
 
