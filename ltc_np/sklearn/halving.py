@@ -19,6 +19,7 @@ from sklearn.base import clone, is_classifier
 from .. import losses
 from ..base import files
 from ..train.loop.interrupt import BY_SIGINT
+from . import own_code
 from .space import slowness
 
 ETA = 3  # a rung trains so many times as long as the one before, and one candidate in so many goes on to it
@@ -29,11 +30,15 @@ clock: Callable[[], float] = time.perf_counter
 
 
 def known(value: Any) -> str:
-    """Text for the value of a hyperparameter in a file of results; that of a function tells of its code."""
-    if callable(value):
-        function: Any = value
-        return losses.identity(function)
-    return repr(value)
+    """Text for the value of a hyperparameter in a file of results; of what is the user's own it tells of the code."""
+    if (
+        own_code.is_own(value)
+        or own_code.is_own(type(value))
+        or (isinstance(value, partial) and own_code.is_own(value.func))
+    ):
+        name = getattr(value, "__qualname__", type(value).__qualname__)
+        return f"{name}#{own_code.told(value)}"
+    return losses.identity(value) if callable(value) else repr(value)
 
 
 as_text: Callable[..., str] = partial(json.dumps, default=known)

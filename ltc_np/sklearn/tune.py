@@ -17,6 +17,7 @@ from ..base import checks
 from ..base.calls import with_signature_hints
 from . import halving, inputs
 from .halving import Data, Journal, Search, changed, known
+from .own_code import is_own
 from .space import usual
 
 NO_PART = ("n_jobs", "verbose", "tune")  # hyperparameters that change no result
@@ -69,7 +70,8 @@ def tune(
         defaults, which stay as you have set them.
     resume : path, optional
         File of results.  What stands there is not trained again; it must be of the same data, folds and estimator,
-        whose ``random_state`` must be an int.  Functions of your own are known as `ltc_np.losses.identity` says.
+        whose ``random_state`` must be an int.  Functions and classes of your own are known by their
+        code, and by what it reads.
     n_jobs : int, optional
         Trainings side by side, as everywhere in scikit-learn; None is 1, or what ``joblib.parallel_config`` says.
         Results are the same, but there is time for more.
@@ -161,5 +163,5 @@ def _head(given: Any, data: Data, folds: Any) -> dict[str, Any]:
     """By which a file of results is known."""
     told = {name: value for name, value in given.get_params(deep=False).items() if name not in NO_PART}
     told = {name: known(value) for name, value in told.items()}
-    told["class"] = type(given).__name__
+    told["class"] = known(type(given)) if is_own(type(given)) else type(given).__name__
     return {"data": joblib.hash(tuple(data)), "folds": joblib.hash(folds), "estimator": told}

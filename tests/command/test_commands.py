@@ -438,10 +438,10 @@ def test_numbers_that_were_given_are_shown_to_the_digit(here, ltc):
 
 def test_a_time_zone_of_parquet_is_told_of(here):
     arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
-    for zone, words in (("Europe/Berlin", "column `t` has the time zone Europe/Berlin: its dates are"), ("UTC", "")):
+    for zone, said in (("Europe/Berlin", "column `t` has the time zone Europe/Berlin: its dates are"), ("UTC", "")):
         times = arrow.array(np.array(["2024-06-01T12"], "datetime64[ns]")).cast(arrow.timestamp("ns", zone))
         parquet.write_table(arrow.table({"t": times}), "t.parquet")
-        with pytest.warns(RuntimeWarning, match=words) if words else contextlib.nullcontext():
+        with pytest.warns(RuntimeWarning, match=said) if said else contextlib.nullcontext():
             assert str(tables.read("t.parquet").columns["t"].cells[0]).startswith("2024-06-01T12:00:00.0")
 
 

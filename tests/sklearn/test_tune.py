@@ -12,8 +12,9 @@ pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 from joblib import parallel_config
 from sklearn.base import clone
 from sklearn.model_selection import KFold, TimeSeriesSplit
+from support.processes import python
 
-from ltc_np.sklearn import CfCClassifier, CfCRegressor, LTCClassifier, LTCRegressor, halving, space, tune
+from ltc_np.sklearn import CfCClassifier, CfCRegressor, LTCClassifier, LTCRegressor, halving, own_code, space, tune
 from ltc_np.sklearn.space import SPACE, usual
 
 SMALL = {"units": 3, "epochs": 1, "random_state": 0, "backend": "numpy"}
@@ -563,6 +564,91 @@ def test_a_function_is_known_by_its_code(data, tmp_path):
             of(other)
     assert halving.as_text({"augment": shifted(0.1)}) == halving.as_text({"augment": shifted(0.1)})
     assert halving.as_text({"augment": shifted(0.1)}) != halving.as_text({"augment": shifted(0.2)})
+
+
+OWN = """
+import numpy as np
+from functools import partial, wraps
+from ltc_np.sklearn import CfCRegressor
+BY, TABLE, SEEN, rng = 0.1, {"by": [0.1]}, [], np.random.default_rng()
+def helper(x): return x + BY
+def reads(x, y, rng): return helper(x), y
+def table(x, y, rng): return x + TABLE["by"][0], y
+def twice(f):
+    @wraps(f)
+    def g(*given): return f(*given)
+    return g
+wrapped = twice(reads)
+def again(x, y, rng): return again(x, y, rng) if SEEN else (x + rng.normal(), y)
+class Shift:
+    by = 0.1
+    def __init__(self, more): self.more = more
+    def __call__(self, x, y, rng): return helper(x) + self.by, y
+    @staticmethod
+    def plain(x, y, rng): return x + 0.2, y
+class Mine(CfCRegressor):
+    def fit(self, X, y, *given, **more): return super().fit(X, helper(y), *given, **more)
+    @property
+    def half(self): return 0.5
+class Further(Mine): pass
+"""
+CASES = (
+    "reads",
+    "table",
+    "wrapped",
+    "again",
+    "Shift(1)",
+    "Shift(1).__call__",
+    "Shift.plain",
+    "Mine",
+    "Further",
+    "partial(table, 1)",
+)
+EDITS = {
+    "nothing": ("", "", ()),
+    "a comment": ("def reads", "\n# moved\ndef reads", ()),
+    "a constant": ("BY, TABLE, SEEN, rng = 0.1", "BY, TABLE, SEEN, rng = 0.3", (0, 2, 4, 5, 7, 8)),
+    "in a list in a dict": ("[0.1]}", "[0.2]}", (1, 9)),
+    "a helper": ("return x + BY", "return x - BY", (0, 2, 4, 5, 7, 8)),
+    "what all wrap": ("return f(*given)", "return f(*given[:3])", (2,)),
+    "a constant of a class": ("by = 0.1", "by = 0.2", (4, 5)),
+    "an attribute": ("self.more = more", "self.more = 2 * more", (4, 5)),
+    "a static method": ("x + 0.2", "x + 0.3", (4, 5, 6)),
+    "a method": ("super().fit(X, ", "super().fit(2 * X, ", (7, 8)),
+    "a property": ("return 0.5", "return 0.6", (7, 8)),
+}
+
+
+def told(source):
+    space = {"__name__": "ours"}
+    exec(source, space)
+    return [own_code.told(eval(each, space)) for each in CASES]
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_what_is_the_user_s_own_is_known_by_its_code_and_what_that_reads(edit):
+    old, new, changed = EDITS[edit]
+    before, after = told(OWN), told(OWN.replace(old, new, 1))
+    assert tuple(k for k, (a, b) in enumerate(zip(before, after, strict=True)) if a != b) == changed
+
+
+@pytest.mark.slow
+def test_another_process_knows_the_same_code():
+    script = f"{OWN}\nfrom ltc_np.sklearn import own_code\nprint([own_code.told(eval(each)) for each in {CASES}])"
+    one, other = (python(script, PYTHONHASHSEED=seed).stdout for seed in ("1", "2"))
+    assert one == other and "'" in one
+
+
+def test_an_edited_class_is_not_resumed(data, tmp_path):
+    X, y, _ = data
+    settings, spaces = {"budget": 60, "space": {"units": [4]}, "resume": tmp_path / "tuned.jsonl"}, []
+    for source in (OWN, OWN, OWN.replace("return x + BY", "return x - BY")):
+        spaces.append({"__name__": "ours"})
+        exec(source, spaces[-1])
+    before, again = (tune(space["Mine"](**SMALL), X, y, **settings).tuned_ for space in spaces[:2])
+    assert again == before
+    with pytest.raises(ValueError, match="`resume` must be of the same estimator, got "):
+        tune(spaces[2]["Mine"](**SMALL), X, y, **settings)
 
 
 def test_refused(data):
