@@ -357,6 +357,7 @@ class LiquidEstimator(RecipeEstimator):
 
     def _train(self, X: Any, data: Inputs, wanted: Targets, weight: Array | None, given: dict[str, Any] | None) -> None:
         """Train a network, and keep it; ``given`` are data for validation."""
+        self._check_online()
         seen = _seen(X, data)
         recipe, rng = self.recipe(), generator(self.random_state)
         model_seed, seed = _seeds(rng)
@@ -411,14 +412,17 @@ class LiquidEstimator(RecipeEstimator):
         recipe, seen = self.recipe(), _seen(X, data)
         settings: dict[str, Any] = {"loss": self.loss, "verbose": self.verbose, **self._settings(wanted)}
         data, wanted, weight = _that_count(data, wanted, weight)
+        self._check_online()
         if hasattr(self, "model_"):
             self._check_of_network()
-        if recipe.shortcut not in (None, "auto"):
-            raise ValueError(f'`shortcut` must be None or "auto" for `partial_fit`, got {recipe.shortcut!r}')
-        if hasattr(self, "model_"):
             model, optimizer = self.model_, self._optimizer
             model.best = None  # of another training
         else:
+            if recipe.shortcut not in (None, "auto"):
+                raise ValueError(
+                    f'`shortcut` must be None or "auto" where `partial_fit` begins, since it fits no line, got '
+                    f"{recipe.shortcut!r}: call `fit` first"
+                )
             model_seed, settings["seed"] = _seeds(generator(self.random_state))
             model, optimizer = self._new_model(recipe, data, wanted, model_seed), None
         if self.ensemble != 1:
@@ -434,14 +438,26 @@ class LiquidEstimator(RecipeEstimator):
         self._keep(seen, data, wanted, model, history, optimizer)
         self.report_ = getattr(self, "report_", {})
 
-    def _stream(self, seen: Any, data: Inputs, wanted: Targets, weight: Array | None, model: Model) -> None:
-        """Let the learner of this network, or a new one, learn from these sequences; keep what it has become."""
-        rule, loss = self.online, cast("Any", self.loss)
-        if not isinstance(rule, (Rule, Optimizer)):
+    def _check_online(self) -> None:
+        """Refuse what `partial_fit` could not learn by."""
+        rule = self.online
+        if rule is not None and not isinstance(rule, (Rule, Optimizer)):
             got = checks.brief(rule)
             raise TypeError(
                 f"`online` must be a Rule such as RLS(), an optimiser such as Adam(1e-3), or None, got {got}"
             )
+        if isinstance(rule, Rule) and losses.name_of(losses.get(cast("Any", self.loss))) != "mse":
+            learns = (
+                f"{type(self).__name__} learns by {self.loss!r}" if isinstance(self.loss, str) else "`loss` is another"
+            )
+            raise ValueError(
+                f"`online` must be an optimiser such as Adam(1e-3) here, since {rule!r} learns by the mean squared error "
+                f"and {learns}"
+            )
+
+    def _stream(self, seen: Any, data: Inputs, wanted: Targets, weight: Array | None, model: Model) -> None:
+        """Let the learner of this network, or a new one, learn from these sequences; keep what it has become."""
+        rule, loss = cast("Rule | Optimizer", self.online), cast("Any", self.loss)
         known: Streamed | None = getattr(self, "_streamed", None)
         if known is not None and known.model is model and known.rule == rule:
             learner = copy.deepcopy(known.learner)

@@ -162,12 +162,17 @@ def test_another_rule_or_training_begins_a_new_learner(data):
 
 def test_what_cannot_be_learnt_is_refused_and_changes_nothing(data):
     X, y = data
+    for online, error in (("rls", TypeError), (RLS, TypeError)):  # and not only after a long training
+        with pytest.raises(error, match="`online` must be a Rule such as RLS"):
+            LTCRegressor(**SMALL, online=online).fit(X, y)
+    with pytest.raises(ValueError, match="`online` must be an optimiser such as Adam"):
+        LTCClassifier(**SMALL, online=RLS()).fit(X, np.sign(y))
     for estimator, error, message in (
         (LTCRegressor(**SMALL, online="rls"), TypeError, "`online` must be a Rule such .*, got 'rls'"),
         (CfCRegressor(**SMALL, online=RLS(), bidirectional=True), ValueError, "depend on no later input"),
         (LTCRegressor(**SMALL, shortcut="ridge", online=RLS()), ValueError, '`shortcut` must be None or "auto"'),
         (LTCRegressor(**SMALL, online=RLS(), ensemble=2), ValueError, "`ensemble` must be 1 for `partial_fit`"),
-        (LTCClassifier(**SMALL, online=RLS()), ValueError, "`loss` is for an optimiser"),
+        (LTCClassifier(**SMALL, online=RLS()), ValueError, "here, since RLS.* and LTCClassifier learns by 'cross"),
         (LTCRegressor(**SMALL, online=RLS(), tune=60), ValueError, "`tune` must be None for `partial_fit`"),
     ):
         with pytest.raises(error, match=message):
