@@ -434,7 +434,8 @@ class LiquidEstimator(RecipeEstimator):
         optimizer.lr, optimizer.weight_decay = recipe.learning_rate, recipe.weight_decay
         done = _epochs_of(model)
         settings |= {"optimizer": optimizer, "epochs": range(done, done + 1), "augment": self.augment}
-        history = recipe.fit(model, sequences=len(data.x), **_fit_arguments(data, wanted, weight), **settings)
+        plain = replace(recipe, shortcut=None)
+        history = plain.fit(model, sequences=len(data.x), **_fit_arguments(data, wanted, weight), **settings)
         self._keep(seen, data, wanted, model, history, optimizer)
         self.report_ = getattr(self, "report_", {})
 
@@ -447,12 +448,9 @@ class LiquidEstimator(RecipeEstimator):
                 f"`online` must be a Rule such as RLS(), an optimiser such as Adam(1e-3), or None, got {got}"
             )
         if isinstance(rule, Rule) and losses.name_of(losses.get(cast("Any", self.loss))) != "mse":
-            learns = (
-                f"{type(self).__name__} learns by {self.loss!r}" if isinstance(self.loss, str) else "`loss` is another"
-            )
             raise ValueError(
-                f"`online` must be an optimiser such as Adam(1e-3) here, since {rule!r} learns by the mean squared error "
-                f"and {learns}"
+                f"`online` must be an optimiser such as Adam(1e-3) here, since {rule!r} learns by the mean squared "
+                f"error, and {type(self).__name__} by {checks.brief(self.loss)}"
             )
 
     def _stream(self, seen: Any, data: Inputs, wanted: Targets, weight: Array | None, model: Model) -> None:

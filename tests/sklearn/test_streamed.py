@@ -172,7 +172,7 @@ def test_what_cannot_be_learnt_is_refused_and_changes_nothing(data):
         (CfCRegressor(**SMALL, online=RLS(), bidirectional=True), ValueError, "depend on no later input"),
         (LTCRegressor(**SMALL, shortcut="ridge", online=RLS()), ValueError, '`shortcut` must be None or "auto"'),
         (LTCRegressor(**SMALL, online=RLS(), ensemble=2), ValueError, "`ensemble` must be 1 for `partial_fit`"),
-        (LTCClassifier(**SMALL, online=RLS()), ValueError, "here, since RLS.* and LTCClassifier learns by 'cross"),
+        (LTCClassifier(**SMALL, online=RLS()), ValueError, "here, since RLS.* and LTCClassifier by 'cross"),
         (LTCRegressor(**SMALL, online=RLS(), tune=60), ValueError, "`tune` must be None for `partial_fit`"),
     ):
         with pytest.raises(error, match=message):
