@@ -28,8 +28,9 @@ from .run import Machine
 
 # Of a number's own size: a million roundings of float64, as thousands of unfolds may add up; a wrong digit is more.
 OWN_SIZE = 2.0**-32
-# Of what rounding to float32 changes in the same step, which is much where terms cancel: rounding to float64 changes
-# 2**-29 of it, and the series of a program, which are right to 8e-13 of their sums, less than 2**-16.
+# Of what rounding to float32, of all numbers or of inputs and states, changes in the same step, which is much where
+# terms cancel: rounding to float64 changes 2**-29 of it, and the series of a program, which are right to 8e-13 of their
+# sums, less than 2**-16.
 OF_ROUNDING = 2.0**-14
 
 WRONG = "`model` must be computed by its export as by itself, but"
@@ -237,7 +238,15 @@ def compare(model: Model, program: Program, steps: Steps) -> None:
     due = ~np.isnan(steps.y).all(2)  # a model of no stride refuses NaN
     with np.errstate(all="ignore"):  # float32 may hold less, and what is not finite is looked at below
         (found, found_due), (rough, _) = (_run(program, steps, dtype) for dtype in (np.float64, np.float32))
-        error, rounding = np.abs(found - wanted), np.abs(rough - found)
+        # Where a difference is exactly 0 float32 may find the same by chance, and what is the least of some numbers
+        # changes to one side alone.
+        rng, least = np.random.default_rng(2), float(np.spacing(np.float32(1)))
+        by = [least * rng.uniform(-1, 1, size) for size in (steps.x.shape, steps.before.shape)]
+        others = [
+            steps._replace(x=steps.x * (1 + sign * by[0]), before=steps.before * (1 + sign * by[1])) for sign in (1, -1)
+        ]
+        shaken = [_run(program, other, np.float64)[0] for other in others]
+        error, rounding = np.abs(found - wanted), np.fmax.reduce([np.abs(each - found) for each in (rough, *shaken)])
     size, known = np.isfinite(wanted), np.isfinite(rounding)
     # Of each number of each sequence.
     allowed = OWN_SIZE * np.abs(np.where(size, wanted, 0)).max(0)

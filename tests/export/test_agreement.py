@@ -11,7 +11,7 @@ import pytest
 from support.exported import LAYERS, features, made
 from support.faulty_programs import Elsewhere, faulty_programs
 
-from ltc_np import CTRNN, LTC, S4D, AutoNCP, Dense, FullyConnected, Model, SpikingLIF, Standardize
+from ltc_np import CTRNN, LTC, S4D, AutoNCP, Dense, FullyConnected, Line, Model, SpikingLIF, Standardize
 from ltc_np.base import activations
 from ltc_np.cells.cfc_sweep import Prepared
 from ltc_np.export import agreement, c, fixed, onnx, web
@@ -378,6 +378,15 @@ def test_large_means_and_exact_zeros():
     model.params["2.bias"][:] = 0
     found = vectors.golden(model, program(model), None, 1e6 + np.random.default_rng(0).standard_normal((9, I)), None)
     assert np.abs(found.y).max() < 1
+
+
+def test_differences_that_are_exactly_zero_by_chance():
+    """Outputs of a step that are those of the one before; a program may find them other by a rounding."""
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        (inputs, features), states = rng.integers(1, 4, 2) + (0, 2), 2 * int(rng.integers(1, 4))
+        line = Line(2, reads="summaries", weight=rng.normal(size=(11 * features, 2)))
+        agreement.proved(Model(Dense(features, activation="relu"), S4D(states), line, input_dim=inputs, seed=seed))
 
 
 def test_drawn_elapsed_times_are_those_that_an_explicit_solver_takes(tmp_path):
