@@ -9,6 +9,8 @@ import numpy as np
 
 from ..base.checks import counted, warn
 from ..base.command_line import DONE, Parser, report, run
+from ..ensemble import members
+from ..network.clipped import warn_of_clipped
 from ..online.stored import load_learnt
 from . import kept, options, scores, split, tables, task_data
 from .split import PARTS, TEST
@@ -64,6 +66,7 @@ def _evaluate(args: argparse.Namespace) -> int:
         )
     y = read.flat(read.y)
     chosen = read.flat_parts() == (TEST if args.part == "all" else PARTS.index(args.part))
+    warn_of_clipped(members(model)[0], read.x)
     found = scores.score(task, read.flat(task_data.outputs(model, read.x, read.dt)), y, chosen)
     if found is None:
         raise ValueError(f"{args.table}: no row of it has an answer to compare with")

@@ -10,7 +10,9 @@ import numpy as np
 from ..base.checks import counted
 from ..base.command_line import DONE, Parser, report, run
 from ..base.types import Numbers
+from ..ensemble import members
 from ..losses.probabilities import probabilities
+from ..network.clipped import warn_of_clipped
 from ..online.stored import load_learnt
 from . import forecast_times, options, outputs, records, tables, task_data
 from .records import Records
@@ -58,7 +60,9 @@ def _predict(args: argparse.Namespace) -> int:
     task = of_model(model, args.model)
     table = tables.read(args.table)
     rows = records.read(table, task)
-    found = task_data.outputs(model, *records.inputs(task, table, rows))
+    x, dt = records.inputs(task, table, rows)
+    warn_of_clipped(members(model)[0], x)
+    found = task_data.outputs(model, x, dt)
     columns = answers(task, table, rows, found)
     outputs.write({args.out: tables.written(args.out, columns)})
     count = len(next(iter(columns.values())))

@@ -28,6 +28,7 @@ from ..base.elsewhere import Elsewhere
 from ..base.types import Array, Backend, DType, Loss, Numbers, ReadoutKind, ShortcutKind
 from ..ensemble import members
 from ..model import Model
+from ..network.clipped import warn_of_clipped
 from ..network.elapsed import range_of, warn_of_times
 from ..network.trained import Trained, together
 from ..online import Learner, Rule
@@ -551,6 +552,7 @@ class LiquidEstimator(RecipeEstimator):
         """The sequences, and the network's outputs for them in float64: (B, O) or (B, T, O)."""
         check_is_fitted(self)
         data = self._read(X, dt, lengths)
+        warn_of_clipped(members(self.model_)[0], data.x, data.lengths)
         y = self.model_.predict(data.x, dt=data.dt, lengths=data.lengths)
         return data, np.asarray(y, np.float64)
 

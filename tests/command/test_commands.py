@@ -436,6 +436,15 @@ def test_numbers_that_were_given_are_shown_to_the_digit(here, ltc):
     assert command_line.digits(100 * 0.29) == "29" and command_line.digits(99.99995) == "99.99995"
 
 
+def test_inputs_far_from_those_of_the_training_are_told_of(here, ltc):
+    write_csv(here / "t.csv", waves())
+    assert ltc("train", "t.csv", "--target", "heat", "--time", "time", "--out", "m.npz", *SMALL)[0] == 0
+    write_csv(here / "far.csv", waves() | {"power": [100 * value for value in waves()["power"]]})
+    for table, count in (("t.csv", 0), ("far.csv", 1)):
+        for line in (["predict", "m.npz", table, "--out", "p.csv", "--force"], ["evaluate", "m.npz", table]):
+            assert ltc(*line)[2].count("many values of input 0 are more than 5 standard deviations") == count
+
+
 def test_a_time_zone_of_parquet_is_told_of(here):
     arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     for zone, said in (("Europe/Berlin", "column `t` has the time zone Europe/Berlin: its dates are"), ("UTC", "")):

@@ -384,9 +384,9 @@ def test_differences_that_are_exactly_zero_by_chance():
     """Outputs of a step that are those of the one before; a program may find them other by a rounding."""
     for seed in range(40):
         rng = np.random.default_rng(seed)
-        (inputs, features), states = rng.integers(1, 4, 2) + (0, 2), 2 * int(rng.integers(1, 4))
+        inputs, features, states = (int(rng.integers(*ends)) for ends in ((1, 4), (3, 6), (1, 4)))
         line = Line(2, reads="summaries", weight=rng.normal(size=(11 * features, 2)))
-        agreement.proved(Model(Dense(features, activation="relu"), S4D(states), line, input_dim=inputs, seed=seed))
+        agreement.proved(Model(Dense(features, activation="relu"), S4D(2 * states), line, input_dim=inputs, seed=seed))
 
 
 def test_drawn_elapsed_times_are_those_that_an_explicit_solver_takes(tmp_path):
