@@ -88,6 +88,15 @@ def warn_of_times(trained: Trained | None, dt: Targets | None, lengths: ArrayLik
         checks.warn(f"ltc_np: {of}{words}")
 
 
+def warn_of_none(trained: Trained | None) -> bool:
+    """One warning where a step is taken without an elapsed time, and the training had other ones than 1; whether it
+    came."""
+    if trained is None or trained.dt is None or _all_1(trained.dt):
+        return False
+    checks.warn(f"ltc_np: {_unlike(trained.dt, NONE_GIVEN, True)}")
+    return True
+
+
 def _all_1(times: Times) -> bool:
     return times.shortest == times.longest == 1
 

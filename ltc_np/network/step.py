@@ -7,6 +7,7 @@ import numpy as np
 from ..base import checks
 from ..base.calls import with_signature_hints
 from ..base.types import Array, ArrayLike
+from .elapsed import warn_of_none
 from .network import Network
 from .stream import Stream
 
@@ -52,6 +53,8 @@ def step(
         The state given may be the same array.  With it, and arrays of the model's dtype, nothing is allocated.
     """
     check_causal(self)
+    if dt is None and self.trained is not None:
+        warn_of_none(self.trained)
     x = x_t
     if type(x) is not np.ndarray or x.dtype != self.dtype:
         x = checks.real("x_t", x_t, self.dtype, f"({self.input_size},) or (B, {self.input_size})", True)

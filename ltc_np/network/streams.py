@@ -11,6 +11,7 @@ from ..base import checks
 from ..base.calls import with_signature_hints
 from ..base.types import Array, ArrayLike, Ints
 from ..kernels.codes import BAD_STATE, BAD_TIME, CLOSED, FINE, IN_USE, NO_STREAM, NOT_OPEN, OPEN
+from .elapsed import warn_of_none
 from .network import Network
 from .sequences import check_takes_dt
 from .step import check_causal
@@ -152,6 +153,8 @@ class Streams:
             expected = f"({I},) for one stream" if single else f"({B}, {I}) for {checks.counted(B, 'stream')}"
             raise ValueError(f"`x_t` must be {expected}, got shape {x.shape}")
         x = x.reshape(B, I)
+        if dt is None and model.trained is not None:
+            warn_of_none(model.trained)
         times = self._once if dt is None else self._times(dt, B)
         engine, told = model.engine, np.empty(2, np.int64)
         prepared, stream = engine.stream(step_size(B))

@@ -15,6 +15,7 @@ from ..base.elsewhere import Elsewhere
 from ..base.types import Array, ArrayLike, Backend, LibraryLoss, Loss, OwnLossFunction, PathLike
 from ..layers import MixtureDensity
 from ..model import KINDS, Model, check_model
+from ..network.elapsed import warn_of_none
 from ..network.outputs import check_logits, warn_of_activation
 from ..network.step import check_causal
 from ..optim import Clip, Optimizer
@@ -270,6 +271,8 @@ class Learner(Elsewhere):
         FloatingPointError
             The network overflows.  Nothing has changed then.
         """
+        if dt is None and warn_of_none(self._model.trained):
+            dt = 1.0
         answer = self._part.predict(self._inputs(x_t), dt, self._waiting)
         for event in answer.events:
             self.log.say(event)

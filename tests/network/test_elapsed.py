@@ -5,9 +5,10 @@ import contextlib
 import numpy as np
 import pytest
 
-from ltc_np import LTC, AutoNCP, Batching, Dense, Model, load
+from ltc_np import LTC, SGD, AutoNCP, Batching, Dense, Model, load
 from ltc_np.network.elapsed import FAR, MANY, range_of
 from ltc_np.network.trained import Times, together
+from ltc_np.online import Learner
 
 X, Y = np.ones((4, 5, 1)), np.zeros((4, 5, 1))
 DT = np.random.default_rng(0).permutation(np.linspace(0.5, 2, 20)).reshape(4, 5)
@@ -53,7 +54,7 @@ def told(words):
     ],
 )
 def test_who_is_told(given, dt, words):
-    """`predict`, `predict_proba` and `evaluate`; a call of the model, a step and a gradient take whatever comes."""
+    """`predict`, `predict_proba` and `evaluate`; a call of the model and a gradient take whatever comes."""
     model = trained(**given)
     with told(words):
         model.predict(X, dt=dt)
@@ -61,6 +62,22 @@ def test_who_is_told(given, dt, words):
         model.evaluate(X, Y, dt=dt)
     model(X, dt=dt)
     model.loss_and_grad(X, Y, dt=dt)
+
+
+@pytest.mark.parametrize(("given", "words"), [({}, ""), ({"dt": 1.0}, ""), ({"dt": DT}, NO_TIMES)])
+def test_steps_without_times_are_told_of(given, words):
+    model = trained(**given)
+    streams, learner, other = model.streams(2), Learner(model, SGD(0.1)), Learner(model, SGD(0.1))
+    streams.open()
+    for step in (model.step, learner.predict, lambda x, **dt: streams.step(0, x, **dt)):
+        with pytest.warns(RuntimeWarning) if words else contextlib.nullcontext() as found:
+            step(np.ones(1))
+        if words:
+            assert len(found) == 1 and words in str(found[0].message)
+        step(np.ones(1), dt=0.7)
+    for dt in (1.0, 0.7):
+        other.predict(np.ones(1), dt=dt)
+    np.testing.assert_array_equal(learner.state, other.state)
 
 
 def test_a_file_and_a_training_that_goes_on_know_it(tmp_path):
