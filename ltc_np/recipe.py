@@ -170,8 +170,7 @@ class Recipe(Elsewhere, SignatureHints):
         for name in ("clip_norm", "clip_inputs"):
             if getattr(self, name) is not None:
                 checks.number(name, getattr(self, name), low_open=True)
-        if self.shortcut is not None:
-            checks.one_of("shortcut", self.shortcut, SHORTCUTS)
+        checks.one_of("shortcut", self.shortcut, (*SHORTCUTS, None))
 
     @classmethod
     def names(cls) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TextIO
 
+from . import foreign_names
 from .visible import visible
 
 DONE, NO, MISTAKE, STOPPED = 0, 1, 2, 130
@@ -128,10 +129,13 @@ def _say(parser: Parser, what: object, status: int) -> int:
 
 
 def _meant(given: str, options: list[str]) -> list[str]:
-    """The option that an unknown one may stand for: the one of these initials, as --lr, or one of like letters."""
+    """The option that an unknown one may stand for: the one of these initials, as --lr, the one that other libraries
+    call so, or one of like letters."""
     given = f"--{given.lstrip('-')}" if given.startswith("-") else given
     initials = (name for name in options if "--" + "".join(word[:1] for word in name.split("-")) == given)
-    return list(initials)[:1] or difflib.get_close_matches(given, options, 1)
+    elsewhere = [f"--{name.replace('_', '-')}" for name in foreign_names.meant(given[2:].replace("-", "_"))]
+    found = list(initials) or [name for name in elsewhere if name in options]
+    return found[:1] or difflib.get_close_matches(given, options, 1)
 
 
 def report(said: Any, lines: Sequence[str], as_json: bool, to: TextIO | None = None) -> None:

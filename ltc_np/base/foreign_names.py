@@ -77,7 +77,7 @@ INSTEAD = {
     "batch_first": "arrays are always (batch, time, feature)",
     "return_sequences": "the model has it, Model(..., return_sequences=False)",
     "return_state": "a call has it, y, state = model(x, return_state=True)",
-    "num_layers": "give one layer after another, Model(LSTM(16), LSTM(16), input_dim=3)",
+    "num_layers": "a model has one layer after another, Model(LSTM(16), LSTM(16), input_dim=3)",
     "bidirectional": "wrap the layer, Bidirectional(LSTM(16))",
     "dropout": "it is a layer of its own, Dropout(0.1)",
     "padding": "zeros come before each sequence, as with padding='causal' elsewhere, and none behind it",
@@ -90,14 +90,18 @@ INSTEAD = {
     "restore_best_weights": "`fit` does it where there is validation data (its argument `keep_best`)",
     "implicit_param_constraints": "it is positivity='softplus'",
     "verbose": "nothing is shown there",
+    "validation_data": "`fit` takes them, fit(X, y, validation=(X_val, y_val))",
+    "eval_set": "`fit` takes them, fit(X, y, validation=(X_val, y_val))",
+    "input_size": "it is read from the data",
+    "in_features": "it is read from the data",
 }
 
 
 def argument(name: str, known: Sequence[str]) -> str:
     """What to write for an argument that a call does not have: one of the ``known`` names, or something else."""
-    meant = [here for here in _meant(name, ARGUMENTS) if here in known]
-    if meant:
-        return f"did you mean `{meant[0]}`?"
+    found = [here for here in meant(name) if here in known]
+    if found:
+        return f"did you mean `{found[0]}`?"
     if name in INSTEAD:
         return INSTEAD[name]
     import difflib  # slow to import, and only errors need it
@@ -106,6 +110,11 @@ def argument(name: str, known: Sequence[str]) -> str:
     if close:
         return f"did you mean `{close[0]}`?"
     return f"there are {', '.join(known)}" if known else "it takes none by name"
+
+
+def meant(name: str) -> list[str]:
+    """Arguments of this library that others call so."""
+    return _meant(name, ARGUMENTS)
 
 
 def hint(name: str, table: Mapping[str, str]) -> str:

@@ -123,8 +123,9 @@ class Categorical(Distribution):
         return draws + self.start
 
     def draws(self, actions: ArrayLike) -> Numbers:
-        found = checks.plain("actions", actions, "integers") - self.start
-        if found.dtype.kind not in "iu" or (found.size and not (found.min() >= 0 and found.max() < self.choices)):
+        given = checks.plain("actions", actions, "integers")
+        found = given - self.start
+        if given.dtype.kind not in "iu" or (found.size and not (found.min() >= 0 and found.max() < self.choices)):
             most = self.start + self.choices - 1
             raise ValueError(f"`actions` must be integers in {self.start}..{most}, got {checks.describe(actions)}")
         return found

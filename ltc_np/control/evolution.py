@@ -345,7 +345,7 @@ class EvolutionStrategy:
             strategy.search.restore(found["search"])
             strategy.generation = checks.integer("generation", found["generation"], 0)
             strategy.done = checks.integer("done", found["done"], 0)
-            strategy.best, generation, value = found["best"].tolist()
+            strategy.best, generation, value = (found["best"][k].item() for k in range(3))
             strategy.judged = int(generation), value
             strategy.history = stored.history_of(found["history"])
         except (TypeError, KeyError, IndexError, AttributeError, OverflowError) as error:

@@ -80,8 +80,8 @@ def _given(argument: str, value: Any, name: str | None, form: Any) -> Any:
     if own is None:
         raise ValueError(f"`{argument}` must be None, since the file says all of it, got {checks.brief(value)}")
     raise ValueError(
-        f"`{argument}` must be that of the learner, a {own} of your own, since a file holds no code, "
-        f"got {checks.brief(value)}: `Learner.load(path, {argument}=...)`"
+        f"`{argument}` must be that of the learner, {own}, since something of it is your own (a class, a schedule) "
+        f"and a file holds no code, got {checks.brief(value)}: `Learner.load(path, {argument}=...)`"
     )
 
 

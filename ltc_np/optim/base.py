@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -194,7 +194,11 @@ class Optimizer(FromArguments):
             grad = self._grad
         self.t += 1
         delta = self._delta
-        self.change(model, grad, lr, delta)
+        if cast("Any", self.change(model, grad, lr, delta)) is not None:
+            self.t -= 1
+            raise TypeError(
+                f"`change` of {type(self).__name__} must write into `delta`, and return nothing: delta[:] = ..."
+            )
         if lr_scale is not None:
             if lr_scale is not self._lr_scale_of:
                 self._lr_scale, self._lr_scale_of = lr_scale.astype(self._dtype), lr_scale

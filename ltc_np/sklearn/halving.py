@@ -70,6 +70,12 @@ def changed(estimator: Any, changes: Mapping[str, Any]) -> Any:
     return copy.set_params(**changes)
 
 
+def had(estimator: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of hyperparameters that an estimator has; a class of the user's own may have fewer than its base."""
+    own = estimator.get_params(deep=False)
+    return {name: value for name, value in values.items() if name in own}
+
+
 class Task(NamedTuple):
     """A candidate on a rung: so many epochs of so many sequences of each fold."""
 
@@ -292,7 +298,8 @@ class Search:
             self._keep(task, self.journal.found[self.key(task)])
 
     def _quiet(self, task: Task) -> Any:
-        quiet = self.estimator(task.candidate).set_params(random_state=self.seed, n_jobs=1, verbose=False)
+        own = self.estimator(task.candidate)
+        quiet = own.set_params(**had(own, {"random_state": self.seed, "n_jobs": 1, "verbose": False}))
         return quiet if task.rung == self.last else quiet.set_params(epochs=task.epochs)
 
     def _rows(self, train: Any, count: int) -> Any:

@@ -96,9 +96,9 @@ def tune(
     Source: Jamieson and Talwalkar, "Non-stochastic best arm identification and hyperparameter optimization", 2016.
     """
     deadline = halving.clock() + checks.number("budget", budget, low_open=True)
-    if not hasattr(estimator, "answers_every_step"):
+    if not hasattr(estimator, "answers_every_step") or isinstance(estimator, type):
         raise TypeError(f"`estimator` must be one of `ltc_np.sklearn` for sequences, got {checks.brief(estimator)}")
-    given = changed(estimator, {"tune": None})
+    given = changed(estimator, halving.had(estimator, {"tune": None}))
     every_step = given.answers_every_step(X, y, sample_weight, dt, lengths)
     space = (
         usual(given, every_step) if space is None else {name: _listed(name, values) for name, values in space.items()}

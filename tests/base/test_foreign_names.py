@@ -8,7 +8,7 @@ import pytest
 import ltc_np as lib
 from ltc_np.base import foreign_names
 from ltc_np.network.foreign_attributes import FOREIGN_ATTRIBUTES
-from ltc_np.online import NLMS, RLS
+from ltc_np.online import NLMS, RLS, Learner
 
 RNG = np.random.default_rng(0)
 X, Y, LABELS = RNG.normal(size=(6, 4, 3)), RNG.normal(size=(6, 4, 2)), np.arange(6) % 4
@@ -25,6 +25,10 @@ HABITS = {
     "LSTM(hidden_size=)": (lambda: lib.LSTM(hidden_size=4), "no argument `hidden_size`: did you mean `units`"),
     "Dense(units=)": (lambda: lib.Dense(units=4), "did you mean `outputs`"),
     "AutoNCP(output_dim=)": (lambda: lib.AutoNCP(8, output_dim=2), "`AutoNCP` .*: did you mean `output_size`"),
+    "LSTM(num_layers=)": (lambda: lib.LSTM(4, num_layers=2), "a model has one layer after another"),
+    "LSTM(input_size=)": (lambda: lib.LSTM(4, input_size=2), "did you mean `input_dim`"),
+    "Learner(validation_data=)": (lambda: Learner(MODEL, NLMS(), validation_data=(X, Y)), "`fit` takes them"),
+    "Learner(input_size=)": (lambda: Learner(MODEL, NLMS(), input_size=2), "it is read from the data"),
     "LSTM(batch_first=)": (lambda: lib.LSTM(4, batch_first=True), "arrays are always"),
     "LTCRNN(batch_first=)": (lambda: lib.LTCRNN(lib.AutoNCP(8, 2), 3, batch_first=True), "arrays are always"),
     "CfCRNN(activation=)": (lambda: lib.CfCRNN(8, input_dim=3, activation="silu"), "did you mean `backbone_act"),

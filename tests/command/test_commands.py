@@ -467,7 +467,7 @@ def test_of_a_learners_file_the_learnt_weights_are_meant(trained, here, ltc):
     model = load(trained / "drive.npz", backend="numpy")
     learner = Learner(model, Adam(0.05))
     for x in np.random.default_rng(0).normal(size=(5, model.input_size)):
-        learner.predict(x)
+        learner.predict(x, dt=1.0)
         learner.learn(np.full(model.output_size, 3.0))
     learner.save(here / "learner.npz")
     learner.network().save(here / "learnt.npz")

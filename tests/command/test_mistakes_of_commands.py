@@ -31,6 +31,7 @@ MISTAKES = {
         [*TRAIN, "--lr", "0.5"],
         "unrecognized arguments: --lr 0.5: did you mean --learning-rate?",
     ),
+    "a name of others": ([*TRAIN, "--hidden-size", "3"], "--hidden-size 3: did you mean --units?"),
     "one dash for two": ([*TRAIN, "-lr", "0.5"], "unrecognized arguments: -lr 0.5: did you mean --learning-rate?"),
     "misspelt option": ([*TRAIN, "--epcohs=3"], "unrecognized arguments: --epcohs=3: did you mean --epochs?"),
     "missing table": (of("nothing.csv"), "nothing.csv: No such file or directory: "),

@@ -149,7 +149,7 @@ def test_what_does_not_fit():
     for low, high in (([-np.inf], [1.0]), ([-1.0, -1.0], [1.0, np.inf])):
         with pytest.raises(ValueError, match="finite for a squashed"):
             SquashedGaussian(low, high)
-    for wrong in ([0], [5], [1, 4, 5], [2.0]):
+    for wrong in ([0], [5], [1, 4, 5], [2.0], [True]):
         with pytest.raises((TypeError, ValueError), match=r"`actions` must be integers( in 1\.\.4)?"):
             KINDS["categorical"].draws(wrong)
     assert KINDS["categorical"].draws(np.zeros(0, int)).tolist() == []

@@ -365,7 +365,7 @@ def test_members_play_whole_episodes():
 def test_files_that_are_none(tmp_path):
     started().save(tmp_path / "search.npz")
     model, found = io.load_with(tmp_path / "search.npz", (Model,), "numpy")
-    for wrong in {"search": None}, {"generation": "a"}, {"best": None}, {"history": {}}:
+    for wrong in {"search": None}, {"generation": "a"}, {"best": None}, {"best": np.zeros(2)}, {"history": {}}:
         io.save_with(tmp_path / "search.npz", model, found | wrong)
         with pytest.raises(ValueError, match=r"damaged search|`generation` must be"):
             EvolutionStrategy.load(tmp_path / "search.npz", echoes)

@@ -151,7 +151,9 @@ def test_what_is_one_s_own_goes_on_when_it_is_given_to_load(case, model, tmp_pat
     given = {"rule": rule, **options}[argument]
     check_goes_on(learner, Learner.load(path, "numpy", **{argument: given}))
     for wrong in (None, NLMS(0.3) if argument == "rule" else falling):
-        with pytest.raises(ValueError, match=f"`{argument}` must be that of the learner, a {name} of your own, .* got"):
+        with pytest.raises(
+            ValueError, match=f"`{argument}` must be that of the learner, {name}, since something of it is .* got"
+        ):
             Learner.load(path, "numpy", **{argument: wrong})
 
 

@@ -56,6 +56,20 @@ def test_who_changes_otherwise_has_no_kernel():
     assert Other.kernel == Renamed.kernel == "adam"
 
 
+def test_a_change_that_is_returned_is_refused():
+    """It would change nothing, in silence."""
+
+    class Returns(optim.Optimizer):
+        def change(self, model, grad, lr, delta):
+            return lr * grad
+
+    model = Model(np.ones(3))
+    optimizer = Returns(0.1)
+    with pytest.raises(TypeError, match="`change` of Returns must write into `delta`, and return nothing"):
+        optimizer.step(model, np.ones(3))
+    assert optimizer.t == 0 and (model.theta == 1).all()
+
+
 @pytest.mark.parametrize("kind", optim.OPTIMIZERS.values())
 def test_a_class_of_the_library_may_be_gone_on_from(kind):
     """What is overridden may call what it overrides."""

@@ -144,7 +144,7 @@ def test_random_convolutions(rng, tmp_path):
 
 def test_refused(data):
     X, y, labels = data
-    with pytest.raises(ValueError, match="`shortcut` must be one of 'auto', 'ridge', 'convolutions', got 'line'"):
+    with pytest.raises(ValueError, match="`shortcut` must be one of 'auto', 'ridge', 'convolutions', None, got 'line'"):
         CfCRegressor(shortcut="line").fit(X, y)
     with pytest.raises(ValueError, match="must be None, 'auto' or 'ridge' with targets at every step, got 'conv"):
         CfCRegressor(shortcut="convolutions", every_step=True, **SMALL).fit(X, X[:, :, 0])

@@ -651,12 +651,25 @@ def test_an_edited_class_is_not_resumed(data, tmp_path):
         tune(spaces[2]["Mine"](**SMALL), X, y, **settings)
 
 
+def test_a_class_derived_without_all_hyperparameters(data):
+    class Fewer(CfCRegressor):
+        def __init__(self, extra=3, *, units=3, epochs=1, random_state=0):
+            super().__init__(units=units, epochs=epochs, random_state=random_state, backend="numpy")
+            self.extra = extra
+
+    X, y, _ = data
+    found = tune(Fewer(), X, y, budget=60, space={"units": [2]})
+    assert [row["params"] for row in found.tuned_] == [{}, {"units": 2}] and found.extra == 3
+
+
 def test_refused(data):
     X, y, _ = data
     with pytest.raises(ValueError, match="`budget` must be a finite number > 0, got 0"):
         tune(CfCRegressor(), X, y, budget=0)
     with pytest.raises(TypeError, match="`estimator` must be one of `ltc_np.sklearn` for sequences, got KFold"):
         tune(KFold(), X, y, budget=1)
+    with pytest.raises(TypeError, match="`estimator` must be one of `ltc_np.sklearn` for sequences, got <class"):
+        tune(CfCRegressor, X, y, budget=1)
     with pytest.raises(ValueError, match="`space` must name hyperparameters of CfCRegressor, got 'neurons'"):
         tune(CfCRegressor(), X, y, budget=1, space={"neurons": [3]})
     with pytest.raises(ValueError, match="`units` must be an int >= 1, got 0"):
