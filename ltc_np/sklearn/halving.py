@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import joblib
 import numpy as np
@@ -38,7 +38,7 @@ def known(value: Any) -> str:
     ):
         name = getattr(value, "__qualname__", type(value).__qualname__)
         return f"{name}#{own_code.told(value)}"
-    return losses.identity(value) if callable(value) else repr(value)
+    return losses.identity(cast("Any", value)) if callable(value) else repr(value)
 
 
 as_text: Callable[..., str] = partial(json.dumps, default=known)
