@@ -160,26 +160,26 @@ class Column:
         except ValueError as error:  # the 31st of February
             raise ValueError(f"column `{self.name}` must hold dates: {error}") from None
         if fine:
-            self._check_years(days)
+            self._check_years(days, 1678, 2261, " where one of them has nine decimals")
         return self._whole(found)
 
     def _whole(self, dates: Numbers) -> tuple[Ints, str]:
         """Dates as whole numbers of the largest unit that loses nothing."""
+        if dates.dtype != "datetime64[us]" and np.promote_types(dates.dtype, "datetime64[us]") == "datetime64[us]":
+            self._check_years(dates, -290_000, 290_000)
         for unit in "us", "ns":
             found = dates.astype(f"datetime64[{unit}]")
             if np.promote_types(dates.dtype, found.dtype) == found.dtype or (found.astype(dates.dtype) == dates).all():
                 return found.astype(np.int64), unit
         raise ValueError(f"column `{self.name}` must hold dates of whole nanoseconds, got some of {dates.dtype}")
 
-    def _check_years(self, dates: Numbers) -> None:
-        """Refuse what nanoseconds since 1970 in 64 bits do not reach."""
+    def _check_years(self, dates: Numbers, first: int, last: int, where: str = "") -> None:
+        """Refuse what whole numbers of 64 bits do not reach."""
         years = dates.astype("datetime64[Y]").astype(int) + 1970
-        beyond = np.flatnonzero((years < 1678) | (years > 2261))
+        beyond = np.flatnonzero((years < first) | (years > last))
         if beyond.size:
-            raise ValueError(
-                f"column `{self.name}` must hold dates from 1678 to 2261 where one of them has nine decimals, got "
-                f"{self.show(int(beyond[0]))}"
-            )
+            got = self.show(int(beyond[0]))
+            raise ValueError(f"column `{self.name}` must hold dates from {first} to {last}{where}, got {got}")
 
     def _first_text(self) -> int | None:
         for row, cell in enumerate(self.cells):

@@ -16,6 +16,7 @@ from .columns import ZONE, Column
 if TYPE_CHECKING:
     from .records import Records
 
+LAST = np.datetime64("2262-01-01", "ns").astype(int)  # no later dates to the nanosecond
 ROUNDING = 8  # times that were computed are equally far apart within so many units of rounding
 
 
@@ -70,7 +71,14 @@ def shown(cells: Numbers, dates: str, after: Numbers) -> Numbers:
 
 def _dtype(cells: Numbers) -> Any:
     """What holds these times, floats or dates, and later ones: a month after a week is in the middle of another."""
-    return cells.dtype if cells.dtype.kind == "f" else np.promote_types(cells.dtype, "datetime64[D]")
+    if cells.dtype.kind == "f":
+        return cells.dtype
+    finest = np.dtype("datetime64[ns]")  # of finer ones days would not fit
+    return (
+        finest
+        if cells.dtype == np.promote_types(cells.dtype, finest)
+        else np.promote_types(cells.dtype, "datetime64[D]")
+    )
 
 
 def continued(times: Numbers, dates: str, count: int) -> Numbers | None:
@@ -80,6 +88,8 @@ def continued(times: Numbers, dates: str, count: int) -> Numbers | None:
     Decimals stay decimals.  Where only rounding has made their steps unequal, as that of computed times does, those
     that follow are float64.
     """
+    if dates == "ns" and (times[-1] - times[0]) // max(1, len(times) - 1) * (count + 1) > LAST - times[-1]:
+        return None  # 64 bits hold no later nanoseconds
     months = _months(times, f"datetime64[{dates}]") if dates else None
     if months is not None:
         return _on_the_day(*months, count, f"datetime64[{dates}]")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,30 +27,39 @@ def range_of(dt: Targets | None, lengths: ArrayLike | None = None) -> Times | No
 
     Where none is given they are 1.
     """
-    if dt is None:
-        return NONE_GIVEN
-    shortest, longest, logarithms, count = math.inf, 0.0, 0.0, 0
-    for part, counts in _parts(dt, lengths):
-        counts = counts & (part > 0)
-        shortest = min(shortest, float(np.min(part, where=counts, initial=math.inf)))
-        longest = max(longest, float(np.max(part, where=counts, initial=0.0)))
+    return NONE_GIVEN if dt is None else _look(dt, lengths).times
+
+
+class _Seen(NamedTuple):
+    """`Times`, the geometric mean of all of them, and how many steps there are, also of 0, behind the first ones."""
+
+    times: Times | None
+    mean: float | None
+    steps: int
+
+
+def _look(dt: Any, lengths: ArrayLike | None) -> _Seen:
+    shortest, longest, steps, sums, counts = math.inf, 0.0, 0, list[Array](), list[Array]()
+    for part, valid in _parts(dt, lengths):
+        mask = np.broadcast_to(valid, part.shape)
+        shortest = min(shortest, float(np.min(part, where=mask & (part > 0), initial=math.inf)))
+        longest = max(longest, float(np.max(part, where=mask, initial=0.0)))
+        steps += int(np.maximum(np.count_nonzero(mask, axis=-1) - 1, 0).sum()) if part.ndim else MANY
+        mask = mask & (part > 0)
         times = 1 if part.ndim else MANY  # a single number is that of every step
-        logarithms += times * float(np.sum(np.log(part, where=counts, out=np.zeros(part.shape))))
-        count += times * int(np.count_nonzero(counts))
+        logarithms = np.log(part, where=mask, out=np.zeros(part.shape))
+        sums.append(times * np.atleast_1d(logarithms.sum(axis=-1) if part.ndim else logarithms))
+        counts.append(times * np.atleast_1d(np.count_nonzero(mask, axis=-1) if part.ndim else mask.astype(int)))
     if not longest:
-        return None
-    if count < MANY:
-        return Times(shortest, longest)
-    usual = min(max(shortest, math.exp(logarithms / count)), longest)
-    return Times(shortest, longest, (usual, usual))
-
-
-def _count(dt: Any, lengths: ArrayLike | None) -> int:
-    """How many elapsed times there are, those of 0 too; a single number is that of every step."""
-    parts = _parts(dt, lengths)
-    return sum(
-        int(np.count_nonzero(np.broadcast_to(counts, part.shape))) if part.ndim else MANY for part, counts in parts
-    )
+        return _Seen(None, None, steps)
+    total, count = np.concatenate(sums), np.concatenate(counts)
+    if count.sum() < MANY:
+        return _Seen(Times(shortest, longest), None, steps)
+    mean = math.exp(total.sum() / count.sum())
+    of_each = np.exp(total[count >= MANY] / count[count >= MANY])  # sensors may have rates of their own
+    ends = (float(of_each.min()), float(of_each.max())) if of_each.size else (mean, mean)
+    low, high = (min(max(shortest, end), longest) for end in ends)
+    return _Seen(Times(shortest, longest, (low, high)), mean, steps)
 
 
 def _parts(dt: Any, lengths: ArrayLike | None) -> Iterator[tuple[Array, Any]]:
@@ -76,10 +85,10 @@ def warn_of_times(trained: Trained | None, dt: Targets | None, lengths: ArrayLik
     """
     if trained is None or trained.dt is None or (dt is None and _all_1(trained.dt)):
         return
-    given, words = range_of(dt, lengths), ""
-    if given is not None:
-        words = _unlike(trained.dt, given, dt is None)
-    elif _count(dt, lengths) >= MANY:  # one or two steps in which no time passes are usual in a stream
+    given, words = (_Seen(NONE_GIVEN, None, 0) if dt is None else _look(dt, lengths)), ""
+    if given.times is not None:
+        words = _unlike(trained.dt, given.times, given.mean, dt is None)
+    elif given.steps >= MANY:  # one or two steps in which no time passes are usual in a stream
         words = (
             f"all elapsed times `dt` are 0, so that no time passes; the training had them {_were(trained.dt)}: "
             "are they differences of times that were rounded?"
@@ -93,7 +102,7 @@ def warn_of_none(trained: Trained | None) -> bool:
     came."""
     if trained is None or trained.dt is None or _all_1(trained.dt):
         return False
-    checks.warn(f"ltc_np: {_unlike(trained.dt, NONE_GIVEN, True)}")
+    checks.warn(f"ltc_np: {_unlike(trained.dt, NONE_GIVEN, None, True)}")
     return True
 
 
@@ -108,8 +117,11 @@ def _were(seen: Times) -> str:
     return f"from {seen.shortest:.4g} to {seen.longest:.4g}{about}"
 
 
-def _unlike(seen: Times, given: Times, none: bool) -> str:
-    """What is wrong; the words do not depend on the numbers of the call, so that a loop of calls is warned once."""
+def _unlike(seen: Times, given: Times, mean: float | None, none: bool) -> str:
+    """What is wrong; ``mean`` is that of what is given, None of a few, or where ``none`` is.
+
+    The words do not depend on the numbers of the call, so that a loop of calls is warned once.
+    """
     was = _were(seen)
     if none:
         return (
@@ -126,11 +138,8 @@ def _unlike(seen: Times, given: Times, none: bool) -> str:
         how = f"some of the elapsed times `dt` are more than {FAR:g} times longer than the longest of the training"
     elif given.longest < seen.shortest / FAR:
         how = f"all of the elapsed times `dt` are more than {FAR:g} times shorter than the shortest of the training"
-    elif given.usual and seen.usual:
-        for far, word in (
-            (given.usual[0] > FAR * seen.usual[1], "longer"),
-            (given.usual[1] < seen.usual[0] / FAR, "shorter"),
-        ):
+    elif mean is not None and seen.usual:
+        for far, word in ((mean > FAR * seen.usual[1], "longer"), (mean < seen.usual[0] / FAR, "shorter")):
             if far:
                 how = f"the elapsed times `dt` are usually more than {FAR:g} times {word} than in the training"
     return f"{how}, which had them {was}: are they of the same unit?" if how else ""

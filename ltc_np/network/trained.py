@@ -15,8 +15,9 @@ class Times(NamedTuple):
     ----------
     shortest, longest : float
     usual : tuple of two floats, or None
-        The least and the greatest geometric mean of what came at once: data, or a batch of a user's own.  None: not
-        known, since there were only a few, or in files of before this was kept.
+        The least and the greatest geometric mean of a sequence of ten or more; where there is none, of all that came
+        at once, data or a batch of a user's own.  None: not known, since there were only a few, or in files of before
+        this was kept.
     """
 
     shortest: float

@@ -226,7 +226,8 @@ class Gradients(Part):
 
     @QUIET
     def _learn(self, answer: Answer, observed: Observed, noting: Noted) -> None:
-        if observed.known is not None and (self._begun is None or self._begun[0] is not answer):
+        some = observed.known is not None or observed.weight is not None
+        if some and (self._begun is None or self._begun[0] is not answer):
             self._begun = answer, self.weights  # other targets may come
         steps = [found for learning, part in self._each if (found := self._asked(learning, part, answer, observed))]
         begun = [step.learning.begin() for step in steps]

@@ -31,11 +31,9 @@ clock: Callable[[], float] = time.perf_counter
 
 def known(value: Any) -> str:
     """Text for the value of a hyperparameter in a file of results; of what is the user's own it tells of the code."""
-    if (
-        own_code.is_own(value)
-        or own_code.is_own(type(value))
-        or (isinstance(value, partial) and own_code.is_own(value.func))
-    ):
+    of_own = isinstance(value, partial) and own_code.is_own(value.func)
+    nested = isinstance(value, (list, tuple, dict)) and "<" in repr(value)  # maybe an address
+    if own_code.is_own(value) or own_code.is_own(type(value)) or of_own or nested:
         name = getattr(value, "__qualname__", type(value).__qualname__)
         return f"{name}#{own_code.told(value)}"
     return losses.identity(cast("Any", value)) if callable(value) else repr(value)

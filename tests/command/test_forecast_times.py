@@ -5,6 +5,7 @@ import pytest
 from support.tables import SMALL, waves, write_csv
 
 from ltc_np.command import forecast_times, records, tables
+from ltc_np.command.columns import Column
 from ltc_np.command.task import Task
 
 
@@ -118,6 +119,12 @@ def test_dates_with_nine_decimals(here):
         later_of("t.csv", 1)
 
 
+def test_dates_that_64_bits_do_not_hold_are_refused():
+    column = Column("t", np.array(["300000-01-01", "300001-01-01"], "datetime64[D]"), "in row {}".format)
+    with pytest.raises(ValueError, match="must hold dates from -290000 to 290000, got '300000-01-01' in row 0"):
+        column.times()
+
+
 def test_groups_have_steps_of_their_own(here):
     write(here / "t.csv", [0, 0, 1, 5, 2, 10, 3], who=list("abababa"))
     assert later_of("t.csv", 2, "who") == ["2", "10", "3", "15", "4", "20", "5"]
@@ -134,6 +141,8 @@ def test_numbers_and_dates_in_arrays(here):
 LATE = 1_700_000_000_000_000_001  # nanoseconds since 1970, of which a float64 has no more than every 256th
 DATE = np.datetime64("2023-11-14T22:13:20.123456789")
 FAR = np.array(["3000-01-01", "3000-01-02"], "datetime64[D]")
+PICOSECONDS = ["1970-01-01T00:00:00.000000003", "1970-01-01T00:00:00.000000006"]
+LATEST = np.array(["2260-06-01T00:00:00.000000001", "2261-06-01T00:00:00.000000001"], "datetime64[ns]")
 MONTHS = np.array(["2024-01-01T00:00:00.000000001", "2024-02-01T00:00:00.000000001"], "datetime64[ns]")
 
 ARRAYS = {
@@ -146,6 +155,8 @@ ARRAYS = {
     "dates to the nanosecond": (DATE + 1500 * np.arange(2), [str(DATE + 1500), str(DATE + 3000)]),
     "dates at unequal steps": (DATE + np.array([0, 700, 1500]), [str(DATE + 700), str(DATE + 1500), "NaT"]),
     "dates far away": (FAR, ["3000-01-02", "3000-01-03"]),
+    "no later nanoseconds": (LATEST, [str(LATEST[1]), "NaT"]),
+    "whole nanoseconds in smaller units": (np.array([0, 3000], "datetime64[ps]"), PICOSECONDS),
     "months to the nanosecond": (MONTHS, [str(MONTHS[1]), "2024-03-01T00:00:00.000000001"]),
     "months": (np.array(["2024-01", "2024-02"], "datetime64[M]"), ["2024-02-01", "2024-03-01"]),
 }

@@ -124,17 +124,33 @@ def test_what_is_padding_does_not_count(kind, tmp_path):
     assert ragged == Times(0.5, 2.0, (pytest.approx(0.5**0.4 * 2**0.6),) * 2)
 
 
+def test_sequences_may_have_rates_of_their_own():
+    """What was trained on is not told of, and other units of all of it are."""
+    rng = np.random.default_rng(3)
+    dt = np.repeat([1.0, 60.0, 3600.0], 14)[:, None] * rng.uniform(0.8, 1.2, (42, 20))
+    dt[:, 0] = 0
+    model = Model(LTC(AutoNCP(6, 1)), input_dim=1, seed=0, backend="numpy")
+    model.fit(np.ones((42, 20, 1)), np.zeros((42, 20, 1)), dt=dt, epochs=1, verbose=False)
+    for rows in (slice(0, 14), slice(14, 28), slice(28, 42), slice(None)):
+        model.predict(np.ones((42, 20, 1))[rows], dt=dt[rows])
+        model.predict([np.ones((20, 1))] * len(dt[rows]), dt=list(dt[rows]))
+    model.predict(np.ones((42, 1, 1)), dt=dt[:, :1])  # first steps, all of them of 0
+    for rows, by, word in ((slice(0, 14), 1 / 24, "shorter"), (slice(28, 42), 24, "longer")):
+        with told(word):
+            model.predict(np.ones((42, 20, 1))[rows], dt=by * dt[rows])
+
+
 def test_a_few_times_say_nothing_of_what_is_usual():
     """Nor are a few of 0 told of: those of events of the same moment."""
     few = WIDE.ravel()[: MANY - 1]
     assert range_of(few).usual is None and range_of(WIDE.ravel()[:MANY]).usual is not None
     model = trained(dt=WIDE)
-    for dt in (np.full((1, MANY - 1), 0.001), np.zeros((1, MANY - 1))):
-        model.predict(np.ones((1, MANY - 1, 1)), dt=dt)
+    model.predict(np.ones((1, MANY - 1, 1)), dt=np.full((1, MANY - 1), 0.001))
+    model.predict(np.ones((1, MANY, 1)), dt=np.zeros((1, MANY)))  # all but the first
     with told("usually more than 10 times shorter"):
         model.predict(np.ones((1, MANY, 1)), dt=np.full((1, MANY), 0.001))
     with told("all elapsed times `dt` are 0"):
-        model.predict(np.ones((1, MANY, 1)), dt=np.zeros((1, MANY)))
+        model.predict(np.ones((1, MANY + 1, 1)), dt=np.zeros((1, MANY + 1)))
 
 
 def test_a_file_of_before_what_is_usual_was_kept(tmp_path):

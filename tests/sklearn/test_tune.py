@@ -1,7 +1,9 @@
 """`tune`: which candidates there are, how long each is trained, what is chosen, and that nothing is done twice."""
 
+import importlib
 import json
 import pickle
+import sys
 from functools import partial
 from types import SimpleNamespace
 
@@ -568,7 +570,8 @@ def test_a_function_is_known_by_its_code(data, tmp_path):
 
 OWN = """
 import numpy as np
-from functools import partial, wraps
+from functools import cached_property, lru_cache, partial, wraps
+from typing import NamedTuple
 from ltc_np.sklearn import CfCRegressor
 BY, TABLE, SEEN, rng = 0.1, {"by": [0.1]}, [], np.random.default_rng()
 def helper(x): return x + BY
@@ -591,6 +594,24 @@ class Mine(CfCRegressor):
     @property
     def half(self): return 0.5
 class Further(Mine): pass
+def default(x, y, rng, by=[0.1], g=helper, *, w={"a": 1.0}): return g(x) + by[0] * w["a"], y
+@lru_cache
+def kept(x): return x + 0.4
+def cached(x, y, rng): return kept(x), y
+class Slots:
+    __slots__ = ("more",)
+    def __init__(self, more): self.more = more
+    def __call__(self, x, y, rng): return x + self.more, y
+class Pairs(NamedTuple):
+    a: float = 1.0
+    def more(self): return self.a + 5
+pairs, slots = Pairs(), Slots(7)
+class Cached:
+    @cached_property
+    def half(self): return 0.7
+def objects(x, y, rng): return x + pairs.more() + slots.more + Cached().half, y
+def ping(x, y, rng): return pong(x, y, rng) if SEEN else (x + 11, y)
+def pong(x, y, rng): return ping(x, y, rng) if SEEN else (x + 12, y)
 """
 CASES = (
     "reads",
@@ -603,13 +624,24 @@ CASES = (
     "Mine",
     "Further",
     "partial(table, 1)",
+    "default",
+    "cached",
+    "objects",
+    "ping",
 )
 EDITS = {
     "nothing": ("", "", ()),
     "a comment": ("def reads", "\n# moved\ndef reads", ()),
-    "a constant": ("BY, TABLE, SEEN, rng = 0.1", "BY, TABLE, SEEN, rng = 0.3", (0, 2, 4, 5, 7, 8)),
+    "a constant": ("BY, TABLE, SEEN, rng = 0.1", "BY, TABLE, SEEN, rng = 0.3", (0, 2, 4, 5, 7, 8, 10)),
     "in a list in a dict": ("[0.1]}", "[0.2]}", (1, 9)),
-    "a helper": ("return x + BY", "return x - BY", (0, 2, 4, 5, 7, 8)),
+    "a helper": ("return x + BY", "return x - BY", (0, 2, 4, 5, 7, 8, 10)),
+    "a default": ("by=[0.1]", "by=[0.2]", (10,)),
+    "a default by name": ('{"a": 1.0}', '{"a": 2.0}', (10,)),
+    "what is cached": ("x + 0.4", "x + 0.5", (11,)),
+    "a slot": ("Slots(7)", "Slots(8)", (12,)),
+    "a method of a tuple": ("self.a + 5", "self.a + 6", (12,)),
+    "a cached property": ("return 0.7", "return 0.8", (12,)),
+    "what calls each other": ("x + 12", "x + 13", (13,)),
     "what all wrap": ("return f(*given)", "return f(*given[:3])", (2,)),
     "a constant of a class": ("by = 0.1", "by = 0.2", (4, 5)),
     "an attribute": ("self.more = more", "self.more = 2 * more", (4, 5)),
@@ -637,6 +669,63 @@ def test_another_process_knows_the_same_code():
     script = f"{OWN}\nfrom ltc_np.sklearn import own_code\nprint([own_code.told(eval(each)) for each in {CASES}])"
     one, other = (python(script, PYTHONHASHSEED=seed).stdout for seed in ("1", "2"))
     assert one == other and "'" in one
+
+
+def test_modules_that_code_reads(tmp_path, monkeypatch):
+    """Those of a package, and those that are imported within a function."""
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "ours_").mkdir()
+    files = {"ours_/__init__.py": "", "ours_/sub.py": "def g(x): return x + 1\n", "theirs_.py": "BY = 2\n"}
+    sources = {
+        "sub": "import ours_.sub\ndef f(x, y, rng): return ours_.sub.g(x), y",
+        "local": "def f(x, y, rng):\n    import theirs_\n    return x + theirs_.BY, y",
+        "local from": "def f(x, y, rng):\n    from theirs_ import BY\n    return x + BY, y",
+        "library": "import json\ndef f(x, y, rng):\n    import numpy\n    return json.loads(x), y",
+    }
+
+    def known():
+        for name in ("ours_", "ours_.sub", "theirs_"):
+            sys.modules.pop(name, None)
+        importlib.invalidate_caches()
+        found = {}
+        for name, source in sources.items():
+            exec(source, space := {"__name__": "ours"})
+            found[name] = own_code.told(space["f"])
+        return found
+
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+    before = known()
+    assert known() == before
+    for name, old, new, changed in (
+        ("ours_/sub.py", "x + 1", "x + 11", {"sub"}),
+        ("theirs_.py", "2", "33", {"local", "local from"}),
+    ):
+        (tmp_path / name).write_text(files[name].replace(old, new))
+        after = known()
+        assert {each for each in after if after[each] != before[each]} == changed
+        before = after
+
+
+def test_code_that_calls_much_is_known_in_no_time():
+    """Each function is gone through once: 2**30 ways lead to the last of these."""
+    lines = [f"def f{k}(x): return f{k + 1}(x) + f{k + 2}(x)" for k in range(30)]
+    exec("\n".join([*lines, "def f30(x): return x", "def f31(x): return x"]), space := {"__name__": "ours"})
+    exec("\n".join([*lines, "def f30(x): return x", "def f31(x): return 2 * x"]), other := {"__name__": "ours"})
+    assert own_code.told(space["f0"]) != own_code.told(other["f0"])
+    deep = None
+    for _ in range(5000):
+        deep = [deep]
+    space["deep"] = deep
+    exec("def g(x): return deep", space)
+    with pytest.raises(ValueError, match="`resume` must be left out, since what ours.g reads is nested too deeply"):
+        own_code.told(space["g"])
+
+
+def test_functions_in_containers_are_known_by_their_code():
+    one, same, other = [lambda x: x + 1], [lambda x: x + 1], [lambda x: x + 2]
+    assert halving.known(one) == halving.known(same) != halving.known(other)
+    assert halving.known([1, 2]) == "[1, 2]"
 
 
 def test_an_edited_class_is_not_resumed(data, tmp_path):
