@@ -50,11 +50,22 @@ def compared(seed, models, inputs, outputs):
         if error <= MOST:
             yield error
             continue
-        own = truth(model, x, dt)
-        assert exact is None or own is None or not np.abs(own - exact).max() <= OWN * MOST * largest, (
-            seed, model, error
-        )  # fmt: skip
+        assert exact is None or _is_carried_far(model, x, dt, OWN * MOST * largest), (seed, model, error)
         yield None
+
+
+def _is_carried_far(model, x, dt, most):
+    """Whether roundings in the library change outputs by more, with these inputs or some that differ in the last bits.
+
+    One rounding more or less, of many, is chance.
+    """
+    rng = np.random.default_rng(0)
+    for _ in range(8):
+        own, exact = truth(model, x, dt), truth(in_float64(model), x, dt)
+        if own is None or exact is None or not np.abs(own - exact).max() <= most:
+            return True
+        x = (x * (1 + np.spacing(np.float32(1)) * rng.standard_normal(x.shape))).astype(np.float32)
+    return False
 
 
 def test_random_stacks_in_c(tmp_path):

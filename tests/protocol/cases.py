@@ -195,6 +195,11 @@ def cases(draw, family, backends, small=False):
         model.theta, model.buffer_vector[:] = first.theta, first.buffer_vector
     dt = _elapsed(numbers, kind, form, (shortest, longest), B, T)
     x, h0 = scale_x * numbers.normal(size=(B, T, n)), scale_h * numbers.normal(size=(B, first.state_size))
+    stack = first.layer_stack
+    for layer, where in zip(stack.layers, stack.states, strict=True):
+        for name, at in layer.state_slices.items():
+            if name.endswith("count"):  # of steps: of fewer than none nothing is promised
+                h0[:, where][:, at] = np.abs(h0[:, where][:, at])
     lengths = numbers.integers(0, T + 1, B)
     lengths[numbers.integers(B)] = T
     d_y, d_state = numbers.normal(size=(B, T, first.output_size)), numbers.normal(size=h0.shape)

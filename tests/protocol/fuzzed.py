@@ -161,6 +161,8 @@ def rounded(change):
         for name, module in list(sys.modules.items()):
             for function in (sigmoid, advance, d_advance, integrate, factors, _shrink):
                 own = getattr(module, function.__name__, None)
+                if "advance" in function.__name__ and not getattr(own, "__module__", "").endswith("ltc_solvers"):
+                    continue  # a state space has another function of this name
                 if name.startswith("ltc_np.kernels.numpy.") and own is not None:
                     other = functools.partial(function, own)
                     stack.enter_context(unittest.mock.patch.object(module, function.__name__, other))
