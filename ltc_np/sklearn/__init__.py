@@ -8,12 +8,14 @@ from .base import LiquidEstimator  # noqa: E402
 from .classifier import CfCClassifier, LTCClassifier  # noqa: E402
 from .expected import expected_failed_checks  # noqa: E402
 from .forecaster import LiquidForecaster  # noqa: E402
+from .irregular import IrregularForecaster  # noqa: E402
 from .regressor import CfCRegressor, LTCRegressor  # noqa: E402
 from .tune import tune  # noqa: E402
 
 __all__ = [
     "CfCClassifier",
     "CfCRegressor",
+    "IrregularForecaster",
     "LTCClassifier",
     "LTCRegressor",
     "LiquidEstimator",

@@ -1,0 +1,322 @@
+"""Irregular series, and questions about them at times of their own: docs/guides/time.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from sklearn.metrics import r2_score
+from sklearn.utils.validation import check_is_fitted
+
+from ..base import checks
+from ..base.types import Array, Ints
+from ..model import Model
+from ..train.callbacks import EarlyStopping
+from ..train.history import History
+from . import conformal, points
+from .asked import Frame, Steps, frame_of
+from .base import DEFAULT, CfCFields, LTCFields, RecipeEstimator, generator
+from .points import Points
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+COLUMNS = "id", "time", "channel", "value"
+PATIENCE = 20
+BINS = 4  # of how far ahead a question is, each with errors of its own
+
+
+class Errors(NamedTuple):
+    """Errors of answers to questions that were held out, by channel and by how far ahead they are.
+
+    Attributes
+    ----------
+    ends : (BINS - 1,) array
+        Where the bins of ``lead`` end.
+    of : list of lists of arrays
+        Sorted absolute errors, standardised, of each channel and bin.
+    """
+
+    ends: Array
+    of: list[list[Array]]
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class IrregularForecaster(LTCFields, CfCFields, RecipeEstimator):
+    """Answers about irregular series at any time: "what will channel 2 be at t = 7.3?"
+
+    Series are long tables, a row for each single observation: of which series, when, of which channel, what.  Channels
+    have clocks of their own, and nothing is filled in or binned by hand.  A network with one liquid cell reads a series
+    step by step, with a step at each time that is observed or asked, and answers by what was observed until then.
+
+    Parameters
+    ----------
+    columns : tuple of four names
+        Of the series, the time, the channel and the value, in tables that have names; a table without the first is one
+        series, one without the third has one channel.  Times are numbers, or dates.
+    validation_fraction : float in [0, 1)
+        Share of the series that is held out at first: it says after how many epochs to stop, and how large errors are,
+        for `predict_interval`.  Then the network is trained anew with all.  0: nothing is held out, all epochs are
+        trained, and there are no intervals.
+    cell, units, wiring, ode_unfolds, time_constants, backbone_units, mixed_memory, readout_units, dropout
+        The network, as for `Recipe`.
+    input_dropout, standardize, clip_inputs
+        Of inputs, as for `Recipe`.
+    learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size, ensemble, n_jobs
+        Its training, as for `Recipe`; `LiquidEstimator` says what the last two are.
+    random_state : int, RandomState or None
+        Of what is held out, of initial values, of the order of series, and of what is dropped.
+    dtype, backend
+        As for `Model`.
+    verbose : bool, 0, 1 or 2
+        As for `fit` of `Model`.
+
+    Attributes
+    ----------
+    model_ : Model
+        The network.  `steps` gives what it reads, so that it can be stepped by hand.
+    history_ : History
+        Of the training.
+    n_iter_ : int
+        Epochs of the training.
+    channels_ : list
+        Names of the channels, in the order of the network's outputs.
+    frame_ : Frame
+        How points become steps.
+
+    Notes
+    -----
+    At a step the network reads, of each channel, the value observed last, whether it comes now, and the logarithm of
+    its age; whether all observations are over, and for how long.  The squared error counts at the steps that are asked
+    for alone.  Where times lie far apart there are steps between them, of half the usual distance.  A question about a
+    time before the last observation is answered by what was observed until then.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ltc_np.sklearn import IrregularForecaster
+    >>> rng = np.random.default_rng(0)
+    >>> phase, times = rng.uniform(0, 6, 80), np.sort(rng.uniform(0, 10, (80, 30)))
+    >>> table = {
+    ...     "id": np.repeat(np.arange(80), 30), "time": times.ravel(), "channel": np.zeros(2400, int),
+    ...     "value": np.sin(times + phase[:, None]).ravel(),
+    ... }
+    >>> late = table["time"] > 7
+    >>> past, asked = ({name: column[rows] for name, column in table.items()} for rows in (~late, late))
+    >>> forecaster = IrregularForecaster(units=16, epochs=30, random_state=0).fit(past, asked)
+    >>> question = {"id": [3], "time": [8.25], "channel": [0]}
+    >>> forecaster.predict(past, question).shape, forecaster.predict_interval(past, question).shape
+    ((1,), (1, 2))
+    >>> bool(forecaster.score(past, asked) > 0.5)
+    True
+    """
+
+    columns: tuple[str, ...] = COLUMNS
+    validation_fraction: float = 0.2
+    cell: str = DEFAULT.cell
+
+    def fit(self, past: Any, asked: Any, *, validation: Any = None) -> Self:
+        """Train a new network.
+
+        Parameters
+        ----------
+        past : frame, dict of columns, or tuple of four arrays
+            What is observed before answers are given.
+        asked : the same
+            The questions of the training, with their answers as values.  Series are known by their names in both.
+        validation : (past, asked), optional
+            Data of your own that say when to stop, and how wide intervals are; then no series is held out, and the
+            weights of the best epoch are kept.
+
+        Returns
+        -------
+        self
+        """
+        checks.number("validation_fraction", self.validation_fraction, high=1, high_open=True)
+        given, wanted = self._read("past", past, True), self._read("asked", asked, True)
+        frame = frame_of(given, wanted)
+        steps, rng = frame.steps(given, wanted), generator(self.random_state)
+        seeds = rng.randint(np.iinfo(np.int32).max, size=2)
+        truth = frame.standardised(wanted)
+        errors, epochs = None, self.recipe().epochs_for(len(steps.x), every_step=True)
+        if validation is not None:
+            own_past, own_asked = self._read_validation(validation)
+            held, of_held = frame.steps(own_past, own_asked), frame.standardised(own_asked)
+            model, history = self._train(frame, steps, truth, seeds, epochs, (held, of_held))
+            errors, epochs = _errors(model, held, of_held), history.best_epoch or epochs
+        else:
+            count = round(self.validation_fraction * len(steps.x))
+            if count:
+                chosen = rng.permutation(len(steps.x))[:count]
+                (held, of_held), rest = (
+                    _part(steps, truth, rows) for rows in (chosen, np.setdiff1d(np.arange(len(steps.x)), chosen))
+                )
+                model, history = self._train(frame, *rest, seeds, epochs, (held, of_held))
+                errors, epochs = _errors(model, held, of_held), int(np.argmin(history["val_loss"])) + 1
+            model, history = self._train(frame, steps, truth, seeds, epochs)
+        self.model_: Model = model
+        self.history_: History = history
+        self.n_iter_: int = epochs
+        self.frame_: Frame = frame
+        self.channels_: list[Any] = list(frame.channels)
+        self._errors: Errors | None = errors
+        return self
+
+    def _read(self, name: str, table: Any, values: bool) -> Points:
+        columns = self.columns
+        if not isinstance(columns, (tuple, list)) or len(columns) != 4:
+            raise ValueError(f"`columns` must be four names, such as {COLUMNS}, got {checks.brief(columns)}")
+        return points.read(name, table, columns, values=values)
+
+    def _read_validation(self, given: Any) -> tuple[Points, Points]:
+        if not isinstance(given, (tuple, list)) or len(given) != 2:
+            raise ValueError(f"`validation` must be (past, asked), got {checks.brief(given)}")
+        past, asked = given
+        return self._read("validation[0]", past, True), self._read("validation[1]", asked, True)
+
+    def _train(
+        self,
+        frame: Frame,
+        steps: Steps,
+        truth: Array,
+        seeds: Ints,
+        epochs: int,
+        held: tuple[Steps, Array] | None = None,
+    ) -> tuple[Model, History]:
+        """A network that has learned answers; with ``held`` that of the epoch which is best for them."""
+        recipe, B = self.recipe(), len(steps.x)
+        model = recipe.model(
+            frame.features, len(frame.channels), steps=float(np.mean([len(dt) for dt in steps.dt])),
+            duration=float(np.mean([dt.sum() for dt in steps.dt])), every_step=True, numbers=True, seed=int(seeds[0]),
+            dtype=self.dtype, backend=self.backend,
+        )  # fmt: skip
+        settings: dict[str, Any] = {
+            "loss": "mse", "missing": "ignore", "seed": int(seeds[1]), "verbose": self.verbose,
+        }  # fmt: skip
+        if held is not None:
+            own, y = held
+            settings |= {
+                "validation": {"x": own.x, "y": own.targets(y), "dt": _times(model, own)},
+                "callbacks": [EarlyStopping(PATIENCE)],
+            }
+        history = recipe.fit(
+            model,
+            steps.x,
+            steps.targets(truth),
+            dt=_times(model, steps),
+            sequences=B,
+            each=self._each,
+            epochs=epochs,
+            **settings,
+        )
+        return model, history
+
+    # -------------------------------------------------------------------------------------------------- answers
+
+    def steps(self, past: Any, asked: Any) -> Steps:
+        """What the network reads to answer, and at which steps the answers stand: see `ltc_np.sklearn.asked.Steps`."""
+        check_is_fitted(self)
+        return self.frame_.steps(self._read("past", past, True), self._read("asked", asked, False))
+
+    def predict(self, past: Any, asked: Any) -> Array:
+        """The answers, (n,) in the order of the questions.
+
+        Parameters
+        ----------
+        past : frame, dict of columns, or tuple of four arrays
+            What is observed; of each series all of it, since the network remembers nothing of `fit`.
+        asked : frame, dict of columns, or tuple of three arrays
+            Series, time and channel of each question; a column of values is not read.
+        """
+        steps = self.steps(past, asked)
+        return self.frame_.unscaled(_answers(self.model_, steps), steps.channel)
+
+    def predict_interval(self, past: Any, asked: Any, coverage: float = 0.9) -> Array:
+        """Intervals (n, 2) that hold a share ``coverage`` of the true values.
+
+        Their half widths are errors of the series that were held out, of the same channel and about as far ahead: split
+        conformal prediction, which holds for series like these (docs/forecasting.md has the proof).
+        """
+        checks.number("coverage", coverage, low_open=True, high=1, high_open=True)
+        steps = self.steps(past, asked)
+        if self._errors is None:
+            raise ValueError(
+                "`predict_interval` needs errors of series that were held out: fit with validation_fraction=0.2"
+            )
+        found = _answers(self.model_, steps)
+        half = _half_widths(self._errors, steps, coverage)
+        ends = [self.frame_.unscaled(found + sign * half, steps.channel) for sign in (-1, 1)]
+        return np.stack(ends, axis=1)
+
+    def score(self, past: Any, asked: Any) -> float:
+        """The coefficient of determination R² of all answers, each standardised as its channel was in the training.
+
+        Parameters
+        ----------
+        past, asked
+            As for `fit`.
+        """
+        check_is_fitted(self)
+        wanted = self._read("asked", asked, True)
+        steps = self.frame_.steps(self._read("past", past, True), wanted)
+        return float(r2_score(self.frame_.standardised(wanted), _answers(self.model_, steps)))
+
+
+def _part(steps: Steps, truth: Array, sequences: Ints) -> tuple[Steps, Array]:
+    """Some of the sequences, with their questions."""
+    number = np.full(len(steps.x), -1)
+    number[sequences] = np.arange(len(sequences))
+    rows = np.flatnonzero(number[steps.sequence] >= 0)
+    own = Steps(
+        [steps.x[k] for k in sequences], [steps.dt[k] for k in sequences], number[steps.sequence[rows]],
+        steps.step[rows], steps.channel[rows], steps.lead[rows],
+    )  # fmt: skip
+    return own, truth[rows]
+
+
+def _answers(model: Model, steps: Steps) -> Array:
+    """(n,) standardised answers."""
+    found: Any = model.predict(steps.x, dt=_times(model, steps))
+    ends = np.cumsum([0, *(len(dt) for dt in steps.dt)])
+    return np.concatenate(found).astype(np.float64)[ends[steps.sequence] + steps.step, steps.channel]
+
+
+def _times(model: Model, steps: Steps) -> list[Array] | None:
+    """Elapsed times, of a network that knows them; others have the ages of observations alone."""
+    return steps.dt if model.takes_dt else None
+
+
+def _errors(model: Model, steps: Steps, truth: Array) -> Errors:
+    error = np.abs(_answers(model, steps) - truth)
+    ends = np.quantile(steps.lead, np.arange(1, BINS) / BINS)
+    of_bin, channels = np.searchsorted(ends, steps.lead), 1 + int(steps.channel.max())
+    return Errors(
+        ends, [[np.sort(error[(steps.channel == c) & (of_bin == k)]) for k in range(BINS)] for c in range(channels)]
+    )
+
+
+def _half_widths(errors: Errors, steps: Steps, coverage: float) -> Array:
+    """(n,) half widths of intervals; where a bin has too few errors those of the whole channel, or of all."""
+    level, found = (1 - coverage) / 2, np.empty(len(steps.channel))
+    everything = np.sort(np.concatenate([one for channel in errors.of for one in channel]))
+    of_bin, few = np.searchsorted(errors.ends, steps.lead), False
+    for c in np.unique(steps.channel):
+        channel = errors.of[c] if c < len(errors.of) else []
+        for k in range(BINS):
+            rows = (steps.channel == c) & (of_bin == k)
+            if not rows.any():
+                continue
+            choices = [*(channel[k : k + 1]), np.sort(np.concatenate(channel)) if channel else everything, everything]
+            own = next((one for one in choices if len(one) >= conformal.needed(level)), everything)
+            rank = int(conformal.ranks(level, np.array(len(own))))
+            few |= rank > len(own)
+            found[rows] = own[min(rank, len(own)) - 1]
+    if few:
+        checks.warn(
+            f"ltc_np: intervals for {coverage:.0%} need {conformal.needed(level)} errors of series that were held out, "
+            f"but there are {len(everything)}: they may hold less than they should; give more series, or a larger "
+            "`validation_fraction`"
+        )
+    return found

@@ -1,0 +1,100 @@
+"""Long tables of single observations: which series, when, which channel, what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..base import checks, dates, frames
+from ..base.types import Array, Ints, Numbers
+from ..data.arrays import real
+
+FORMS = "a frame or a dict of columns, or a tuple of arrays"
+
+
+class Points(NamedTuple):
+    """Rows of a long table, each array (n,).
+
+    Attributes
+    ----------
+    series, channel : object arrays
+        Names as they came.
+    time : array of int64 or float64
+        Of dates whole nanoseconds.
+    value : array of float64, or None
+        None of questions.
+    dated : bool
+    """
+
+    series: Numbers
+    time: Numbers
+    channel: Numbers
+    value: Array | None
+    dated: bool
+
+
+def read(name: str, table: Any, columns: Sequence[str], *, values: bool) -> Points:
+    """Rows of a table whose columns have these four names: of the series, the time, the channel and the value.
+
+    A table without the first is one series, one without the third has one channel.  An error names the row.
+    """
+    found = _columns(name, table, columns, values)
+    n = len(found[1])
+    if not n:
+        raise ValueError(f"`{name}` must have at least one row, got none")
+    series, channel = (np.zeros(n, object) if found[k] is None else _names(found[k]) for k in (0, 2))
+    time, dated = _times(f"{name}[{columns[1]!r}]", found[1])
+    value = None
+    if values:
+        value = np.asarray(real(f"{name}[{columns[3]!r}]", found[3]), np.float64)
+        _refuse(f"{name}[{columns[3]!r}]", "a finite number", ~np.isfinite(value), value)
+    for own in (series, time, channel, value):
+        if own is not None and own.shape != (n,):
+            raise ValueError(f"`{name}` must have columns of one length, got shapes {own.shape} and {(n,)}")
+    return Points(series, time, channel, value, dated)
+
+
+def _columns(name: str, table: Any, columns: Sequence[str], values: bool) -> list[Any]:
+    """The four columns, None for what there is not."""
+    if isinstance(table, Mapping) or frames.is_pandas(table):
+        own = list(table.keys())
+        missing = [column for column in (columns[1], *(columns[3:] if values else ())) if column not in own]
+        if missing:
+            got = ", ".join(map(str, own))
+            raise ValueError(f"`{name}` must have a column `{missing[0]}`, got {got}: `columns` says their names")
+        return [table[column] if column in own else None for column in columns]
+    wanted = 4 if values else 3
+    if not isinstance(table, (tuple, list)) or len(table) not in {wanted, 4}:
+        names = ", ".join(columns[:wanted])
+        raise TypeError(f"`{name}` must be {FORMS} ({names}), got {checks.brief(table)}")
+    return [*table, None][:4]
+
+
+def _names(values: Any) -> Numbers:
+    found = np.empty(len(values), object)
+    found[:] = values.tolist() if isinstance(values, np.ndarray) else list(values)
+    return found
+
+
+def _times(name: str, values: Any) -> tuple[Numbers, bool]:
+    found = dates.array(values)
+    if found is not None:
+        _refuse(name, "a date", np.isnat(found), found)
+        return dates.refined(found, np.dtype(f"{found.dtype.kind}8[ns]")).astype(np.int64), True
+    given = real(name, values)
+    times = given.astype(np.int64) if given.dtype.kind in "bi" else given.astype(np.float64)
+    _refuse(name, "a finite number", ~np.isfinite(times), times)
+    return times, False
+
+
+def _refuse(name: str, rule: str, wrong: Any, values: Numbers) -> None:
+    rows = np.flatnonzero(wrong)
+    if rows.size:
+        raise ValueError(f"`{name}` must be {rule} in every row, got {values[rows[0]]} in row {rows[0]}")
+
+
+def numbered(names: Numbers, known: Mapping[Any, int]) -> Ints:
+    """The number of each name, -1 of one that is not known."""
+    return np.array([known.get(name, -1) for name in names], np.int64)

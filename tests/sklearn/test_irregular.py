@@ -1,0 +1,193 @@
+"""Questions about irregular series: what the network reads, by a naive loop; answers, stepped by hand; intervals."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+from sklearn.base import clone
+
+from ltc_np.sklearn import IrregularForecaster, asked, points
+from ltc_np.sklearn.irregular import COLUMNS
+
+SMALL = {"units": 6, "epochs": 3, "random_state": 0, "backend": "numpy"}
+
+
+def table(rng, series=12, n=10, channels=2, dates=False):
+    """Observations at random times; those of the last third are questions."""
+    time = np.sort(rng.uniform(0, 6, (series, n)), axis=1)
+    if dates:
+        time = np.datetime64("2024-01-01", "ns") + (time * 3.6e12).astype(np.int64)
+    channel = rng.integers(0, channels, (series, n))
+    value = 5 + channel + np.sin(np.arange(series)[:, None] + np.arange(n))
+    ids = np.array([f"s{k}" for k in range(series)])
+    rows = {
+        "id": np.repeat(ids, n), "time": time.ravel(), "channel": np.array(["x", "y"])[channel.ravel()],
+        "value": value.ravel(),
+    }  # fmt: skip
+    late = np.tile(np.arange(n) >= 2 * n // 3, series)
+    past, questions = ({name: column[part] for name, column in rows.items()} for part in (~late, late))
+    order = rng.permutation(len(questions["id"]))
+    return past, {name: column[order] for name, column in questions.items()}
+
+
+def naive(frame, past, question_series, question_times):
+    """Inputs and elapsed times of one series, observation by observation."""
+    own = [(t, c, v) for s, t, c, v in zip(*past, strict=True) if s == question_series]
+    times = sorted({t for t, _, _ in own} | set(question_times))
+    clock, dt = [times[0]], [1.0]
+    for before, after in pairwise(times):
+        parts = int(np.clip(np.ceil((after - before) / frame.unit - 1e-6), 1, 32))
+        clock += [before + (after - before) * k / parts for k in range(1, parts)] + [after]
+        dt += [(after - before) / parts / frame.unit] * parts
+    end, C = max(t for t, _, _ in own), len(frame.channels)
+    last, seen, rows = [0.0] * C, [None] * C, []
+    for t in clock:
+        now = [0.0] * C
+        for time, channel, value in own:
+            if time == t:
+                k = frame.channels[channel]
+                last[k], seen[k], now[k] = (value - frame.mean[k]) / frame.scale[k], t, 1.0
+        ages = [np.log1p((t - (clock[0] if s is None else s)) / frame.unit / frame.usual) for s in seen]
+        rows.append([*last, *now, *ages, float(t > end), max(0.0, t - end) / frame.unit / frame.usual / 10])
+    return np.array(rows), np.array(dt)
+
+
+def test_what_the_network_reads_is_that_of_a_loop(rng):
+    past, questions = table(rng)
+    frame = asked.frame_of(*(points.read("p", each, COLUMNS, values=True) for each in (past, questions)))
+    every = np.concatenate([past["value"], questions["value"]])
+    of = np.concatenate([past["channel"], questions["channel"]])
+    assert list(frame.channels) == list(dict.fromkeys(of)) and frame.features == 8
+    for name, k in frame.channels.items():
+        assert frame.mean[k] == pytest.approx(every[of == name].mean()) and frame.scale[k] == pytest.approx(
+            every[of == name].std()
+        )
+    steps = frame.steps(*(points.read("p", each, COLUMNS, values=True) for each in (past, questions)))
+    names = list(dict.fromkeys(questions["id"]))
+    gaps = []
+    for k, name in enumerate(names):
+        wanted = questions["time"][questions["id"] == name]
+        x, dt = naive(frame, list(past.values()), name, wanted)
+        np.testing.assert_allclose(steps.x[k], x, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(steps.dt[k], dt, rtol=1e-9)
+        gaps += np.diff(np.unique(np.concatenate([past["time"][past["id"] == name], wanted]))).tolist()
+    assert 2 * frame.unit == pytest.approx(np.mean(gaps)) and frame.usual == 2
+    clocks = [np.cumsum(dt) - 1 for dt in steps.dt]
+    for row, (of, step) in enumerate(zip(steps.sequence, steps.step, strict=True)):
+        first = min(past["time"][past["id"] == questions["id"][row]].min(), questions["time"].max())
+        assert clocks[of][step] == pytest.approx((questions["time"][row] - first) / frame.unit, abs=1e-9)
+        assert steps.x[of][step][-2] == (steps.lead[row] > 0)
+
+
+@pytest.mark.parametrize("dates", [False, True])
+@pytest.mark.parametrize("cell", ["ltc", "gru"])
+def test_answers_are_those_of_the_model_stepped_by_hand(rng, cell, dates):
+    past, questions = table(rng, series=30, dates=dates)
+    forecaster = IrregularForecaster(cell=cell, **SMALL).fit(past, questions)
+    found, steps = forecaster.predict(past, questions), forecaster.steps(past, questions)
+    model, wanted = forecaster.model_, np.empty(len(found))
+    for k, (x, dt) in enumerate(zip(steps.x, steps.dt, strict=True)):
+        state = None
+        for t, row in enumerate(x.astype(np.float32)):
+            y, state = model.step(row, state=state, **({"dt": dt[t]} if model.takes_dt else {}))
+            for n in np.flatnonzero((steps.sequence == k) & (steps.step == t)):
+                c = steps.channel[n]
+                wanted[n] = np.float64(y[c]) * forecaster.frame_.scale[c] + forecaster.frame_.mean[c]
+    if cell == "ltc":
+        np.testing.assert_array_equal(found, wanted)
+    else:
+        np.testing.assert_allclose(found, wanted, rtol=1e-5)
+
+
+def test_the_order_of_rows_and_other_series_change_nothing(rng):
+    past, questions = table(rng)
+    forecaster = IrregularForecaster(**SMALL, validation_fraction=0).fit(past, questions)
+    found = forecaster.predict(past, questions)
+    order = rng.permutation(len(past["id"]))
+    np.testing.assert_array_equal(forecaster.predict({k: v[order] for k, v in past.items()}, questions), found)
+    row = 5
+    alone = {k: v[row : row + 1] for k, v in questions.items()}
+    own = past["id"] == questions["id"][row]
+    alone_past = {k: v[own] for k, v in past.items()}
+    first = forecaster.predict(alone_past, alone)
+    assert forecaster.predict(past, alone) == first  # the other series
+    assert first.shape == (1,)
+    with pytest.raises(ValueError, match="needs errors of series that were held out"):
+        forecaster.predict_interval(past, questions)
+
+
+def test_a_series_without_a_past_and_questions_within_it(rng):
+    past, questions = table(rng)
+    forecaster = IrregularForecaster(**SMALL).fit(past, questions)
+    within = {"id": ["s0", "new"], "time": [past["time"][0], 3.0], "channel": ["x", "y"]}
+    assert np.isfinite(forecaster.predict(past, within)).all()
+    later = {k: v[past["time"] <= past["time"][0]] for k, v in past.items()}
+    one = {k: v[:1] for k, v in within.items()}
+    own = {k: v[:1] for k, v in past.items()}
+    assert forecaster.predict(own, one) == pytest.approx(forecaster.predict(later, one)[0], rel=1e-6)
+
+
+def test_intervals_hold_what_they_say():
+    """Of series like those of the training, for each channel and however far ahead."""
+    rng = np.random.default_rng(5)
+
+    def draw(n):
+        phase, time = rng.uniform(0, 6, n), np.sort(rng.uniform(0, 8, (n, 16)), axis=1)
+        noise = rng.normal(size=(n, 16)) * (1 + time)  # larger later
+        rows = [
+            np.repeat(np.arange(n), 16),
+            time.ravel(),
+            np.tile([0, 1], 8 * n),
+            (np.sin(time + phase[:, None]) + noise).ravel(),
+        ]
+        late = rows[1] > 4
+        return tuple(r[~late] for r in rows), tuple(r[late] for r in rows)
+
+    forecaster = IrregularForecaster(units=4, epochs=2, validation_fraction=0.5, random_state=0, backend="numpy")
+    forecaster.fit(*draw(300))
+    past, questions = draw(600)
+    for coverage in (0.5, 0.9):
+        low, high = forecaster.predict_interval(past, questions, coverage).T
+        inside = (questions[3] >= low) & (questions[3] <= high)
+        for rows in (questions[2] == 0, questions[2] == 1, questions[1] < 5, questions[1] > 7):
+            # The errors of some 150 held-out answers, and some 600 new ones: 4 standard deviations of both.
+            assert inside[rows].mean() == pytest.approx(coverage, abs=4 * 0.5 * np.sqrt(1 / 150 + 1 / 600))
+    widths = np.diff(forecaster.predict_interval(past, questions), axis=1)[:, 0]
+    assert widths[questions[1] > 7].mean() > 1.2 * widths[questions[1] < 5].mean()
+
+
+def test_data_of_ones_own_say_when_to_stop(rng):
+    past, questions = table(rng)
+    other = table(rng, series=6)
+    forecaster = IrregularForecaster(**(SMALL | {"epochs": 5})).fit(past, questions, validation=other)
+    assert len(forecaster.history_["val_loss"]) and 1 <= forecaster.n_iter_ <= 5
+    assert forecaster.predict_interval(*other, coverage=0.5).shape == (len(other[1]["id"]), 2)
+    with pytest.raises(ValueError, match=r"`validation` must be \(past, asked\), got 3"):
+        forecaster.fit(past, questions, validation=3)
+
+
+def test_few_errors_are_told_of(rng):
+    past, questions = table(rng)
+    forecaster = IrregularForecaster(**SMALL).fit(past, questions)
+    with pytest.warns(RuntimeWarning, match="intervals for 99% need 99 errors of series that were held out, but there"):
+        forecaster.predict_interval(past, questions, 0.99)
+
+
+def test_refused(rng):
+    past, questions = table(rng)
+    forecaster = IrregularForecaster(**SMALL).fit(past, questions)
+    twice = {k: np.concatenate([v, v[:1]]) for k, v in past.items()}
+    with pytest.raises(ValueError, match="one value of a channel at a time, got two of channel .* of series 's0' at"):
+        forecaster.predict(twice, questions)
+    with pytest.raises(ValueError, match=r"`asked` must name channels that fit has seen \(., .\), got 'z'"):
+        forecaster.predict(past, {"id": ["s0"], "time": [7.0], "channel": ["z"]})
+    with pytest.raises(ValueError, match="`asked` must have numbers as times, as in fit, got dates"):
+        forecaster.predict(past, {"id": ["s0"], "time": np.array(["2024"], "datetime64[Y]"), "channel": ["x"]})
+    with pytest.raises(ValueError, match="`columns` must be four names"):
+        clone(forecaster).set_params(columns=("a", "b")).fit(past, questions)
+    with pytest.raises(ValueError, match="`coverage` must be"):
+        forecaster.predict_interval(past, questions, 1.5)
+    with pytest.raises(ValueError, match="`validation_fraction` must be"):
+        IrregularForecaster(validation_fraction=1.0).fit(past, questions)
