@@ -32,15 +32,25 @@ def test_what_ran_once_is_not_listed(tmp_path):
     ran, left_out = outcomes.RAN, outcomes.LEFT_OUT
     assert written(
         tmp_path,
-        one={"a.py::t": ran, "a.py::u": left_out, "a.py::v": "needs x", "b.py": "needs y", "c.py": "needs y"},
+        one={
+            "d.py::t[x-NOTSET]": left_out,
+            "e.py::t[NOTSET]": left_out,
+            "a.py::t": ran,
+            "a.py::u": left_out,
+            "a.py::v": "needs x",
+            "b.py": "needs y",
+            "c.py": "needs y",
+        },
         two={
             "a.py::t": "needs x",
             "a.py::u": left_out,
             "a.py::v": left_out,
             "b.py::t": ran,
             "a.py::w": outcomes.ELSEWHERE,
+            "d.py::t[x-gcc]": ran,
+            "e.py::u[gcc]": ran,
         },
-    ) == {"a.py::u": [left_out], "a.py::v": ["needs x"], "c.py": ["needs y"]}
+    ) == {"e.py::t[NOTSET]": [left_out], "a.py::u": [left_out], "a.py::v": ["needs x"], "c.py": ["needs y"]}
 
 
 @pytest.mark.slow

@@ -93,6 +93,7 @@ def test_a_disk_that_is_full_at_any_moment(name, tmp_path, monkeypatch):
     assert kept(tmp_path) != before
 
 
+@pytest.mark.elsewhere  # only who is root, and not in every container, may mount a disk
 def test_a_small_disk(tmp_path):
     """A real disk of 256 kB, on which the small model has room and the large one has not."""
     mounted = subprocess.run(

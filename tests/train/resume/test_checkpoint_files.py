@@ -254,6 +254,7 @@ def test_a_disk_that_fails_later(call, tmp_path, monkeypatch):
     assert names(tmp_path) == WRITTEN[:1]
 
 
+@pytest.mark.elsewhere  # only who is root, and not in every container, may mount a disk
 def test_a_real_disk_that_is_full(tmp_path):
     """A file system of 64 kB in memory, and a limit for the size of files."""
     if (
