@@ -22,8 +22,9 @@ from hatchling.metadata.plugin.interface import MetadataHookInterface
 
 PAGES = {"Documentation": "docs/index.md", "Changelog": "docs/changelog.md"}
 LIBRARIES = "ltc_np/kernels/libraries"
-# The libraries need memset and memmove of any C library, and nothing of one version of Python.  The first name, which
-# means the same as the second, is the one that `pip install --platform` and older programs know.
+# The libraries need memset and memmove of any C library, exp, log and log1p of the mathematical one, which Python has
+# loaded, and nothing of one version of Python.  The first name, which means the same as the second, is the one that
+# `pip install --platform` and older programs know.
 TAG = "py3-none-manylinux2014_x86_64.manylinux_2_17_x86_64.musllinux_1_1_x86_64"
 
 
