@@ -91,7 +91,8 @@ class IrregularForecaster(LTCFields, CfCFields, RecipeEstimator):
     At a step the network reads, of each channel, the value observed last, whether it comes now, and the logarithm of
     its age; whether all observations are over, and for how long.  The squared error counts at the steps that are asked
     for alone.  Where times lie far apart there are steps between them, of half the usual distance.  A question about a
-    time before the last observation is answered by what was observed until then.
+    time before the last observation is answered by what was observed until then.  Questions about one series are
+    answered in one pass, so that others change an answer a little: they add steps.
 
     Examples
     --------
