@@ -73,12 +73,9 @@ def _dtype(cells: Numbers) -> Any:
     """What holds these times, floats or dates, and later ones: a month after a week is in the middle of another."""
     if cells.dtype.kind == "f":
         return cells.dtype
-    finest = np.dtype("datetime64[ns]")  # of finer ones days would not fit
-    return (
-        finest
-        if cells.dtype == np.promote_types(cells.dtype, finest)
-        else np.promote_types(cells.dtype, "datetime64[D]")
-    )
+    if cells.dtype == np.promote_types(cells.dtype, "datetime64[ns]"):  # in smaller units days would not fit
+        return np.dtype("datetime64[ns]")
+    return np.promote_types(cells.dtype, "datetime64[D]")
 
 
 def continued(times: Numbers, dates: str, count: int) -> Numbers | None:

@@ -70,8 +70,8 @@ def tune(
         defaults, which stay as you have set them.
     resume : path, optional
         File of results.  What stands there is not trained again; it must be of the same data, folds and estimator,
-        whose ``random_state`` must be an int.  Functions and classes of your own are known by their
-        code, and by what it reads.
+        whose ``random_state`` must be an int.  Functions and classes of your own are known
+        by their code, and by what it reads.
     n_jobs : int, optional
         Trainings side by side, as everywhere in scikit-learn; None is 1, or what ``joblib.parallel_config`` says.
         Results are the same, but there is time for more.

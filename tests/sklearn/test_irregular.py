@@ -81,6 +81,15 @@ def test_what_the_network_reads_is_that_of_a_loop(rng):
         assert steps.x[of][step][-2] == (steps.lead[row] > 0)
 
 
+def test_rounding_puts_no_step_between():
+    """0.3 is three times 0.1, and a bit more as floats are."""
+    frame = asked.Frame({"x": 0}, np.zeros(1), np.ones(1), 0.1, 2.0, False)
+    for gap, parts in ((0.1 * 3, 3), (0.1, 1), (0.31, 4)):
+        place, since, dt = frame._clock(np.array([0.0, gap]))
+        assert place.tolist() == [0, parts] and len(dt) == parts + 1
+        assert since[-1] == pytest.approx(gap / 0.1)
+
+
 @pytest.mark.parametrize("dates", [False, True])
 @pytest.mark.parametrize("cell", ["ltc", "gru"])
 def test_answers_are_those_of_the_model_stepped_by_hand(rng, cell, dates):
