@@ -35,15 +35,21 @@ function of the last rows.  Then a network is trained on all rows, which forecas
 
 examples:
     python -m ltc_np forecast co2.csv --target co2 --time month --horizon 12 --out next_year.csv
-    python -m ltc_np forecast sales.csv --target shop,web --time day --features price --horizon 14 --json"""
+    python -m ltc_np forecast sales.csv --target shop,web --time day --features price --horizon 14 --json
+
+Where a row is one observation, made at any time, --irregular answers questions instead: a table of times, and of series
+and channels where there are several.
+
+    python -m ltc_np forecast seen.csv --irregular --group patient --time hour --channel what --target value \
+        --questions asked.csv --out answers.csv"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Forecast; the exit status."""
-    parser = Parser("forecast", ABOUT, "TABLE --target COLS --horizon H")
+    parser = Parser("forecast", ABOUT, "TABLE --target COLS (--horizon H | --irregular --questions FILE)")
     parser.add_argument("table", metavar="TABLE", help=tables.ABOUT)
     parser.add_argument("--target", required=True, metavar="COLS", help="what is forecast; several with commas between")
-    parser.add_argument("--horizon", required=True, type=int, metavar="H", help="how many rows")
+    parser.add_argument("--horizon", type=int, metavar="H", help="how many rows")
     parser.add_argument("--time", metavar="COL", help="when a row was observed: numbers, or dates such as 2024-12-31")
     parser.add_argument(
         "--features", metavar="COLS", help="what is read besides, up to the row before the forecast; default: nothing"
@@ -63,6 +69,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--coverage", type=float, default=0.9, metavar="SHARE", help="of the intervals; default: %(default)s"
     )
+    parser.add_argument(
+        "--irregular",
+        action="store_true",
+        help="a row is one observation, of the --target, at any --time; --questions says what is forecast",
+    )
+    parser.add_argument("--questions", metavar="FILE", help="a table with the columns --time, --group and --channel")
+    parser.add_argument("--group", metavar="COL", help="which series a row is of; default: all rows are one series")
+    parser.add_argument("--channel", metavar="COL", help="what was observed; default: there is one channel")
     parser.add_argument("--out", metavar="FILE", help=f"the forecast: {tables.WRITTEN}; default: none")
     pictures.add(parser, "that of --out with .png, with matplotlib")
     options.add_force(parser)
@@ -75,11 +89,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _forecast(args: argparse.Namespace) -> int:
     need("sklearn", "sklearn", "`forecast`")
-    from . import backtested
+    from . import backtested, irregular
 
+    recipe = options.of_recipe(args)
+    if args.irregular:
+        with _stopped_at_once():
+            return irregular.forecast(args, recipe)
+    for option in ("questions", "group", "channel"):
+        if getattr(args, option) is not None:
+            raise ValueError(f"--{option} must be left out without --irregular")
+    if args.horizon is None:
+        raise ValueError("--horizon must say how many rows are forecast, got none")
     check_least(args, horizon=1, season=2, seed=0)
     check_shares(args, "coverage")
-    recipe = options.of_recipe(args)
     if args.out is not None:
         tables.check_kind(args.out)
     picture = pictures.path(args)

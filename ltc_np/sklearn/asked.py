@@ -60,6 +60,8 @@ class Frame(NamedTuple):
     usual : float
         The usual time between two observations, in ``unit``.
     dated : bool
+    history : float or None
+        How long before the last observation of a series others are read, in the unit of the times; None: all.
     """
 
     channels: dict[Any, int]
@@ -68,6 +70,7 @@ class Frame(NamedTuple):
     unit: float
     usual: float
     dated: bool
+    history: float | None = None
 
     @property
     def features(self) -> int:
@@ -89,6 +92,7 @@ class Frame(NamedTuple):
         """What the network reads to answer questions after a past."""
         for name, points in (("past", past), ("asked", asked)):
             self._check(name, points)
+        past = self._recent(past)
         names: dict[Any, int] = {}
         for name in asked.series:
             names.setdefault(name, len(names))
@@ -98,12 +102,11 @@ class Frame(NamedTuple):
         rows_past, rows_asked = _groups(of_past, len(names)), _groups(of_asked, len(names))
         x, dt = list[Array](), list[Array]()
         step, lead = np.empty(len(of_asked), np.int64), np.empty(len(of_asked))
-        for name, seen, wanted in zip(names, rows_past, rows_asked, strict=True):
+        for seen, wanted in zip(rows_past, rows_asked, strict=True):
             own = np.unique(np.concatenate([past.time[seen], asked.time[wanted]]))
             place, since, own_dt = self._clock(own)
             table = np.full((len(since), len(self.channels)), np.nan)
             at = place[np.searchsorted(own, past.time[seen])]
-            _refuse_twice(name, past, seen, at, seen_in[seen])
             table[at, seen_in[seen]] = values[seen]
             later = np.maximum(since - (since[at].max() if seen.size else 0.0), 0.0)
             x.append(self._inputs(table, own_dt, later))
@@ -111,6 +114,15 @@ class Frame(NamedTuple):
             step[wanted] = place[np.searchsorted(own, asked.time[wanted])]
             lead[wanted] = later[step[wanted]]
         return Steps(x, dt, of_asked, step, asked_in, lead)
+
+    def _recent(self, past: Points) -> Points:
+        """Without what was observed too long ago."""
+        if self.history is None:
+            return past
+        of = numbered(past.series, {name: k for k, name in enumerate(dict.fromkeys(past.series))})
+        last = np.full(int(of.max()) + 1, past.time.min())
+        np.maximum.at(last, of, past.time)
+        return past.some((last[of] - past.time).astype(np.float64) <= self.history)
 
     def _inputs(self, table: Array, dt: Array, later: Array) -> Array:
         filled = forward_fill(table, dt)
@@ -142,19 +154,7 @@ def _groups(numbers: Ints, count: int) -> list[Ints]:
     return [order[first:last] for first, last in pairwise(ends)]
 
 
-def _refuse_twice(name: Any, past: Points, rows: Ints, at: Ints, channel: Ints) -> None:
-    """Refuse two observations of one channel at the same time."""
-    places = np.stack([at, channel], axis=1)
-    _, first, counts = np.unique(places, axis=0, return_index=True, return_counts=True)
-    if (counts > 1).any():
-        row = int(rows[first[counts > 1][0]])
-        raise ValueError(
-            f"`past` must have one value of a channel at a time, got two of channel {past.channel[row]!r} of series "
-            f"{name!r} at {past.time[row]}: take their mean before"
-        )
-
-
-def frame_of(past: Points, asked: Points) -> Frame:
+def frame_of(past: Points, asked: Points, history: float | None = None) -> Frame:
     """The `Frame` of the data of a training; its channels are those of both."""
     names = dict.fromkeys([*past.channel, *asked.channel])
     channels = {name: k for k, name in enumerate(names)}
@@ -172,4 +172,4 @@ def frame_of(past: Points, asked: Points) -> Frame:
     apart = np.concatenate(gaps).astype(np.float64)
     usual = float(apart.mean()) if apart.size else 1.0
     # Two steps where there is one time: fewer let the network move in too large steps, more take longer.
-    return Frame(channels, mean, np.where(scale > 0, scale, 1.0), usual / 2, 2.0, past.dated)
+    return Frame(channels, mean, np.where(scale > 0, scale, 1.0), usual / 2, 2.0, past.dated, history)

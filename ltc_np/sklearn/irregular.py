@@ -14,9 +14,10 @@ from ..base.types import Array, Ints
 from ..model import Model
 from ..train.callbacks import EarlyStopping
 from ..train.history import History
-from . import conformal, points
+from . import conformal, pieces, points
 from .asked import Frame, Steps, frame_of
 from .base import DEFAULT, CfCFields, LTCFields, RecipeEstimator, generator
+from .pieces import Both
 from .points import Points
 
 if TYPE_CHECKING:
@@ -25,7 +26,19 @@ if TYPE_CHECKING:
 
 COLUMNS = "id", "time", "channel", "value"
 PATIENCE = 20
+PAST = 4  # times `horizon`, the default of `history` where series are cut
 BINS = 4  # of how far ahead a question is, each with errors of its own
+
+
+class _Learned(NamedTuple):
+    """Steps, and the answers at them (n,), standardised."""
+
+    steps: Steps
+    truth: Array
+
+    @classmethod
+    def of(cls, frame: Frame, past: Points, asked: Points) -> _Learned:
+        return cls(frame.steps(past, asked), frame.standardised(asked))
 
 
 class Errors(NamedTuple):
@@ -60,12 +73,22 @@ class IrregularForecaster(LTCFields, CfCFields, RecipeEstimator):
         Share of the series that is held out at first: it says after how many epochs to stop, and how large errors are,
         for `predict_interval`.  Then the network is trained anew with all.  0: nothing is held out, all epochs are
         trained, and there are no intervals.
+    copies : int >= 0
+        So many copies of each series are trained beside it, in which less is seen: a part of the observations is
+        hidden, and the past ends earlier.  An epoch is of all of them, and ``epochs="auto"`` makes as many steps as
+        without.
+    horizon : number, or timedelta of dates, optional
+        How long after the last observation questions are asked; needed where `fit` gets no questions.
+    history : the same, optional
+        How long before the last observation of a series others are read.  Default: all; where `fit` gets no questions
+        four times ``horizon``.
     cell, units, wiring, ode_unfolds, time_constants, backbone_units, mixed_memory, readout_units, dropout
         The network, as for `Recipe`.
     input_dropout, standardize, clip_inputs
         Of inputs, as for `Recipe`.
     learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size, ensemble, n_jobs
-        Its training, as for `Recipe`; `LiquidEstimator` says what the last two are.
+        Its training, as for `Recipe`; `LiquidEstimator` says what the last two are.  By default there are three
+        networks, each with one unfold, which together cost what one with three unfolds does.
     random_state : int, RandomState or None
         Of what is held out, of initial values, of the order of series, and of what is dropped.
     dtype, backend
@@ -116,17 +139,23 @@ class IrregularForecaster(LTCFields, CfCFields, RecipeEstimator):
 
     columns: tuple[str, ...] = COLUMNS
     validation_fraction: float = 0.2
+    copies: int = 2
+    horizon: Any = None
+    history: Any = None
     cell: str = DEFAULT.cell
+    ode_unfolds: int = 1
+    ensemble: int = 3
 
-    def fit(self, past: Any, asked: Any, *, validation: Any = None) -> Self:
+    def fit(self, past: Any, asked: Any = None, *, validation: Any = None) -> Self:
         """Train a new network.
 
         Parameters
         ----------
         past : frame, dict of columns, or tuple of four arrays
             What is observed before answers are given.
-        asked : the same
-            The questions of the training, with their answers as values.  Series are known by their names in both.
+        asked : the same, optional
+            The questions of the training, with their answers as values.  Series are known by their names in both.  Left
+            out, series are cut at random times, and what comes within ``horizon`` after is asked.
         validation : (past, asked), optional
             Data of your own that say when to stop, and how wide intervals are; then no series is held out, and the
             weights of the best epoch are kept.
@@ -136,34 +165,64 @@ class IrregularForecaster(LTCFields, CfCFields, RecipeEstimator):
         self
         """
         checks.number("validation_fraction", self.validation_fraction, high=1, high_open=True)
-        given, wanted = self._read("past", past, True), self._read("asked", asked, True)
-        frame = frame_of(given, wanted)
-        steps, rng = frame.steps(given, wanted), generator(self.random_state)
+        checks.integer("copies", self.copies, 0)
+        given = self._read_past(past)
+        wanted = None if asked is None else self._read("asked", asked, True)
+        held: Both | None = None if validation is None else self._read_validation(validation)
+        horizon, history = self._spans(given.dated, wanted is None)
+        frame = frame_of(given, given if wanted is None else wanted, history)
+        rng = generator(self.random_state)
         seeds = rng.randint(np.iinfo(np.int32).max, size=2)
-        truth = frame.standardised(wanted)
-        errors, epochs = None, self.recipe().epochs_for(len(steps.x), every_step=True)
-        if validation is not None:
-            own_past, own_asked = self._read_validation(validation)
-            held, of_held = frame.steps(own_past, own_asked), frame.standardised(own_asked)
-            model, history = self._train(frame, steps, truth, seeds, epochs, (held, of_held))
-            errors, epochs = _errors(model, held, of_held), history.best_epoch or epochs
+        if held is None and self.validation_fraction:
+            rest, held = self._apart(given, wanted, horizon, rng)
         else:
-            count = round(self.validation_fraction * len(steps.x))
-            if count:
-                chosen = rng.permutation(len(steps.x))[:count]
-                (held, of_held), rest = (
-                    _part(steps, truth, rows) for rows in (chosen, np.setdiff1d(np.arange(len(steps.x)), chosen))
-                )
-                model, history = self._train(frame, *rest, seeds, epochs, (held, of_held))
-                errors, epochs = _errors(model, held, of_held), int(np.argmin(history["val_loss"])) + 1
-            model, history = self._train(frame, steps, truth, seeds, epochs)
+            rest = given, wanted
+        errors, epochs = None, self._epochs()
+        if held is None:
+            model, history_ = self._train(frame, self._learned(*rest, horizon, rng), seeds, epochs)
+        else:
+            of_held = _Learned.of(frame, *held)
+            model, history_ = self._train(frame, self._learned(*rest, horizon, rng), seeds, epochs, of_held)
+            errors, epochs = _errors(model, *of_held), int(np.argmin(history_["val_loss"])) + 1
+            if validation is None:
+                model, history_ = self._train(frame, self._learned(given, wanted, horizon, rng), seeds, epochs)
         self.model_: Model = model
-        self.history_: History = history
+        self.history_: History = history_
         self.n_iter_: int = epochs
         self.frame_: Frame = frame
         self.channels_: list[Any] = list(frame.channels)
         self._errors: Errors | None = errors
         return self
+
+    def _apart(
+        self, past: Points, asked: Points | None, horizon: float, rng: np.random.RandomState
+    ) -> tuple[tuple[Points, Points | None], Both | None]:
+        """What is learned from, and what is held out."""
+        share = self.validation_fraction
+        return pieces.held_out(past, horizon, share, rng) if asked is None else _split(past, asked, share, rng)
+
+    def _learned(self, past: Points, asked: Points | None, horizon: float, rng: np.random.RandomState) -> Both:
+        """Series with questions, and copies of them."""
+        if asked is None:
+            return pieces.cut(past, horizon, self.copies, rng)
+        return pieces.with_copies(past, asked, self.copies, rng)
+
+    def _epochs(self) -> int:
+        """Of all copies: "auto" makes as many steps with them as without."""
+        recipe = self.recipe()
+        if isinstance(recipe.epochs, str):
+            return -(-recipe.epochs_for(1, every_step=True) // (1 + self.copies))
+        return recipe.epochs
+
+    def _spans(self, dated: bool, needed: bool) -> tuple[float, float | None]:
+        """``horizon`` and ``history`` in the unit of times; the first is 0 where it is not needed."""
+        if needed and self.horizon is None:
+            raise ValueError("`horizon` must say how far ahead questions will be where `asked` is left out, got None")
+        horizon = None if self.horizon is None else points.span("horizon", self.horizon, dated)
+        history = None if self.history is None else points.span("history", self.history, dated)
+        if history is None and needed and horizon is not None:
+            history = PAST * horizon
+        return horizon or 0.0, history
 
     def _read(self, name: str, table: Any, values: bool) -> Points:
         columns = self.columns
@@ -171,23 +230,22 @@ class IrregularForecaster(LTCFields, CfCFields, RecipeEstimator):
             raise ValueError(f"`columns` must be four names, such as {COLUMNS}, got {checks.brief(columns)}")
         return points.read(name, table, columns, values=values)
 
-    def _read_validation(self, given: Any) -> tuple[Points, Points]:
+    def _read_past(self, table: Any, name: str = "past") -> Points:
+        found = self._read(name, table, True)
+        points.refuse_twice(name, found)
+        return found
+
+    def _read_validation(self, given: Any) -> Both:
         if not isinstance(given, (tuple, list)) or len(given) != 2:
             raise ValueError(f"`validation` must be (past, asked), got {checks.brief(given)}")
         past, asked = given
-        return self._read("validation[0]", past, True), self._read("validation[1]", asked, True)
+        return self._read_past(past, "validation[0]"), self._read("validation[1]", asked, True)
 
     def _train(
-        self,
-        frame: Frame,
-        steps: Steps,
-        truth: Array,
-        seeds: Ints,
-        epochs: int,
-        held: tuple[Steps, Array] | None = None,
+        self, frame: Frame, learn: Both, seeds: Ints, epochs: int, held: _Learned | None = None
     ) -> tuple[Model, History]:
         """A network that has learned answers; with ``held`` that of the epoch which is best for them."""
-        recipe, B = self.recipe(), len(steps.x)
+        recipe, (steps, truth) = self.recipe(), _Learned.of(frame, *learn)
         model = recipe.model(
             frame.features, len(frame.channels), steps=float(np.mean([len(dt) for dt in steps.dt])),
             duration=float(np.mean([dt.sum() for dt in steps.dt])), every_step=True, numbers=True, seed=int(seeds[0]),
@@ -200,14 +258,14 @@ class IrregularForecaster(LTCFields, CfCFields, RecipeEstimator):
             own, y = held
             settings |= {
                 "validation": {"x": own.x, "y": own.targets(y), "dt": _times(model, own)},
-                "callbacks": [EarlyStopping(PATIENCE)],
+                "callbacks": [EarlyStopping(-(-PATIENCE // (1 + self.copies)))],
             }
         history = recipe.fit(
             model,
             steps.x,
             steps.targets(truth),
             dt=_times(model, steps),
-            sequences=B,
+            sequences=len(steps.x),
             each=self._each,
             epochs=epochs,
             **settings,
@@ -219,7 +277,7 @@ class IrregularForecaster(LTCFields, CfCFields, RecipeEstimator):
     def steps(self, past: Any, asked: Any) -> Steps:
         """What the network reads to answer, and at which steps the answers stand: see `ltc_np.sklearn.asked.Steps`."""
         check_is_fitted(self)
-        return self.frame_.steps(self._read("past", past, True), self._read("asked", asked, False))
+        return self.frame_.steps(self._read_past(past), self._read("asked", asked, False))
 
     def predict(self, past: Any, asked: Any) -> Array:
         """The answers, (n,) in the order of the questions.
@@ -261,20 +319,22 @@ class IrregularForecaster(LTCFields, CfCFields, RecipeEstimator):
         """
         check_is_fitted(self)
         wanted = self._read("asked", asked, True)
-        steps = self.frame_.steps(self._read("past", past, True), wanted)
+        steps = self.frame_.steps(self._read_past(past), wanted)
         return float(r2_score(self.frame_.standardised(wanted), _answers(self.model_, steps)))
 
 
-def _part(steps: Steps, truth: Array, sequences: Ints) -> tuple[Steps, Array]:
-    """Some of the sequences, with their questions."""
-    number = np.full(len(steps.x), -1)
-    number[sequences] = np.arange(len(sequences))
-    rows = np.flatnonzero(number[steps.sequence] >= 0)
-    own = Steps(
-        [steps.x[k] for k in sequences], [steps.dt[k] for k in sequences], number[steps.sequence[rows]],
-        steps.step[rows], steps.channel[rows], steps.lead[rows],
-    )  # fmt: skip
-    return own, truth[rows]
+def _split(past: Points, asked: Points, share: float, rng: np.random.RandomState) -> tuple[Both, Both | None]:
+    """All but a share of the series that are asked about, and that share."""
+    names = list(dict.fromkeys(asked.series))
+    count = round(share * len(names))
+    if not count:
+        return (past, asked), None
+    chosen = {names[k] for k in rng.permutation(len(names))[:count]}
+    parts = []
+    for within in (False, True):
+        rows = [np.array([(name in chosen) == within for name in each.series], bool) for each in (past, asked)]
+        parts.append((past.some(rows[0]), asked.some(rows[1])))
+    return parts[0], parts[1]
 
 
 def _answers(model: Model, steps: Steps) -> Array:

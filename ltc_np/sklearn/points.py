@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -34,12 +35,19 @@ class Points(NamedTuple):
     value: Array | None
     dated: bool
 
+    def some(self, rows: Any) -> Points:
+        """Some of the rows."""
+        value = None if self.value is None else self.value[rows]
+        return Points(self.series[rows], self.time[rows], self.channel[rows], value, self.dated)
+
 
 def read(name: str, table: Any, columns: Sequence[str], *, values: bool) -> Points:
     """Rows of a table whose columns have these four names: of the series, the time, the channel and the value.
 
     A table without the first is one series, one without the third has one channel.  An error names the row.
     """
+    if isinstance(table, Points):
+        return table
     found = _columns(name, table, columns, values)
     n = len(found[1])
     if not n:
@@ -54,6 +62,19 @@ def read(name: str, table: Any, columns: Sequence[str], *, values: bool) -> Poin
         if own is not None and own.shape != (n,):
             raise ValueError(f"`{name}` must have columns of one length, got shapes {own.shape} and {(n,)}")
     return Points(series, time, channel, value, dated)
+
+
+def refuse_twice(name: str, points: Points) -> None:
+    """Refuse two observations of one channel at the same time."""
+    first: dict[Any, int] = {}
+    for row, key in enumerate(zip(points.series, points.channel, points.time, strict=True)):
+        if key in first:
+            series, channel, time = key
+            raise ValueError(
+                f"`{name}` must have one value of a channel at a time, got two of channel {channel!r} of series "
+                f"{series!r} at {time}, in rows {first[key]} and {row}: take their mean before"
+            )
+        first[key] = row
 
 
 def _columns(name: str, table: Any, columns: Sequence[str], values: bool) -> list[Any]:
@@ -87,6 +108,19 @@ def _times(name: str, values: Any) -> tuple[Numbers, bool]:
     times = given.astype(np.int64) if given.dtype.kind in "bi" else given.astype(np.float64)
     _refuse(name, "a finite number", ~np.isfinite(times), times)
     return times, False
+
+
+def span(name: str, value: Any, dated: bool) -> float:
+    """A length of time in the unit of `Points.time`: a number, or of dates a timedelta."""
+    if not dated:
+        return checks.number(name, value, low_open=True)
+    if not isinstance(value, (np.timedelta64, datetime.timedelta)):
+        raise TypeError(
+            f"`{name}` must be a timedelta where times are dates, such as numpy.timedelta64(36, 'h'), got "
+            f"{checks.brief(value)}"
+        )
+    found = float(np.timedelta64(value).astype("m8[ns]").astype(np.int64))
+    return checks.number(f"{name} (in nanoseconds)", found, low_open=True)
 
 
 def _refuse(name: str, rule: str, wrong: Any, values: Numbers) -> None:

@@ -345,7 +345,7 @@ def of(table, *options):
 
 
 MISTAKES = {
-    "no horizon": (["forecast", "sales.csv", "--target", "shop"], "the following arguments are required: --horizon"),
+    "no horizon": (["forecast", "sales.csv", "--target", "shop"], "--horizon must say how many rows are forecast, got"),
     "no rows ahead": ([*ASKED, "--horizon", 0], "--horizon must be at least 1, got 0"),
     "season of one": ([*ASKED, "--season", 1], "--season must be at least 2, got 1"),
     "season too long": ([*ASKED, "--season", 64], "--season must be less than 64, the rows of the training, got 64"),

@@ -1,0 +1,55 @@
+"""The simplest answers to questions about irregular series, beside which a network is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..base.types import Array
+from .points import Points
+
+LAST, MEAN, LINE = "the value seen last", "the mean of the channel", "a line through each series"
+
+
+def answers(known: Points, past: Points, asked: Points) -> dict[str, Array]:
+    """Answers (n,) of each rival, by the series; where this has no value of the channel, the mean of those known.
+
+    Parameters
+    ----------
+    known : Points
+        What networks learn from: its means of channels are an answer.
+    past, asked : Points
+    """
+    means = _means(known)
+    own: dict[Any, tuple[list[float], list[float]]] = {}
+    rows = np.argsort(past.time, kind="stable")
+    values = np.asarray(past.value)
+    for k in rows:
+        times, seen = own.setdefault((past.series[k], past.channel[k]), ([], []))
+        times.append(past.time[k].item())
+        seen.append(float(values[k]))
+    found: dict[str, Array] = {name: np.empty(len(asked.time)) for name in (LAST, MEAN, LINE)}
+    for k, key in enumerate(zip(asked.series, asked.channel, strict=True)):
+        times, seen = own.get(key, ([], []))
+        mean = means.get(key[1], np.nan)
+        found[MEAN][k] = mean
+        found[LAST][k] = seen[-1] if seen else mean
+        found[LINE][k] = _line(times, seen, asked.time[k].item()) if len(seen) > 1 else found[LAST][k]
+    return found
+
+
+def _means(known: Points) -> Mapping[Any, float]:
+    values = np.asarray(known.value)
+    return {name: float(values[known.channel == name].mean()) for name in dict.fromkeys(known.channel)}
+
+
+def _line(times: Any, values: list[float], at: Any) -> float:
+    """Least squares; times are made small before they are floats, since of dates these are whole nanoseconds."""
+    since = (np.array(times) - times[0]).astype(np.float64)
+    centre = since.mean()
+    spread = float(((since - centre) ** 2).sum())
+    mean = float(np.mean(values))
+    slope = float((since - centre) @ (np.array(values) - mean)) / spread if spread else 0.0
+    return mean + slope * (float(at - times[0]) - centre)

@@ -1,0 +1,113 @@
+"""`forecast --irregular`: its answers are those of `IrregularForecaster`; the best of what is at hand answers."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from support.tables import SMALL
+
+pytest.importorskip("sklearn")
+
+from ltc_np.command.irregular import ALL, Judged
+from ltc_np.sklearn import IrregularForecaster, rivals
+
+ROLES = ["--group", "who", "--time", "hour", "--channel", "what", "--target", "value"]
+ASKED = ["forecast", "seen.csv", "--irregular", *ROLES, "--questions", "asked.csv", *SMALL]
+NETWORK = "ltc, 4 units"
+
+
+def write(path, columns):
+    with open(path, "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
+
+
+@pytest.fixture
+def tables(here):
+    rng = np.random.default_rng(0)
+    time = np.sort(rng.uniform(0, 9, (30, 12)), axis=1).round(4)
+    seen = {
+        "who": np.repeat([f"p{k}" for k in range(30)], 12), "hour": time.ravel(),
+        "what": rng.choice(["hr", "bp"], 360), "value": rng.normal(size=360).round(3),
+    }  # fmt: skip
+    asked = {"who": ["p3", "p4"], "hour": [9.5, 9.25], "what": ["hr", "bp"]}
+    write(here / "seen.csv", seen)
+    write(here / "asked.csv", asked)
+    return seen, asked
+
+
+def test_the_best_answers(tables, ltc, here, monkeypatch):
+    """Where the mean errs least it answers, and the network is said to be worse."""
+    seen, _ = tables
+    monkeypatch.setattr("ltc_np.command.irregular.Judged.best", lambda self: rivals.MEAN)
+    status, out, error = ltc(*ASKED, "--out", "found.csv")
+    assert status == 0, error
+    assert f"{NETWORK} is WORSE than `{rivals.MEAN}`, whose answers are given" in out
+    with open(here / "found.csv", newline="") as file:
+        head, *rows = csv.reader(file)
+    assert head == ["who", "hour", "what", "forecast_value", "lower_value", "upper_value"]
+    for row, name in zip(rows, ("hr", "bp"), strict=True):
+        mean = seen["value"][seen["what"] == name].mean()
+        assert float(row[3]) == pytest.approx(mean, rel=1e-6) and float(row[4]) < mean < float(row[5])
+
+
+def test_who_errs_least():
+    """Of several channels by errors in units of their spreads."""
+    channel = np.array(["hr", "hr", "bp"], object)
+    errors = {"one": np.array([10.0, 30.0, 0.2]), "other": np.array([2.0, 2.0, 0.9])}
+    judged = Judged(errors, channel, {"hr": 100.0, "bp": 1.0}, 0.9)
+    assert judged.means() == {
+        "one": {ALL: pytest.approx((0.1 + 0.3 + 0.2) / 3), "hr": 20.0, "bp": 0.2},
+        "other": {ALL: pytest.approx((0.02 + 0.02 + 0.9) / 3), "hr": 2.0, "bp": 0.9},
+    }
+    assert judged.best() == "one"
+    alone = Judged({who: own[:2] for who, own in errors.items()}, channel[:2], {"hr": 100.0}, 0.9)
+    assert alone.means()["one"] == {"hr": 20.0} and alone.best() == "other"
+
+
+def test_answers_of_the_network(tables, ltc, here, monkeypatch):
+    seen, asked = tables
+    monkeypatch.setattr("ltc_np.command.irregular.Judged.best", lambda self: NETWORK)
+    status, out, error = ltc(*ASKED, "--json")
+    assert status == 0, error
+    said = json.loads(out)
+    horizon = max(
+        t - seen["hour"][seen["who"] == who].max() for who, t in zip(asked["who"], asked["hour"], strict=True)
+    )
+    small = {"units": 4, "ode_unfolds": 1, "epochs": 2, "backend": "numpy", "random_state": 0}
+    columns = ("who", "hour", "what", "value")
+    network = IrregularForecaster(**small, horizon=horizon, columns=columns).fit(seen)
+    found = network.predict(seen, asked)
+    np.testing.assert_allclose(said["forecast"]["forecast_value"], found, rtol=1e-6)
+    np.testing.assert_allclose(said["forecast"]["lower_value"], network.predict_interval(seen, asked)[:, 0], rtol=1e-6)
+    assert said["series"] == 30 and said["channels"] == list(dict.fromkeys(seen["what"])) and said["questions"] == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda a: [w for w in a if w not in ("--questions", "asked.csv")], "--irregular needs --questions"),
+        (lambda a: [*a, "--horizon", 3], "--horizon must be left out with --irregular"),
+        (lambda a: [*a, "--calendar"], "--calendar must be left out with --irregular"),
+        (lambda a: ["hour" if w == "what" else w for w in a], "must be different columns"),
+        (lambda a: ["seen.csv" if w == "asked.csv" else w for w in a], "after the last observation of a series"),
+        (lambda a: [w for w in a if w != "--irregular"], "--questions must be left out without --irregular"),
+        (lambda a: ["valu" if w == "value" else w for w in a], "did you mean `value`"),
+    ],
+)
+def test_mistakes(tables, ltc, change, words):
+    status, _, error = ltc(*change(ASKED))
+    assert status == 2 and words in error and error.count("\n") == 1
+
+
+def test_questions_of_other_series_and_rows_without_a_value(tables, ltc, here):
+    write(here / "asked.csv", {"who": ["new"], "hour": [9.5], "what": ["hr"]})
+    status, _, error = ltc(*ASKED)
+    assert status == 2 and "--questions must ask about series of the table" in error
+    write(here / "asked.csv", {"who": ["p3"], "hour": [9.5], "what": ["hr"]})
+    with open(here / "seen.csv", "a") as file:
+        file.write("p3,9.2,hr,\n")
+    status, _, error = ltc(*ASKED)
+    assert status == 0 and "1 row of seen.csv without a value in `value` left out" in error

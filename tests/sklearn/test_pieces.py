@@ -1,0 +1,137 @@
+"""Pieces of irregular series: what is seen, hidden and asked in each, and what is held out."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+
+from ltc_np.sklearn import IrregularForecaster, pieces, points, rivals
+from ltc_np.sklearn.irregular import COLUMNS
+
+
+def observed(rng, series, n=40, dates=False):
+    time = np.sort(rng.uniform(0, 10, (series, n)), axis=1)
+    if dates:
+        time = np.datetime64("2024-01-01", "ns") + (time * 3.6e12).astype(np.int64)
+    ids = np.repeat(np.arange(series), n)
+    rows = ids, time.ravel(), rng.integers(0, 2, series * n), rng.normal(size=series * n)
+    return points.read("past", rows, COLUMNS, values=True)
+
+
+def rows_of(table):
+    return list(zip(table.series, table.time, table.channel, table.value, strict=True))
+
+
+def by_series(table):
+    found = {}
+    for name, *row in rows_of(table):
+        found.setdefault(name, []).append(tuple(row))
+    return found
+
+
+def test_copies_see_less_and_are_asked_what_comes_after(rng):
+    every = observed(rng, 30)
+    late = every.time > 7
+    past, asked = every.some(~late), every.some(late)
+    seen, wanted = pieces.with_copies(past, asked, 2, np.random.RandomState(0))
+    n, m = len(past.time), len(asked.time)
+    assert rows_of(seen)[:n] == rows_of(past) and rows_of(wanted)[:m] == rows_of(asked)
+    own_past, own_asked = by_series(past), by_series(asked)
+    of_seen, of_wanted = by_series(seen), by_series(wanted)
+    shares = []
+    for name in own_asked:
+        for k in (1, 2):
+            here, questions = of_seen.get((name, k), []), of_wanted[name, k]
+            assert set(here) <= set(own_past[name]) and set(questions) <= {*own_past[name], *own_asked[name]}
+            assert set(own_asked[name]) <= set(questions) and not set(here) & set(questions)
+            added = [row[0] for row in set(questions) - set(own_asked[name])]
+            first, last = own_past[name][0][0], own_past[name][-1][0]
+            assert added and min(added) > first + (last - first) * pieces.EARLIEST
+            assert not here or max(row[0] for row in here) < min(added)
+            before = [row for row in own_past[name] if row[0] < min(added)]
+            shares.append(1 - len(here) / len(before))
+    assert 0.15 < np.mean(shares) < 0.35 and max(shares) < 0.75  # a share that is uniform up to a half, and chance
+    assert pieces.with_copies(past, asked, 0, np.random.RandomState(0))[0].time.tolist() == past.time.tolist()
+
+
+@pytest.mark.parametrize(("series", "dates"), [(30, False), (3, False), (30, True)])
+def test_pieces_end_at_an_observation_and_ask_for_the_horizon(rng, series, dates):
+    past = observed(rng, series, dates=dates)
+    horizon = 2 * 3.6e12 if dates else 2.0
+    own = by_series(past)
+    seen, asked = pieces.cut(past, horizon, 2, np.random.RandomState(0))
+    of_seen, of_asked = by_series(seen), by_series(asked)
+    assert len(of_asked) >= (0.8 * pieces.PIECES if series < pieces.FEW_SERIES else 0.8 * 3 * series)
+    ends, whole = [], 0
+    for (name, k), questions in of_asked.items():
+        here = of_seen.get((name, k), [])
+        first = min(row[0] for row in questions)
+        end = max(row[0] for row in own[name] if row[0] < first)
+        assert set(questions) == {row for row in own[name] if end < row[0] <= end + horizon}
+        before = {row for row in own[name] if row[0] <= end}
+        assert set(here) <= before
+        whole += set(here) == before
+        if k % pieces.WHOLE == 0:
+            assert set(here) == before
+            ends.append(float(end - own[name][0][0]) / float(own[name][-1][0] - own[name][0][0]))
+    assert np.ptp(ends) > 0.7 and 0.3 < whole / len(of_asked) < 0.6
+
+
+def test_what_is_held_out_is_of_other_series_or_of_a_later_time(rng):
+    past = observed(rng, 30)
+    (rest, none), (seen, asked) = pieces.held_out(past, 2.0, 0.2, np.random.RandomState(0))
+    assert none is None and len(set(rest.series)) == 24
+    assert {name for name, _ in asked.series} | {name for name, _ in seen.series} == set(past.series) - set(rest.series)
+    few = observed(rng, 3)
+    (rest, _), (seen, asked) = pieces.held_out(few, 2.0, 0.2, np.random.RandomState(0))
+    for name, rows in by_series(few).items():
+        border = rows[0][0] + 0.8 * (rows[-1][0] - rows[0][0])
+        assert by_series(rest)[name] == [row for row in rows if row[0] <= border]
+        assert min(row[0] for (own, _), q in by_series(asked).items() if own == name for row in q) > border
+        assert max(row[0] for (own, _), q in by_series(seen).items() if own == name for row in q) > border
+
+
+def test_a_forecaster_without_questions(rng):
+    """One long series; what is older than four horizons is not read."""
+    time = np.cumsum(rng.exponential(1, 600))
+    table = {"time": time, "value": np.sin(time / 3)}
+    forecaster = IrregularForecaster(horizon=5.0, units=16, random_state=0, epochs=20).fit(
+        {name: column[:500] for name, column in table.items()}
+    )
+    past = {name: column[:540] for name, column in table.items()}
+    question = {"time": time[540:][time[540:] < time[539] + 5]}
+    found = forecaster.predict(past, question)
+    assert np.abs(found - np.sin(question["time"] / 3)).mean() < 0.3
+    assert forecaster.predict_interval(past, question).shape == (len(found), 2)
+    recent = time[:540] >= time[539] - 20
+    assert forecaster.frame_.history == 20
+    np.testing.assert_array_equal(
+        forecaster.predict({name: column[recent] for name, column in past.items()}, question), found
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({}, "`horizon` must say how far ahead questions will be where `asked` is left out, got None"),
+        ({"horizon": 0}, "`horizon` must be > 0|`horizon` must"),
+        ({"horizon": 1.0, "copies": -1}, "`copies` must"),
+        ({"horizon": 1.0, "history": 0}, "`history` must"),
+    ],
+)
+def test_errors(rng, settings, words):
+    past = observed(rng, 3)
+    with pytest.raises(ValueError, match=words):
+        IrregularForecaster(**settings).fit(past)
+    with pytest.raises(TypeError, match="`horizon` must be a timedelta where times are dates"):
+        IrregularForecaster(horizon=3).fit(observed(rng, 3, dates=True))
+    assert points.span("horizon", np.timedelta64(2, "h"), True) == 7.2e12
+
+
+def test_rivals_by_hand():
+    known = points.read("k", (["a", "a", "b"], [0.0, 1.0, 0.0], ["x", "x", "y"], [1.0, 3.0, 7.0]), COLUMNS, values=True)
+    asked = points.read("q", (["a", "b", "a"], [3.0, 1.0, 1.0], ["x", "x", "y"]), COLUMNS, values=False)
+    found = rivals.answers(known, known, asked)
+    assert {who: own.tolist() for who, own in found.items()} == {
+        rivals.LAST: [3.0, 2.0, 7.0], rivals.MEAN: [2.0, 2.0, 7.0], rivals.LINE: [7.0, 2.0, 7.0],
+    }  # fmt: skip
