@@ -39,7 +39,7 @@ TITLE = "Irregular times"
 SERIES, TIMES, POINTS = 2000, 200, 100  # series of a set; times of a solution; those of a series
 SEEN, NOISE, LARGEST = 0.2, 0.05, 10.0
 SHARES = 0.7, 0.9  # of the series for the training, and for that and validation
-CELLS = {"ltc": {}, "cfc": {"mixed_memory": True, "learning_rate": 0.003, "ensemble": 1}, "gru": {}}
+CELLS = "ltc", "cfc", "gru"
 # Name, equations, channels, T, how far constants and first states vary; the best of six published models, its squared
 # error, and the deviation of five folds (README of the repository, leaderboard).
 KNOWN = """
@@ -176,7 +176,7 @@ def train(name, data, cell, fold, published, quick):
     set_num_threads(1)
     began = time.process_time()
     learn, validation, test = parts(*load(name, data, None), fold, published)
-    settings = CELLS[cell] | ({"epochs": 2, "ensemble": 1} if quick else {})
+    settings = {"epochs": 2, "ensemble": 1} if quick else {}
     forecaster = IrregularForecaster(cell=cell, random_state=fold, **settings)
     forecaster.fit(*learn, validation=validation)
     past, asked = test
@@ -284,7 +284,7 @@ def main(argv=None):
     parser.add_argument("sets", nargs="+", choices=SETS, metavar="SET", help=", ".join(SETS))
     parser.add_argument("--data", type=pathlib.Path, required=True, metavar="DIR", help="folder of NAME.npz")
     parser.add_argument("--equations", type=pathlib.Path, metavar="DIR", help="a copy of their repository")
-    parser.add_argument("--cells", nargs="+", choices=CELLS, default=list(CELLS), help="default: all")
+    parser.add_argument("--cells", nargs="+", choices=CELLS, default=CELLS, help="default: all")
     parser.add_argument("--folds", type=number(1), default=5, metavar="N")
     parser.add_argument("--mask", choices=("published", "described"), default="published")
     parser.add_argument("--jobs", type=number(1), default=2, metavar="N", help="trainings at a time, each on one core")

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..base import checks
 from ..base.types import Array, Ints
 from ..model import Model
+from ..recipe import Recipe, auto
 from ..train.callbacks import EarlyStopping
 from ..train.history import History
 from . import conformal, pieces, points
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
 COLUMNS = "id", "time", "channel", "value"
 PATIENCE = 20
+# What "auto" is.  A CfC keeps nothing over dozens of steps, since each step mixes two new candidates; the LSTM beside
+# it does, and learns at a lower rate only.
+OF_CFC: dict[str, Any] = {"mixed_memory": True, "learning_rate": 0.003, "ensemble": 1}
+OF_OTHERS: dict[str, Any] = {"mixed_memory": False, "learning_rate": DEFAULT.learning_rate, "ensemble": 3}
 PAST = 4  # times `horizon`, the default of `history` where series are cut
 BINS = 4  # of how far ahead a question is, each with errors of its own
 
@@ -82,13 +87,19 @@ class IrregularForecaster(LTCFields, CfCFields, RecipeEstimator):
     history : the same, optional
         How long before the last observation of a series others are read.  Default: all; where `fit` gets no questions
         four times ``horizon``.
-    cell, units, wiring, ode_unfolds, time_constants, backbone_units, mixed_memory, readout_units, dropout
+    cell, units, wiring, ode_unfolds, time_constants, backbone_units, readout_units, dropout
         The network, as for `Recipe`.
+    mixed_memory : bool or "auto"
+        "auto": of a CfC alone, which else forgets within some steps.
     input_dropout, standardize, clip_inputs
         Of inputs, as for `Recipe`.
-    learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size, ensemble, n_jobs
-        Its training, as for `Recipe`; `LiquidEstimator` says what the last two are.  By default there are three
-        networks, each with one unfold, which together cost what one with three unfolds does.
+    learning_rate : float or "auto"
+        "auto" is 0.003 of a CfC, and 0.01 of others.
+    schedule, weight_decay, clip_norm, epochs, batch_size, n_jobs
+        Its training, as for `Recipe` and `LiquidEstimator`.
+    ensemble : int or "auto"
+        So many networks, whose mean answers; "auto" is 3, and of a CfC 1.  Three LTCs with one unfold cost what one
+        with three unfolds does.
     random_state : int, RandomState or None
         Of what is held out, of initial values, of the order of series, and of what is dropped.
     dtype, backend
@@ -144,7 +155,15 @@ class IrregularForecaster(LTCFields, CfCFields, RecipeEstimator):
     history: Any = None
     cell: str = DEFAULT.cell
     ode_unfolds: int = 1
-    ensemble: int = 3
+    mixed_memory: bool | str = "auto"  # type: ignore[assignment]
+    learning_rate: float | str = "auto"  # type: ignore[assignment]
+    ensemble: int | str = "auto"  # type: ignore[assignment]
+
+    def recipe(self) -> Recipe:
+        """The `Recipe` of these hyperparameters, with numbers for "auto"."""
+        own = {name: getattr(self, name) for name in Recipe.names() if hasattr(self, name)}
+        usual = OF_CFC if self.cell == "cfc" else OF_OTHERS
+        return Recipe(**own | {name: value for name, value in usual.items() if auto(name, own[name])})
 
     def fit(self, past: Any, asked: Any = None, *, validation: Any = None) -> Self:
         """Train a new network.

@@ -200,3 +200,15 @@ def test_refused(rng):
         forecaster.predict_interval(past, questions, 1.5)
     with pytest.raises(ValueError, match="`validation_fraction` must be"):
         IrregularForecaster(validation_fraction=1.0).fit(past, questions)
+
+
+def test_what_auto_is():
+    """Of each cell what was found best; what is given stays."""
+    found = {cell: IrregularForecaster(cell=cell).recipe() for cell in ("ltc", "gru", "cfc")}
+    assert {cell: (own.mixed_memory, own.learning_rate, own.ensemble) for cell, own in found.items()} == {
+        "ltc": (False, 0.01, 3), "gru": (False, 0.01, 3), "cfc": (True, 0.003, 1),
+    }  # fmt: skip
+    own = IrregularForecaster(cell="cfc", mixed_memory=False, learning_rate=0.1, ensemble=2).recipe()
+    assert (own.mixed_memory, own.learning_rate, own.ensemble) == (False, 0.1, 2)
+    with pytest.raises(ValueError, match=r'`learning_rate` must be a number or "auto"'):
+        IrregularForecaster(learning_rate="small").recipe()
