@@ -17,6 +17,7 @@ from ..layers.config import CellConfig
 from ..layers.pace import Pace
 from ..layers.parallel import CutTime, ParallelTime, Report
 from ..wirings import Wiring
+from . import resting
 from .best import Best
 from .foreign_attributes import FOREIGN_ATTRIBUTES
 from .parameters import Parameters
@@ -127,7 +128,7 @@ class Structure(Elsewhere, Parameters):
             name = repr(layer)
             name = name if len(name) <= 44 else name[:41] + "..."
             lines.append(f"{name:<44} {layer.output_size:>7} {layer.state_size:>6} {layer.layout.size:>10,}")
-        print(*lines, *self._totals(), sep="\n", file=file)
+        print(*lines, *self._totals(), *self._resting(), sep="\n", file=file)
 
     def _totals(self) -> list[str]:
         """What is said of all layers together."""
@@ -138,10 +139,17 @@ class Structure(Elsewhere, Parameters):
         frozen = [name for name, (where, _) in self.layout.slices.items() if not self.trainable[where].any()]
         return [total, f"frozen: {', '.join(frozen)}"]
 
+    def _resting(self) -> list[str]:
+        """The range of time constants, where layers have some."""
+        found = [
+            f"{type(layer).__name__} {tau.min():.3g} to {tau.max():.3g}" for layer, tau in resting.time_constants(self)
+        ]
+        return [f"time constants at rest: {', '.join(found)}"] if found else []
+
     def _repr_html_(self) -> str:
         """The summary, as notebooks show it."""
         sizes = [(layer, layer.output_size, layer.state_size, f"{layer.layout.size:,}") for layer in self.layers]
-        rows = [*sizes, *((line,) for line in self._totals())]
+        rows = [*sizes, *((line,) for line in [*self._totals(), *self._resting()])]
         return html_table(("layer", "output", "state", "parameters"), rows, type(self).__name__)
 
     def __repr__(self) -> str:

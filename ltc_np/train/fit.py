@@ -22,6 +22,7 @@ from ..base.types import (
     Targets,
 )
 from ..network.elapsed import warn_of_times
+from ..network.resting import short_memory, warn_of_short_memory
 from ..optim.base import Optimizer
 from ..optim.clip import Clip, read_clip
 from .bptt import BPTT
@@ -330,6 +331,8 @@ def fit(
         if held is not None:
             warn_of_times(start._replace(dt=source.times), held.dt, held.lengths, "`validation`: ")
 
+    begins = ranks.first and seen is not None and at.epoch == 0 and options.tbptt is None
+    forgets = short_memory(model, *seen.whole.sequences[:3]) if begins else ""
     targets = NO_DATA if seen is None else seen.whole
     objective = model.objective(
         targets, options.loss, options.class_weight, options.penalty.l1, options.penalty.l2, ranks.counts
@@ -352,6 +355,7 @@ def fit(
         return history
     with model.cut_as(cutting):
         history = train(run, plan, make_best)
+    warn_of_short_memory(forgets, history.get("loss", []))
     if given["epochs"] is None and options.verbose:
         print(ONE_EPOCH, file=sys.stderr)
     return history

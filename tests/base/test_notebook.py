@@ -24,10 +24,10 @@ def test_text_stays_text():
 def test_models_and_traces():
     model = Model(LTC(AutoNCP(8, 2)), Dense(3), input_dim=2, seed=0, backend="numpy")
     model.freeze("1")
-    head, *layers, total, frozen = cells(model._repr_html_())
+    head, *layers, total, frozen, tau = cells(model._repr_html_())
     assert head == ["layer", "output", "state", "parameters"]
     assert [row[1:] for row in layers] == [["2", "8", str(model.layers[0].layout.size)], ["3", "0", "9"]]
-    assert [total, frozen] == [[line] for line in summary(model).splitlines()[-2:]]
+    assert [total, frozen, tau] == [[line] for line in summary(model).splitlines()[-3:]]
     trace = model.trace(np.zeros((5, 2)))
     rows = cells(trace._repr_html_())
     assert rows[1][0] == "0" and rows[1][2:] == ["state", "(5, 8)"] and ["0", "", "tau", "(5, 8)"] in rows
