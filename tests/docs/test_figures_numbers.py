@@ -335,6 +335,25 @@ def test_three_leaks(figure):
         np.testing.assert_allclose(v[1:], rest + (v[:-1] - rest) * np.exp(-dt * (p["gleak"] + a)), rtol=1e-10)
 
 
+def test_gap(figure):
+    """Stepped by hand; at the end slow neurons fade by their slowest time constant."""
+    script, dt = figure("gap"), 0.1
+    t, found = script.remains(dt)
+    short, long = found.values()
+    model = LTCRNN(FullyConnected(8), 1, init=script.INITS["time constants from 0.5 to 40"], seed=1, dtype="float64")
+    states = []
+    for level in (1.0, 0.0):
+        state, own = None, []
+        for now in t:
+            _, state = model.step(np.array([level * (now < 2.05)]), dt=dt, state=state)
+            own.append(state)
+        states.append(np.array(own))
+    np.testing.assert_allclose(states[0] - states[1], long, rtol=1e-9, atol=1e-14)
+    later = np.searchsorted(t, 10)
+    assert np.abs(short[later]).max() < 1e-3 * np.abs(short).max()
+    assert np.abs(long[later]).max() > 0.2 * np.abs(long).max()
+
+
 @pytest.mark.parametrize("cell", ["LSTM", "GRU"])
 def test_gated_memory(figure, cell):
     """What is stored fades by the gate's value in each step."""
