@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, NamedTuple, cast
 
+import numpy as np
+
 from . import ensemble
 from .base import checks
 from .base.calls import SignatureHints
@@ -28,7 +30,7 @@ from .train.history import History
 from .train.loop.interrupt import BY_SIGINT
 from .wirings import AutoNCP, FullyConnected, Wiring
 
-CELLS = ("ltc", "cfc", "lstm", "gru")
+CELLS = ("ltc", "cfc", "lstm", "gru", "gru_decay")
 # Of so many neurons.
 WIRINGS: dict[str, Callable[[int], Wiring]] = {
     "full": FullyConnected,
@@ -62,7 +64,9 @@ class Recipe(Elsewhere, SignatureHints):
 
     Parameters
     ----------
-    cell : "ltc", "cfc", "lstm" or "gru"
+    cell : "ltc", "cfc", "lstm", "gru" or "gru_decay"
+        The last is a GRU whose state fades over elapsed time, by rates that begin from one in a step to one in a whole
+        sequence.
     units : int >= 1
         Neurons of the cell.
     wiring : "full" or "ncp"
@@ -337,7 +341,10 @@ class Recipe(Elsewhere, SignatureHints):
         if self.cell == "cfc":
             layers, width = min(self.backbone_units, 1), max(self.backbone_units, 1)
             return CfC(self.units, backbone_layers=layers, backbone_units=width)
-        return {"lstm": LSTM, "gru": GRU}[self.cell](self.units)
+        if self.cell == "gru_decay":
+            rates = np.geomspace(1 / step, 1 / max(step, duration), self.units)
+            return GRU(self.units, decay=True, init={"rate": rates})
+        return LSTM(self.units) if self.cell == "lstm" else GRU(self.units)
 
 
 class _Training(NamedTuple):

@@ -1,27 +1,13 @@
-"""How long neurons remember at rest, and whether a network's last answer depends on what came early."""
+"""How long neurons remember at rest."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..base import checks
 from ..base.types import Array
 from ..cells.base import Layer
-
-if TYPE_CHECKING:
-    from .network import Network
-    from .structure import Structure
-
-LONG = 50  # steps; of fewer all cells keep something
-SHORT = 5.0  # times the longest time constant: what is longer ago is forgotten by a neuron at rest, but for e**-5
-NOTHING = 1e-6  # of the largest derivative
-SOME, MOST = 8, 200  # sequences that are looked at, and their steps
-FEWEST, FALLEN = (
-    10,
-    0.5,
-)  # epochs of a training that has learned little: its loss is still more than this part of the first
 
 
 class Resting(NamedTuple):
@@ -31,8 +17,8 @@ class Resting(NamedTuple):
     tau: Array
 
 
-def time_constants(network: Structure) -> list[Resting]:
-    """Of all layers that observe some, such as `LTC`, `LRC` and `CTRNN`, in the unit of dt."""
+def time_constants(network: Any) -> list[Resting]:
+    """Of all layers of a `Model` that observe some, such as `LTC`, `LRC` and `CTRNN`, in the unit of dt."""
     p = network.layout.arrays(network.layout.effective(network.theta.astype(np.float64)))
     buffers = network.buffer_layout.arrays(network.buffer_vector.astype(np.float64))
     prepared = network.layer_stack.prepare(p, buffers, "numpy")
@@ -48,51 +34,3 @@ def _observed(layer: Layer, prepared: Any) -> dict[str, Any]:
         return {}
     x, state = np.zeros((1, layer.input_size)), np.zeros((1, layer.state_size))
     return dict(layer.observe(prepared, x, np.full(1, 1e-9), state))
-
-
-def short_memory(network: Network, x: Array, dt: Array | None, lengths: Array) -> str:
-    """In words, that neurons forget long before a sequence ends and nothing else keeps what came early; "" where it is
-    kept.
-
-    Both are measured: the time constants at rest, and how much the last outputs of some sequences, x (B, T, I), change
-    with the first half of their inputs.
-    """
-    x, lengths = x[:SOME], lengths[:SOME]
-    if lengths.max(initial=0) < LONG or not network.layer_stack.causal or not network.takes_dt:
-        return ""
-    dt = np.ones(x.shape[:2], x.dtype) if dt is None else dt[:SOME]
-    resting, lasts = time_constants(network), float(np.median(dt.sum(axis=1)))
-    if not resting or SHORT * max(each.tau.max() for each in resting) >= lasts:
-        return ""
-    x, dt, lengths = x[:, :MOST], dt[:, :MOST], np.minimum(lengths, MOST)
-    y, tape = network.forward(x, dt=dt, lengths=lengths)
-    signs = np.random.default_rng(0).choice([-1.0, 1.0], y.shape[-1])
-    d_y = np.zeros_like(y)
-    if y.ndim == 2:
-        d_y[:] = signs
-    else:
-        ends = np.maximum(lengths - 1, 0) if y.shape[1] == x.shape[1] else y.shape[1] - 1
-        d_y[np.arange(len(y)), ends] = signs
-    found = network.backward(tape, d_y).x
-    if found is None:
-        return ""
-    size = np.sqrt(np.square(found, dtype=np.float64).sum(axis=2))
-    early = max(float(row[: n // 2].max(initial=0.0)) for row, n in zip(size, lengths, strict=True))
-    if early > NOTHING * float(size.max()):
-        return ""
-    longest = max(resting, key=lambda each: float(each.tau.max()))
-    return (
-        f"the longest time constant of {checks.brief(longest.layer)} at rest was {longest.tau.max():.3g}, sequences "
-        f"last {lasts:.3g}, and the last answer did not depend on the first half of the inputs. If answers need them, "
-        "begin with time constants up to the length of the sequences, "
-        f'init={{"time_constants": (0.1, {lasts:.0f})}} of an LTC (docs/memory.md)'
-    )
-
-
-def warn_of_short_memory(words: str, losses: list[float]) -> None:
-    """One warning, of what `short_memory` found, where a training has learned little."""
-    if words and len(losses) >= FEWEST and min(losses) > FALLEN * losses[0] > 0:
-        checks.warn(
-            f"ltc_np: in {len(losses)} epochs the loss has only fallen from {losses[0]:.3g} to {min(losses):.3g}. "
-            f"Before the training {words}"
-        )

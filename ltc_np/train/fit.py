@@ -22,7 +22,7 @@ from ..base.types import (
     Targets,
 )
 from ..network.elapsed import warn_of_times
-from ..network.resting import short_memory, warn_of_short_memory
+from ..network.forgetting import short_memory, warn_of_short_memory
 from ..optim.base import Optimizer
 from ..optim.clip import Clip, read_clip
 from .bptt import BPTT

@@ -5,6 +5,7 @@ import pytest
 from support import golden
 
 from ltc_np import GRU, Model
+from ltc_np.recipe import Recipe
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -57,6 +58,7 @@ def test_initial_values():
     ("arguments", "error", "message"),
     [
         ({"units": 0}, ValueError, "`units` must be an int >= 1, got 0"),
+        ({"decay": "yes"}, TypeError, "`decay` must be a bool, got 'yes'"),
         ({"input_dim": 2.0}, TypeError, "`input_dim` must be an int >= 1, got 2.0"),
         ({"init": {"w": 1.0}}, ValueError, "`init` has an unknown parameter 'w'; there are w_x, w_h, b, b_hn"),
         ({"init": {"b_hn": np.zeros(3)}}, ValueError, r"`init\['b_hn'\]` must be .* shape \(5,\), got shape \(3,\)"),
@@ -65,6 +67,27 @@ def test_initial_values():
 def test_errors(arguments, error, message):
     with pytest.raises(error, match=message):
         GRU(**({"units": 5, "input_dim": 2} | arguments))
+
+
+def test_a_state_fades_over_elapsed_time(backend):
+    """With a closed gate, so that nothing else acts: exactly, and whatever the steps are; a rate of 0 keeps all."""
+    init = {"b": np.repeat([0.0, 60.0, 0.0], 5), "rate": [0.0, 0.1, 0.5, 1.0, 2.0]}
+    model = Model(GRU(5, input_dim=2, decay=True, init=init), seed=0, dtype="float64", backend=backend)
+    rng = np.random.default_rng(0)
+    h0, dt = rng.normal(size=(3, 5)), rng.uniform(0, 2, (3, 40))
+    y = model(rng.normal(size=(3, 40, 2)), dt=dt, h0=h0)
+    faded = h0[:, None] * np.exp(-dt.cumsum(1)[:, :, None] * np.array(init["rate"]))
+    np.testing.assert_allclose(y, faded, rtol=1e-12, atol=1e-15)
+
+
+def test_rates_at_first():
+    rates = Model(GRU(5, input_dim=2, decay=True), seed=0, dtype="float64").params["rate"]
+    np.testing.assert_allclose(rates, [1, 10**-0.5, 0.1, 10**-1.5, 0.01], rtol=1e-12)
+    by_recipe = Recipe(cell="gru_decay", units=3, standardize=False).model(
+        2, 1, steps=50, duration=100.0, every_step=True, numbers=True, dtype="float64"
+    )
+    np.testing.assert_allclose(by_recipe.params["0.rate"], [0.5, 50**-0.5 / 2, 0.01], rtol=1e-12)
+    assert by_recipe.takes_dt and not Model(GRU(5, input_dim=2), seed=0).takes_dt
 
 
 def test_it_has_no_time():

@@ -47,7 +47,7 @@ def test_a_script_has_every_option_of_every_command(shell, capsys):
 
 def test_words_of_options(capsys):
     words = {(own.name, option.name): option.words for own in found() for option in own.options}
-    assert words["train", "--model"] == ("ltc", "cfc", "lstm", "gru")
+    assert words["train", "--model"] == ("ltc", "cfc", "lstm", "gru", "gru_decay")
     assert words["bench", "--cases"] == tuple(sorted(words["bench", "--cases"]))
     assert main(["completion", "fish", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["script"] == SHELLS["fish"](found())
@@ -70,7 +70,7 @@ COMPLETED = {"bash": completed_by_bash, "fish": completed_by_fish}
     ("ltc-np tr", {"train"}),
     ("ltc-np help war", {"warmup"}),
     ("ltc-np train oven.csv --learning-r", {"--learning-rate"}),
-    ("ltc-np train oven.csv --model ", {"ltc", "cfc", "lstm", "gru"}),
+    ("ltc-np train oven.csv --model ", {"ltc", "cfc", "lstm", "gru", "gru_decay"}),
     ("ltc-np completion z", {"zsh"}),
     ("ltc-np train ", set()),  # files, of which there are none
 ])  # fmt: skip

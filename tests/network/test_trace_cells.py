@@ -77,14 +77,19 @@ def test_lstm():
     near(run.after[:, :, :5], o * np.tanh(f * c + i * g))
 
 
-def test_gru():
-    run = Run(GRU(5, input_dim=I, init={"b_hn": (-0.5, 0.5)}))
+@pytest.mark.parametrize("decay", [False, True])
+def test_gru(decay):
+    run = Run(GRU(5, input_dim=I, decay=decay, init={"b_hn": (-0.5, 0.5)}))
     r, z, n = (run[name] for name in ("reset", "update", "candidate"))
-    inner, own = run.x @ run.p["w_x"] + run.p["b"], run.before @ run.p["w_h"]
+    before = run.before
+    if decay:
+        near(run["fade"], np.exp(-run.dt[:, :, None] * run.p["rate"]))
+        before = before * run["fade"]
+    inner, own = run.x @ run.p["w_x"] + run.p["b"], before @ run.p["w_h"]
     near(r, sigmoid((inner + own)[:, :, :5]))
     near(z, sigmoid((inner + own)[:, :, 5:10]))
     near(n, np.tanh(inner[:, :, 10:] + r * (own[:, :, 10:] + run.p["b_hn"])))
-    near(run.after, (1 - z) * n + z * run.before)
+    near(run.after, (1 - z) * n + z * before)
 
 
 @pytest.mark.parametrize("decay", ["before", "after"])

@@ -40,6 +40,7 @@ RECURRENT = {
     "WiredCfC": (WiredCfC(NCP),),
     "LSTM": (LSTM(3),),
     "GRU": (GRU(4),),
+    "GRU that decays": (GRU(4, decay=True),),
     "CTRNN": (CTRNN(5),),
     "NeuralODE": (NeuralODE(4),),
     "CTGRU": (CTGRU(2),),

@@ -159,6 +159,14 @@ ROWS = {
         "smooth causal contracting",
         [GRU(5, input_dim=2), GRU(3, input_dim=2, init={"b_hn": (-0.5, 0.5)}), GRU(20, input_dim=2)],
     ),
+    "GRU that decays": Row(
+        "takes_dt smooth causal contracting",
+        [
+            GRU(5, input_dim=2, decay=True),
+            GRU(3, input_dim=2, decay=True, init={"b_hn": (-0.5, 0.5)}),
+            GRU(20, input_dim=2, decay=True, init={"rate": (0.01, 3.0)}),
+        ],
+    ),
     "CTGRU": Row(
         "takes_dt smooth causal contracting",
         [

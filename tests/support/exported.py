@@ -236,7 +236,7 @@ MAKERS = {
     "WiredCfC": lambda rng, n, pick: WiredCfC(
         _wiring(rng, n), mode=pick(MODES), variant=pick(tuple(CONVENTIONS)), strict=pick((False, True))
     ),
-    "GRU": lambda rng, n, pick: GRU(_units(rng)),
+    "GRU": lambda rng, n, pick: GRU(_units(rng), decay=pick((False, True))),
     "LSTM": lambda rng, n, pick: LSTM(_units(rng)),
     "CTGRU": lambda rng, n, pick: CTGRU(
         _units(rng), scales=_units(rng), tau_min=pick((0.1, 1.0)), decay=pick(("before", "after"))

@@ -7,6 +7,8 @@ alone; `ltc_np.kernels.cpu.gates` has what kernels take.  Kept of a step are r, 
 adjoints lie in the order n, r, z, u: those of the first product are the first three, those of the second the last.
 """
 
+from functools import partial
+
 import numpy as np
 
 from . import gates as sweeps
@@ -19,8 +21,8 @@ from .simd import load_part, prefetch, sigmoid, store_part, tanh, vector_size
 
 
 @kernel
-def _forward(sizes, lengths, x, h0, weights, width, work, kept, results, first, last, worker):
-    """Tiles first..last-1; ``weights``: of both products."""
+def _forward(fade, sizes, lengths, x, h0, weights, width, work, kept, results, first, last, worker):
+    """Tiles first..last-1; ``fade`` (B, T, N), by which states are multiplied, or empty; ``weights``: of both."""
     (source, gates, _), (y, h_last), (w_x, w_h) = kept, results, weights
     B, T, I, N = sizes
     W, K, length, keep = vector_size(x), I + 1 + N, w_x.shape[0] * w_x.shape[2], gates.size > 0
@@ -33,6 +35,12 @@ def _forward(sizes, lengths, x, h0, weights, width, work, kept, results, first, 
         for t in range(longest_of(lengths, b0, count)):
             at = (b0 * T + t * count) * K if keep else b0 * K
             write_sources(sizes, lengths, x, t, b0, count, h0, y, source, at)
+            for q in range(count if fade.size > 0 else 0):
+                if t < lengths[b0 + q]:
+                    for k in range(0, N, W):
+                        n, i = N - k, at + q * K + I + 1 + k
+                        factor = load_part(fade, ((b0 + q) * T + t) * N + k, n)
+                        store_part(source, i, load_part(source, i, n) * factor, n)
             multiply(z_x, length, count, source, at, K, I + 1, w_x, 0, w_x.shape[0])
             multiply(z_h, length, count, source, at + I, K, 1 + N, w_h, 0, w_h.shape[0])
             for q in range(count):
@@ -60,10 +68,13 @@ def _forward(sizes, lengths, x, h0, weights, width, work, kept, results, first, 
 
 
 @kernel
-def _backward(sizes, lengths, kept, adjoints, turned, width, slots, work, gradients, first, last, worker):
+def _backward(
+    fade, d_exponent, sizes, lengths, kept, adjoints, turned, width, slots, work, gradients, first, last, worker
+):
     """Adjoint of `_forward`: tiles r, r + R, ... into gradient row r, for r = first..last-1.
 
-    A row has those of w_x and b (I + 1, 3*N), blocks of columns in the order n, r, z, and of b_hn and w_h (1 + N, 3*N).
+    ``d_exponent``: like ``fade``, adjoints of its logarithm.  A row has those of w_x and b (I + 1, 3*N), blocks of
+    columns in the order n, r, z, and of b_hn and w_h (1 + N, 3*N).
     """
     (source, gates, _), (d_y, d_h), (w_h, w_x), (rows, d_x, d_h0) = kept, adjoints, turned, gradients
     (B, T, I, N), W, one = sizes, vector_size(d_y), d_y.dtype.type(1)
@@ -108,6 +119,15 @@ def _backward(sizes, lengths, kept, adjoints, turned, width, slots, work, gradie
                         store_part(d_z, to + 3 * N + k, d_n * r, n)
                 at = slot * count * Z
                 multiply(d_state, length, count, d_z, at + N, Z, 3 * N, w_h, 0, w_h.shape[0])
+                for q in range(count if fade.size > 0 else 0):
+                    if t < lengths[b0 + q]:
+                        for k in range(0, N, W):
+                            n, now = N - k, ((b0 + q) * T + t) * N + k
+                            d = load_part(direct, q * N + k, n) + load_part(d_state, q * length + k, n)
+                            h = load_part(source, sources + q * K + I + 1 + k, n)
+                            store_part(d_exponent, now, d * h, n)
+                            store_part(direct, q * N + k, d * load_part(fade, now, n), n)
+                            store_part(d_state, q * length + k, d - d, n)
                 write_d_x(sizes, d_z, at, Z, count, w_x, d_inputs, d_x, b0, t)
                 if slot == 0 or t == 0:
                     of_x, of_h = cut(rows[row], (I + 1) * columns)
@@ -141,17 +161,22 @@ class Matrices(Gates):
         return self.w_h.T, np.roll(self.w_x, self.N, axis=1).T
 
 
-def forward(matrices, x, lengths, h0, keep, workspace):
+def forward(matrices, fade, x, lengths, h0, keep, workspace):
     """Run the sequences; see `ltc_np.kernels.numpy.gru.forward`."""
-    return sweeps.forward(_forward, matrices, x, lengths, h0, keep, workspace)
+    fade = np.empty(0, x.dtype) if fade is None else sweeps.flat(fade)
+    y, h_last, saved = sweeps.forward(partial(_forward, fade), matrices, x, lengths, h0, keep, workspace)
+    return y, h_last, (fade, saved) if keep else None
 
 
 def backward(matrices, saved, d_y, d_h, g, want_x, workspace):
     """Adjoint of `forward`; see `ltc_np.kernels.numpy.gru.backward`."""
-    d_x, d_h0, (of_x, of_h) = sweeps.backward(_backward, matrices, saved, d_y, d_h, want_x, workspace)
+    fade, saved = saved
+    d_exponent = np.zeros(fade.shape, d_y.dtype)
+    kernel_ = partial(_backward, fade, d_exponent)
+    d_x, d_h0, (of_x, of_h) = sweeps.backward(kernel_, matrices, saved, d_y, d_h, want_x, workspace)
     of_x = np.roll(of_x, -matrices.N, axis=1)
     g["w_x"] += of_x[:-1]
     g["b"] += of_x[-1]
     g["w_h"] += of_h[1:]
     g["b_hn"] += of_h[0, 2 * matrices.N :]
-    return d_x, d_h0
+    return d_x, d_h0, d_exponent.reshape(d_y.shape) if fade.size else None

@@ -8,7 +8,8 @@ import pytest
 
 from ltc_np import CTRNN, LSTM, LTC, Adam, AutoNCP, Dense, Model
 from ltc_np.analysis import gradient_by_lag
-from ltc_np.network.resting import LONG, SHORT, short_memory, time_constants, warn_of_short_memory
+from ltc_np.network.forgetting import LONG, SHORT, short_memory, warn_of_short_memory
+from ltc_np.network.resting import time_constants
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(6, 100, 2)).astype(np.float32)
