@@ -344,7 +344,8 @@ class Recipe(Elsewhere, SignatureHints):
         if self.cell == "gru_decay":
             rates = np.geomspace(1 / step, 1 / max(step, duration), self.units)
             return GRU(self.units, decay=True, init={"rate": rates})
-        return LSTM(self.units) if self.cell == "lstm" else GRU(self.units)
+        gated: dict[str, type[LSTM | GRU]] = {"lstm": LSTM, "gru": GRU}
+        return gated[self.cell](self.units)
 
 
 class _Training(NamedTuple):

@@ -154,7 +154,9 @@ def test_intervals_hold_what_they_say():
         late = rows[1] > 4
         return tuple(r[~late] for r in rows), tuple(r[late] for r in rows)
 
-    forecaster = IrregularForecaster(units=4, epochs=2, validation_fraction=0.5, random_state=0, backend="numpy")
+    forecaster = IrregularForecaster(
+        units=4, ensemble=1, epochs=2, validation_fraction=0.5, random_state=0, backend="numpy"
+    )
     forecaster.fit(*draw(300))
     past, questions = draw(600)
     for coverage in (0.5, 0.9):
