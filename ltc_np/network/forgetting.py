@@ -18,7 +18,7 @@ SHORT = 5.0  # times the longest time constant: what is longer ago is forgotten 
 NOTHING = 1e-6  # of the largest derivative
 SOME, MOST = 8, 200  # sequences that are looked at, and their steps
 # A training has learned little if after so many epochs its loss is still more than this part of the first one.
-FEWEST, FALLEN = 10, 0.5
+FEWEST, FALLEN = 10, 0.8
 
 
 def short_memory(network: Network, x: Array, dt: Array | None, lengths: Array) -> str:

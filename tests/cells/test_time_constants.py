@@ -217,4 +217,6 @@ def test_a_network_learns_to_remember():
         return model.evaluate(x[800:], sign[800:], loss="cross_entropy", metrics=["accuracy"])["accuracy"]
 
     assert accuracy({"time_constants": (1, 100)}) > 0.99
-    assert accuracy(None) < 0.65  # 200 guesses: 0.5 with a standard deviation of 0.035
+    with pytest.warns(RuntimeWarning, match="the longest time constant of LTC"):
+        guessing = accuracy(None)
+    assert guessing < 0.65  # 200 guesses: 0.5 with a standard deviation of 0.035

@@ -95,9 +95,9 @@ def test_what_is_told_is_true():
 
 @pytest.mark.parametrize(
     ("losses", "words"),
-    [([1.0] * 9, ""), ([1.0] * 9 + [0.4], ""), ([1.0] * 9 + [0.51], "fallen from 1 to 0.51"), ([-1.0] * 10, "")],
+    [([1.0] * 9, ""), ([1.0] * 9 + [0.79], ""), ([1.0] * 9 + [0.81], "fallen from 1 to 0.81"), ([-1.0] * 10, "")],
 )
-def test_little_is_more_than_half_of_the_first_loss(losses, words):
+def test_little_is_a_fifth_of_the_first_loss(losses, words):
     with told(words):
         warn_of_short_memory("it forgets", losses)
     warn_of_short_memory("", losses)

@@ -128,7 +128,8 @@ def test_more_sequences_than_a_vector_take_whole_vectors(memory, T):
 def test_the_long_sequence_of_the_documentation(wiring, memory, megabytes):
     """The figures of docs/performance.md are of the resident memory, and agree with these to a megabyte."""
     found = added(lambda: LTC(wiring(32, 1), input_dim=1), "float32", memory, 1, 100_000, "fit")
-    assert abs(found - megabytes * 1e6) < 0.2e6
+    # Beside them: what `fit` has to work with, and some 0.1 MB of its look at how far back the network reaches.
+    assert abs(found - megabytes * 1e6) < 0.3e6
 
 
 @pytest.mark.slow
