@@ -11,9 +11,10 @@ from ..base.types import Array, Ints
 from ..recipe import Recipe
 from ..sklearn import LiquidForecaster, curves, differencing
 from ..sklearn.forecaster import LEVELS
-from ..sklearn.framing import naive_steps
+from ..sklearn.framing import frame_of, naive_steps
 from ..sklearn.series import read as read_series
-from . import calendar, options
+from . import calendar, options, used
+from .used import LINE, MIXED, NOW, SEASON, Used
 
 if TYPE_CHECKING:
     import argparse
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from .continued import Series
 
 DIGITS = 9  # that a float32 has, in which the network computes
-NOW, SEASON, LINE = "the value now", "the value one season before", "linear, of the last rows"
 
 
 class Judged(NamedTuple):
@@ -35,7 +35,7 @@ class Judged(NamedTuple):
         The last row that was known to each of the n forecasts.
     actual : (n, H, F) array
     ends : (n, H, F, 2) array
-        Of the intervals.
+        Of the network's intervals.
     guesses : list of dict
         For each target name -> (n, H) forecasts, the network's first.
     seasons : list of int
@@ -53,10 +53,13 @@ class Judged(NamedTuple):
         """Mean absolute errors (H,) of each guess of a target."""
         return {who: np.nanmean(np.abs(guess - self.actual[..., k]), axis=0) for who, guess in self.guesses[k].items()}
 
-    def covered(self, k: int) -> Array:
-        """The share of a target's values that was inside of the intervals, (H,)."""
-        truth, (low, high) = self.actual[..., k], np.moveaxis(self.ends[:, :, k], -1, 0)
-        return ((low <= truth) & (truth <= high)).sum(axis=0) / (~np.isnan(truth)).sum(axis=0)
+    def used(self, k: int, use: str, target: str, coverage: float) -> Used:
+        """What is written of a target, as --use says."""
+        guesses, actual = self.guesses[k], self.actual[..., k]
+        who = used.choose(use, guesses, actual, target)
+        if who == next(iter(guesses)):
+            return Used(who, guesses[who], self.ends[:, :, k])
+        return Used(who, guesses[who], used.before(guesses[who], actual, self.rows, coverage))
 
 
 class Forecasts:
@@ -86,25 +89,40 @@ class Forecasts:
         for k, (values, season) in enumerate(zip(prepared.values.T, seasons, strict=True)):
             own = {self.name: test.forecasts[..., k], NOW: values[naive_steps(rows, args.horizon, 1)]}
             own |= {SEASON: values[naive_steps(rows, args.horizon, season)]} if season else {}
-            guesses.append(own if line is None else own | {LINE: line[..., k]})
+            if line is not None:
+                own |= {LINE: line[..., k], MIXED: (own[self.name] + line[..., k]) / 2}
+            guesses.append(own)
         assert test.intervals is not None, "quantiles are learned"
         return Judged(forecaster.difference_, rows, test.actual, test.intervals, guesses, seasons)
 
-    def forecast(self, series: Series, difference: int | None) -> Array:
+    def forecast(self, series: Series, judged: Judged, chosen: list[Used]) -> Array:
         """Learn from all rows: (H, F, 3), the forecast, and the lower and the upper end of its intervals.
 
         They have no more decimals than float32 gives to the network's part of them (see `rounded`).
         """
-        forecaster = LiquidForecaster(**self.given, difference=difference)
-        forecaster.fit(series.y, self.args.horizon, series.exogenous())
-        ends = forecaster.predict_interval(self.args.coverage)
-        frame, last = forecaster.network_.frame, np.array([len(series.y) - 1])
-        prepared = frame.prepare(read_series("series", series.y, series.exogenous(), None).series[0])
-        found, naive = (
-            np.concatenate([forecaster.predict()[..., None], ends], axis=-1),
-            frame.naive(prepared.values, last),
-        )
-        return rounded(found, naive[0, ..., None])
+        H, coverage, F = self.args.horizon, self.args.coverage, len(chosen)
+        data = read_series("series", series.y, series.exogenous(), None)
+        frame = frame_of(data, H, judged.difference or 0, False)
+        prepared, last = frame.prepare(data.series[0]), np.array([len(series.y) - 1])
+        naive, found = frame.naive(prepared.values, last)[0], np.empty((H, F, 3))
+        if any(one.who in (self.name, MIXED) for one in chosen):
+            forecaster = LiquidForecaster(**self.given, difference=judged.difference)
+            forecaster.fit(series.y, H, series.exogenous())
+            ends = forecaster.predict_interval(coverage)
+            found = np.concatenate([forecaster.predict()[..., None], ends], axis=-1)
+        line = differencing.forecasts_of_a_line(frame, prepared, len(series.y), last)
+        for k, one in enumerate(chosen):
+            if one.who == self.name:
+                continue
+            if one.who in (NOW, SEASON):
+                steps = naive_steps(last, H, 1 if one.who == NOW else judged.seasons[k])[0]
+                ahead = prepared.values[steps, k]
+            else:
+                assert line is not None, "all rows are more than those of the backtest"
+                ahead = line[0, :, k] if one.who == LINE else (line[0, :, k] + found[:, k, 0]) / 2
+            found[:, k, 0] = ahead
+            found[:, k, 1:] = ahead[:, None] + used.around(judged.actual[..., k] - one.guess, coverage)
+        return rounded(found, naive[..., None])
 
 
 def rounded(found: Array, naive: Array) -> Array:

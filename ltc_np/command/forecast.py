@@ -15,8 +15,8 @@ import numpy as np
 from ..base.checks import counted
 from ..base.command_line import DONE, Parser, check_least, check_shares, digits, report, run
 from ..base.optional import need
-from ..base.types import Array, Numbers
-from . import continued, forecast_times, options, outputs, pictures, scores, tables
+from ..base.types import Array, Ints, Numbers
+from . import continued, forecast_times, options, outputs, pictures, scores, tables, used
 from .task import in_a_line
 from .train import verdict
 
@@ -24,14 +24,16 @@ if TYPE_CHECKING:
     from .backtested import Judged
     from .continued import Series
     from .tables import Table
+    from .used import Used
 
 ABOUT = """\
 Continue columns of a table by H rows, with an interval for each value, and say how good such forecasts were.
 
 A row is a step.  The times in --time must be equally far apart, or whole months, quarters or years; without --time
 every row counts as one step.  Empty cells are allowed.  A network is trained on the first four fifths of the rows, and
-its forecasts of the last fifth are compared with baselines: the value now, the value one season before, and a linear
-function of the last rows.  Then a network is trained on all rows, which forecasts.
+its forecasts of the last fifth are compared with baselines: the value now, the value one season before, a linear
+function of the last rows, and the mean of that and the network's.  Who erred least learns from all rows, and forecasts;
+--use names another one.
 
 examples:
     python -m ltc_np forecast co2.csv --target co2 --time month --horizon 12 --out next_year.csv
@@ -65,6 +67,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         type=int,
         metavar="M",
         help="rows of a season, for the baseline; default: found in the training rows",
+    )
+    parser.add_argument(
+        "--use",
+        choices=(used.BEST, used.NETWORK, *used.BY_WORD),
+        default=used.BEST,
+        help="whose forecast is written: of each target the one that erred least (best), or the one that is named",
     )
     parser.add_argument(
         "--coverage", type=float, default=0.9, metavar="SHARE", help="of the intervals; default: %(default)s"
@@ -112,17 +120,19 @@ def _forecast(args: argparse.Namespace) -> int:
     with _stopped_at_once():
         try:
             judged = forecasts.judged(series)
-            found = forecasts.forecast(series, judged.difference)
+            names = series.task.target
+            chosen = [judged.used(k, args.use, name, args.coverage) for k, name in enumerate(names)]
+            found = forecasts.forecast(series, judged, chosen)
         except FloatingPointError as error:
             raise options.diverged(error, recipe) from None
     columns = _columns(series, table, found)
     contents = {} if args.out is None else {args.out: tables.written(args.out, columns)}
     if picture is not None:
-        contents[picture] = _drawn(picture, args, series, judged, found)
+        contents[picture] = _drawn(picture, args, series, judged.rows, chosen, found)
     outputs.write(contents)
     said = {"table": args.table, "rows": len(series.y), "judged": len(judged.rows), "difference": judged.difference}
     said |= {"calendar": calendar, "seconds": round(time.monotonic() - began, 3), "file": args.out, "picture": picture}
-    said |= _report(args, series, judged, columns) | {"roles": series.task.roles(table.columns)}
+    said |= _report(args, series, judged, chosen, columns) | {"roles": series.task.roles(table.columns)}
     report(said, _text(args, said, columns), args.json, outputs.channel(args.out))
     return DONE
 
@@ -158,41 +168,51 @@ def _columns(series: Series, table: Table, found: Array) -> dict[str, Numbers]:
     return times | values
 
 
-def _drawn(path: str, args: argparse.Namespace, series: Series, judged: Judged, found: Array) -> bytes:
+def _drawn(
+    path: str, args: argparse.Namespace, series: Series, origins: Ints, chosen: list[Used], found: Array
+) -> bytes:
     """For each target the last values, the backtest as far ahead as it goes, and the forecast."""
     records, (T, H) = series.records, (len(series.y), len(series.later))
     known = np.arange(T) if records.times is None else records.times
     t = np.append(known, series.later.astype(known.dtype))
-    rows = np.arange(
-        judged.rows[0] + H, judged.rows[-1] + H + 1
-    )  # where several rows lie between two forecasts, a line
+    rows = np.arange(origins[0] + H, origins[-1] + H + 1)  # where several rows lie between two forecasts, a line
     begins = {f"backtest, {counted(H, 'row')} ahead": int(rows[0]), "forecast": T}
     draw = []
     for k, name in enumerate(series.task.target[: pictures.MOST_TARGETS]):
         all_rows = np.full((T + H, 3), np.nan)
-        last = np.stack([next(iter(judged.guesses[k].values())), *np.moveaxis(judged.ends[:, :, k], -1, 0)], axis=-1)
+        last = np.concatenate([chosen[k].guess[..., None], chosen[k].ends], axis=-1)
         for column, values in zip(all_rows.T, last[:, -1].T, strict=True):
-            column[rows] = np.interp(rows, judged.rows + H, values)
+            column[rows] = np.interp(rows, origins + H, values)
         all_rows[T:] = found[:, k]
         label = series.task.time or "row"
         draw.append(pictures.forecast(t, series.y[:, k], all_rows, begins, name, label, records.dates, args.coverage))
     return pictures.drawn(path, draw)
 
 
-def _report(args: argparse.Namespace, series: Series, judged: Judged, columns: dict[str, Numbers]) -> dict[str, Any]:
+def _report(
+    args: argparse.Namespace, series: Series, judged: Judged, chosen: list[Used], columns: dict[str, Numbers]
+) -> dict[str, Any]:
     """What was measured and forecast, in plain data."""
     targets = {}
     for k, name in enumerate(series.task.target):
-        errors, covered = judged.errors(k), judged.covered(k)
+        errors, covered = judged.errors(k), chosen[k].covered(judged.actual[..., k])
         mean: dict[str, list[scores.Scores | None]] = {who: [{"mae": float(e.mean())}] for who, e in errors.items()}
         targets[name] = {
             "mae": {who: error.tolist() for who, error in errors.items()},
             "season": judged.seasons[k] or None,
-            "coverage": {"wanted": args.coverage, "mean": float(covered.mean()), "steps": covered.tolist()},
+            "used": chosen[k].who,
+            "coverage": _shares(args.coverage, covered),
             "verdict": verdict(mean, "mae", False),
         }
     plain = {name: (v.astype(str) if v.dtype.kind == "M" else v).tolist() for name, v in columns.items()}
     return {"targets": targets, "forecast": plain}
+
+
+def _shares(wanted: float, covered: Array) -> dict[str, Any]:
+    """What intervals held, at each step ahead; None where there were too few errors to make them of."""
+    known = covered[~np.isnan(covered)]
+    steps = [None if share != share else share for share in covered.tolist()]
+    return {"wanted": wanted, "mean": float(known.mean()) if len(known) else None, "steps": steps}
 
 
 def _text(args: argparse.Namespace, said: dict[str, Any], columns: dict[str, Numbers]) -> list[str]:
@@ -203,9 +223,16 @@ def _text(args: argparse.Namespace, said: dict[str, Any], columns: dict[str, Num
         errors = {who: [*(error[h - 1] for h in steps), float(np.mean(error))] for who, error in found["mae"].items()}
         covered = found["coverage"]
         lines += [*scores.table(head, errors), "", found["verdict"]]
-        wanted = digits(100 * covered["wanted"])
-        held = f"{100 * covered['mean']:.1f} % of the values were inside of intervals for {wanted} %"
-        lines += [held, f"rows of a season: {found['season'] or 'none found'}", ""]
+        wanted, who = digits(100 * covered["wanted"]), found["used"]
+        named = "" if args.use != used.BEST or who == next(iter(errors)) else "; --use network writes the network's"
+        lines.append(f"forecast of {name}: by {who}{named}")
+        held = f"of the values were inside of its intervals for {wanted} %"
+        lines.append(
+            f"too few forecasts to say how many {held}"
+            if covered["mean"] is None
+            else f"{100 * covered['mean']:.1f} % {held}"
+        )
+        lines += [f"rows of a season: {found['season'] or 'none found'}", ""]
     lines.append(
         f"{counted(said['judged'], 'forecast')} judged, of the last fifth of {said['rows']} rows, in "
         f"{said['seconds']:.1f} s in all"

@@ -11,7 +11,7 @@ from ..base import checks
 from ..base.checks import counted
 from ..base.command_line import DONE, check_least, check_shares, digits, report
 from ..base.types import Array, Numbers
-from . import options, outputs, scores, tables
+from . import options, outputs, scores, tables, used
 from .columns import some
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def forecast(args: argparse.Namespace, recipe: Recipe) -> int:
         return Judged(errors, late.channel, spread, float(((low <= truth) & (truth <= high)).mean()))
 
     def answered(found: Judged) -> dict[str, Numbers]:
-        best = found.best()
+        best = name if args.use == used.NETWORK else found.best()
         if best == name:
             network.fit(past)
             own = network.predict(past, asked)
@@ -125,7 +125,8 @@ def forecast(args: argparse.Namespace, recipe: Recipe) -> int:
         "table": args.table, "rows": len(past.time), "series": len(set(past.series)),
         "channels": list(map(str, dict.fromkeys(past.channel))), "questions": len(asked.time),
         "judged": len(test.channel), "mae": means, "coverage": {"wanted": args.coverage, "found": test.covered},
-        "answers_of": best, "seconds": round(time.monotonic() - began, 3), "file": args.out,
+        "best": best, "answers_of": name if args.use == used.NETWORK else best,
+        "seconds": round(time.monotonic() - began, 3), "file": args.out,
         "forecast": {key: (v.astype(str) if v.dtype.kind in "MO" else v).tolist() for key, v in found.items()},
     }  # fmt: skip
     report(said, _text(args, said, found, name), args.json, outputs.channel(args.out))
@@ -141,6 +142,8 @@ def _check(args: argparse.Namespace) -> None:
     for option in OTHERS:
         if getattr(args, option) is not None:
             raise ValueError(f"--{option} must be left out with --irregular: it is of tables whose rows are steps")
+    if args.use not in (used.BEST, used.NETWORK):
+        raise ValueError(f"--use must be {used.BEST} or {used.NETWORK} with --irregular, got {args.use}")
     if args.calendar is not None:
         raise ValueError("--calendar must be left out with --irregular: it is of tables whose rows are steps")
 
@@ -209,11 +212,12 @@ def _float32(values: Array) -> Array:
 
 
 def _text(args: argparse.Namespace, said: dict[str, Any], found: dict[str, Numbers], network: str) -> list[str]:
-    means, best = said["mae"], said["answers_of"]
+    means, best = said["mae"], said["best"]
     shown = list(next(iter(means.values())))[:7]
     head = ["mean absolute error of", *shown]
     lines = scores.table(head, {who: [own[name] for name in shown] for who, own in means.items()})
-    worse = f"{network} is WORSE than `{best}`, whose answers are given"
+    whose = f"whose answers are given; --use {used.NETWORK} gives the network's"
+    worse = f"{network} is WORSE than `{best}`, {whose if said['answers_of'] == best else 'and answers all the same'}"
     verdict = f"{network} is better than all of them, and answers" if best == network else worse
     wanted, held = digits(100 * said["coverage"]["wanted"]), 100 * said["coverage"]["found"]
     lines += ["", verdict, f"{held:.1f} % of the values were inside of the network's intervals for {wanted} %"]

@@ -20,7 +20,7 @@ HELD_OUT = 0.2  # share of each series, at its end
 STEPS, ROWS = 32, 2000  # most steps that are read, and about how many forecasts are learned from
 FEWEST = 8  # forecasts to learn from, and to judge by
 SEASONAL = 0.3  # least correlation of changes one season apart
-EQUAL = 1.1  # errors that differ by less say nothing: the shorter lag is taken
+EQUAL = 1.1  # errors, or likenesses, that differ by less say nothing: the shorter lag is taken
 
 
 def chosen_lag(data: Collection, ahead: int, in_advance: bool) -> int:
@@ -63,7 +63,7 @@ def _steps(length: int) -> int:
 
 
 def season_of(values: Array) -> int:
-    """The lag at which the changes of a series (T,) resemble themselves most, up to a third of T; 0 for none."""
+    """The shortest lag at which the changes of a series (T,) are alike about most, up to a third of T; 0 for none."""
     change = np.diff(values)
     change = change - change.mean() if len(change) else change
     power = change @ change
@@ -74,7 +74,8 @@ def season_of(values: Array) -> int:
     # Within a season they are opposite somewhere; before that a peak is noise between neighbours that are alike.
     first = max(1, int(np.argmax(alike < 0)) if (alike < 0).any() else len(alike))
     peaks = [k for k in range(first, len(alike) - 1) if alike[k] == alike[k - 1 : k + 2].max() and alike[k] > SEASONAL]
-    return int(lags[max(peaks, key=lambda k: alike[k])]) if peaks else 0
+    alike_enough = [k for k in peaks if alike[k] * EQUAL >= alike[peaks].max()]
+    return int(lags[alike_enough[0]]) if peaks else 0  # two or three seasons are as much alike as one
 
 
 def _error(frame: Frame, prepared: list[Prepared]) -> float | None:

@@ -16,14 +16,15 @@ from support.tables import SMALL, change, write_csv
 
 pytest.importorskip("sklearn")
 
-from ltc_np.command import backtested, calendar, continued, forecast, pictures, tables, train
+from ltc_np.command import backtested, calendar, continued, forecast, pictures, tables, train, used
 from ltc_np.command.task import Task
 from ltc_np.shortcut.ridge import ridge
 from ltc_np.sklearn import LiquidForecaster
 
 T, H, START = 80, 3, 64
-ASKED = ["forecast", "sales.csv", "--target", "shop", "--time", "month", "--horizon", H, "--no-calendar", *SMALL]
-LTC, NOW, SEASON, LINE = "ltc, 4 units", backtested.NOW, backtested.SEASON, backtested.LINE
+BY_THE_BEST = ["forecast", "sales.csv", "--target", "shop", "--time", "month", "--horizon", H, "--no-calendar", *SMALL]
+ASKED = [*BY_THE_BEST[:1], "--use", "network", *BY_THE_BEST[1:]]
+LTC, NOW, SEASON, LINE = "ltc, 4 units", used.NOW, used.SEASON, used.LINE
 
 
 def months(count=T):
@@ -117,7 +118,8 @@ def test_several_targets_features_and_gaps(table, here, ltc):
     """Each target has errors and a season of its own; what is missing counts nowhere, and features are filled."""
     gaps = change(sales(), shop={20: None, 70: None}, price={0: None, 5: None})
     write_csv(here / "gaps.csv", gaps)
-    line = ["forecast", "gaps.csv", "--target", "shop,web", "--features", "price", "--horizon", H, *SMALL, "--json"]
+    line = ["forecast", "gaps.csv", "--target", "shop,web", "--features", "price", "--horizon", H, "--use", "network"]
+    line += [*SMALL, "--json"]
     status, out, _ = ltc(*line)
     assert status == 0
     said = json.loads(out)
@@ -151,6 +153,92 @@ def test_a_season_and_a_coverage_that_are_given(table, ltc):
     np.testing.assert_allclose(said["coverage"]["steps"], test.coverage, rtol=1e-12)
 
 
+def test_who_erred_least_forecasts(table, ltc):
+    """Each by its formula: all but the network's and the mean of both, of a line that has learned from all rows."""
+    said = {use: json.loads(ltc(*BY_THE_BEST, "--use", use, "--json")[1]) for use in ("best", "network", *used.BY_WORD)}
+    mean = {who: np.mean(errors) for who, errors in said["best"]["targets"]["shop"]["mae"].items()}
+    assert said["best"]["targets"]["shop"]["used"] == min(mean, key=mean.get)
+    same = next(use for use in said if said[use]["targets"]["shop"]["used"] == min(mean, key=mean.get))
+    assert said["best"]["forecast"] == said[same]["forecast"]
+    y = table["shop"]
+    found = {use: np.array(one["forecast"]["forecast_shop"]) for use, one in said.items()}
+    assert found["now"].tolist() == pytest.approx([y[-1]] * H) and found["season"] == pytest.approx(y[-12:][:H])
+    assert found["mixed"] == pytest.approx((found["network"] + found["linear"]) / 2)
+    d, steps = np.append(np.nan, np.diff(y)), T // 6
+
+    def row(t):
+        return [d[t - k] for k in range(steps)]
+
+    known = range(1 + steps - 1, T - H)
+    line = ridge(
+        np.array([row(t) for t in known]), np.array([[y[t + h] - y[t] for h in range(1, H + 1)] for t in known])
+    )
+    assert found["linear"] == pytest.approx(y[-1] + line.predict(np.array([row(T - 1)]))[0])
+
+
+def test_intervals_of_who_is_no_network(table, ltc):
+    """Quantiles of its errors in the backtest, one step ahead like another; what they held, by the errors before."""
+    said = json.loads(ltc(*BY_THE_BEST, "--use", "now", "--coverage", 0.6, "--json")[1])
+    y, rows = table["shop"], np.arange(START - 1, T - H)
+    errors = np.array([[y[t + h] - y[t] for h in range(1, H + 1)] for t in rows])
+
+    def ends(errors):
+        size, tail = np.abs(errors).mean(axis=0), 1 - (len(errors) + 1) / len(errors) * 0.8
+        return [[size[h] * np.quantile(errors / size, level) for level in (tail, 1 - tail)] for h in range(H)]
+
+    found = said["forecast"]
+    for h, (low, high) in enumerate(ends(errors)):
+        assert [found["lower_shop"][h], found["upper_shop"][h]] == pytest.approx([y[-1] + low, y[-1] + high], rel=1e-6)
+    inside = []
+    for one, t in enumerate(rows):
+        before = [k for k, row in enumerate(rows) if row + H <= t]
+        if len(before) >= used.FEWEST:
+            low, high = np.array(ends(errors[before])).T
+            inside.append((low <= errors[one]) & (errors[one] <= high))
+    assert said["targets"]["shop"]["coverage"]["steps"] == np.mean(inside, axis=0).tolist() and len(inside) == 4
+
+
+def test_intervals_hold_what_they_say():
+    rng = np.random.default_rng(0)
+    guess, actual = np.zeros((400, 3)), rng.normal(size=(400, 3)) * [1, 2, 5]
+    actual[::7, 1] = np.nan
+    for coverage in (0.5, 0.9):
+        ends = used.before(guess, actual, np.arange(400), coverage)
+        one = used.Used("now", guess, ends)
+        # Of some 400 values: three standard deviations.
+        np.testing.assert_allclose(one.covered(actual), coverage, atol=3 * 0.5 / 390**0.5)
+    assert np.isnan(ends[: used.FEWEST + 2]).all() and not np.isnan(ends[used.FEWEST + 2 :]).any()
+    assert (
+        used.around(np.zeros((5, 2)), 0.9).tolist()
+        == [[0, 0], [0, 0]]
+        == used.around(np.full((5, 2), np.nan), 0.9).tolist()
+    )
+    assert np.isnan(used.Used("now", guess[:2], ends[:2]).covered(actual[:2])).all()
+
+
+def test_a_network_that_is_not_used_is_not_trained_again(table, ltc, monkeypatch):
+    trained = []
+    fit = LiquidForecaster.fit
+    monkeypatch.setattr(
+        LiquidForecaster, "fit", lambda self, series, *rest: trained.append(len(series)) or fit(self, series, *rest)
+    )
+    for use, lengths in (("linear", [START]), ("mixed", [START, T])):
+        trained.clear()
+        assert ltc(*BY_THE_BEST, "--use", use)[0] == 0 and trained == lengths
+
+
+def test_what_is_not_there_cannot_be_used(here, ltc):
+    y = np.random.default_rng(0).normal(size=20)
+    y[:15:2] = np.nan
+    write_csv(here / "few.csv", {"y": y.tolist(), "other": range(20)})
+    status, out, err = ltc("forecast", "few.csv", "--target", "y", "--horizon", 4, "--use", "season", *SMALL)
+    assert (status, out) == (2, "") and err.endswith(
+        "--use season needs what is not there for y; there are network, now: give --season M, or take one of these\n"
+    )
+    status, out, _ = ltc("forecast", "few.csv", "--target", "y", "--horizon", 4, "--use", "now", *SMALL)
+    assert status == 0 and "too few forecasts to say how many of the values were inside" in out
+
+
 @pytest.mark.slow
 def test_what_is_said(table, ltc):
     status, out, _ = ltc(*[option for option in ASKED if option != "--no-calendar"], "--model", "cfc")
@@ -178,12 +266,14 @@ def test_what_is_said(table, ltc):
         "the value one",
         "linear, of the",
     ]
-    assert lines[6].startswith("on the test part cfc, 4 units is ")
-    assert lines[7].endswith(" % of the values were inside of intervals for 90 %")
-    assert lines[8] == "rows of a season: 12"
-    assert lines[10].startswith("14 forecasts judged, of the last fifth of 80 rows, in ")
-    assert lines[11].startswith("differences: to the row before; calendar: year read, since a ")
-    assert [line.split()[0] for line in lines[13:]] == ["month", "2016-09-01", "2016-10-01", "2016-11-01"]
+    assert lines[5].startswith("network and linear, their mean")
+    assert lines[7].startswith("on the test part cfc, 4 units is ")
+    assert lines[8] == "forecast of shop: by cfc, 4 units"
+    assert lines[9].endswith(" % of the values were inside of its intervals for 90 %")
+    assert lines[10] == "rows of a season: 12"
+    assert lines[12].startswith("14 forecasts judged, of the last fifth of 80 rows, in ")
+    assert lines[13].startswith("differences: to the row before; calendar: year read, since a ")
+    assert [line.split()[0] for line in lines[15:]] == ["month", "2016-09-01", "2016-10-01", "2016-11-01"]
 
 
 def test_no_season_and_too_few_rows_for_a_line_are_no_baselines(here, ltc):
@@ -300,7 +390,7 @@ def test_kinds_of_files(table, here, ltc):
         }
     days = np.array(months(), "datetime64[D]")
     np.savez("dated.npz", month=days, shop=table["shop"])
-    assert ltc("forecast", "dated.npz", *ASKED[2:], "--out", "later.npz", "--json")[0] == 0
+    assert ltc("forecast", "dated.npz", *BY_THE_BEST[2:], "--out", "later.npz", "--json")[0] == 0
     with np.load("later.npz") as found:
         assert found["month"].dtype == "M8[D]" and str(found["month"][0]) == "2016-09-01"
 
@@ -341,7 +431,7 @@ def test_the_axes_of_the_picture(here):
 
 
 def of(table, *options):
-    return ["forecast", table, *ASKED[2:], *options]
+    return ["forecast", table, *BY_THE_BEST[2:], *options]
 
 
 MISTAKES = {

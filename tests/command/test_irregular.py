@@ -53,6 +53,16 @@ def test_the_best_answers(tables, ltc, here, monkeypatch):
         assert float(row[3]) == pytest.approx(mean, rel=1e-6) and float(row[4]) < mean < float(row[5])
 
 
+def test_the_network_answers_where_it_is_asked_to(tables, ltc, here, monkeypatch):
+    monkeypatch.setattr("ltc_np.command.irregular.Judged.best", lambda self: rivals.MEAN)
+    status, out, error = ltc(*ASKED, "--use", "network", "--json")
+    assert status == 0, error
+    said = json.loads(out)
+    assert (said["best"], said["answers_of"]) == (rivals.MEAN, NETWORK)
+    monkeypatch.undo()
+    assert ltc(*ASKED, "--use", "linear")[0] == 2
+
+
 def test_who_errs_least():
     """Of several channels by errors in units of their spreads."""
     channel = np.array(["hr", "hr", "bp"], object)
