@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 LAGS, MOST_COLUMNS = 8, 256  # of a linear function: rows, and numbers of these rows
 RIDGE = 1.0  # penalty, of columns with spread 1
 AT_ONCE = 65536  # rows
+KERNELS = 100  # about, of a density
+SMALLEST = 1e-9  # deviation, in units of the largest value: of what is always the same
 
 
 def of(task: Task, records: Records, x: list[Array], y: Array, part_of_answer: Ints, now: Any) -> dict[str, Array]:
@@ -47,6 +49,30 @@ def of(task: Task, records: Records, x: list[Array], y: Array, part_of_answer: I
         found["the value now"] = np.where(np.isnan(flat if flat.ndim == 2 else flat[:, None]), mean, ready)
     found[_linear_name(task, x)] = _ridge(task, x, wanted, known)
     return found
+
+
+def densities(given: dict[str, Array], y: Array, part_of_answer: Ints) -> dict[str, Array]:
+    """Name -> (N, K + 2 K O) densities, as `Mixture` takes them, fitted to the training part.
+
+    One normal density around each of the answers that are ``given``, whose deviations are those of the errors, and a
+    kernel density of some of the targets (Scott's width), which reads nothing.
+    """
+    known = (part_of_answer == TRAIN) & ~np.isnan(y).any(1)
+    found = {}
+    for name, answers in given.items():
+        deviation = np.sqrt(np.mean((y[known] - answers[known]) ** 2, axis=0))
+        found[f"{name}, normal around it"] = _density(answers[:, None], deviation)
+    some = y[known][:: 1 + known.sum() // KERNELS]
+    width = y[known].std(0) * len(some) ** (-1 / (y.shape[1] + 4))
+    one = _density(some[None], width)
+    return found | {"kernel density of the targets": np.broadcast_to(one, (len(y), one.shape[1]))}
+
+
+def _density(mu: Array, sigma: Array) -> Array:
+    """Outputs (n, K + 2 K O) of K equal shares, means (n, K, O) and deviations (O,)."""
+    n, K = mu.shape[:2]
+    log_sigma = np.log(np.maximum(sigma, SMALLEST * np.maximum(np.abs(mu).max(), 1)))
+    return np.concatenate([np.zeros((n, K)), mu.reshape(n, -1), np.tile(log_sigma, (n, K))], axis=1)
 
 
 def _last_known(values: Array) -> Array:

@@ -31,7 +31,8 @@ Write the answers of a trained network to the rows of a table.
 TABLE has the columns that the network reads; the target may be missing.  The answers are a table: at every row, or one
 row for each group.  `predicted_NAME` stands for the target, H rows later where the network was trained with
 --horizon H, at the time in the column TIME_of_target; of classes there are also their probabilities.  Of a network
-with --components it is the mean, and 5%_NAME and 95%_NAME are between which nine in ten targets lie.
+with --components it is the mean, which may lie where no target does; 5%_NAME and 95%_NAME are between which nine in
+ten targets lie; and of each component there are share_K, mean_K_NAME and deviation_K_NAME.
 
 examples:
     python -m ltc_np predict sunspots.npz sunspots.csv --out next.csv
@@ -94,6 +95,11 @@ def answers(task: Task, table: Table, rows: Records, found: list[Any]) -> dict[s
             columns[f"predicted_{name}"] = y[:, k]
             for q, level in enumerate(ENDS):
                 columns[f"{100 * level:g}%_{name}"] = ends[:, k, q]
+        for one in range(mixture.mu.shape[-2]):
+            columns[f"share_{one + 1}"] = np.exp(mixture.log_pi[:, one]).astype(y.dtype)
+            for k, name in enumerate(task.target):
+                columns[f"mean_{one + 1}_{name}"] = mixture.mu[:, one, k].astype(y.dtype)
+                columns[f"deviation_{one + 1}_{name}"] = np.exp(mixture.log_sigma[:, one, k]).astype(y.dtype)
         return columns
     if task.labels is None:
         return columns | {f"predicted_{name}": y[:, k] for k, name in enumerate(task.target)}

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .. import losses, metrics
-from ..base.types import Array, Bools
+from ..base.types import Array, Bools, Ints
 from ..base.visible import visible
 from ..losses import Mixture
-from .task_data import density
 
 if TYPE_CHECKING:
     from .task import Task
@@ -24,12 +23,16 @@ OF_CLASSES, OF_LOGITS, OF_NUMBERS = (
     ("cross_entropy", "calibration_error"),
     ("rmse", "mae", "r2"),
 )
+OF_DENSITIES = "log_likelihood"
+AT_ONCE = 4096  # densities
 
 
-def names(task: Task) -> list[str]:
+def names(task: Task, densities: bool = False) -> list[str]:
     """What is measured; the first one is what tables show."""
     if task.labels is not None:
         return [*OF_CLASSES, *OF_LOGITS]
+    if densities:
+        return [OF_DENSITIES, *names(task)]
     return [_called(kind, name, task) for kind in OF_NUMBERS for name in task.target]
 
 
@@ -48,25 +51,38 @@ def score(task: Task, outputs: Array, y: Array, chosen: Bools, logits: bool = Tr
         if not chosen.any():
             return None
         outputs, classes = outputs[chosen], y[chosen].astype(int)
-        found = {name: _metric(name, outputs, classes) for name in OF_CLASSES}
+        of_classes = {name: _metric(name, outputs, classes) for name in OF_CLASSES}
         if logits:
             total, weight, _ = losses.cross_entropy(outputs, classes)
             values = losses.normalise(total, weight), _metric("calibration_error", outputs, classes)
-            found |= dict(zip(OF_LOGITS, values, strict=True))
-        return found
-    mixture = density(task, outputs)
-    found, numbers = {}, outputs if mixture is None else mixture.mean()
+            of_classes |= dict(zip(OF_LOGITS, values, strict=True))
+        return of_classes
+    found: Scores = {}
+    is_density = outputs.shape[1] != task.outputs
+    complete = chosen & ~np.isnan(y).any(1)
+    if is_density:
+        if complete.any():
+            found[OF_DENSITIES] = float(np.mean(np.concatenate(_log_likelihoods(task, outputs, y, complete))))
+        outputs = np.concatenate([part.mean() for _, part in _densities(task, outputs, np.arange(len(y)))])
     for k, name in enumerate(task.target):
         known = chosen & ~np.isnan(y[:, k])
         if not known.any():
             return None
-        guess, truth = numbers[known, k : k + 1], y[known, k : k + 1]
+        guess, truth = outputs[known, k : k + 1], y[known, k : k + 1]
         found |= {_called(kind, name, task): _metric(kind, guess, truth) for kind in OF_NUMBERS}
-    found = {name: found[name] for name in names(task)}
-    known = chosen & ~np.isnan(y).any(1)
-    if mixture is not None and known.any():
-        found["log_likelihood"] = float(Mixture.of(outputs[known], task.outputs).log_likelihood(y[known]).mean())
-    return found
+    return {name: found[name] for name in names(task, is_density) if name in found}
+
+
+def _densities(task: Task, outputs: Array, rows: Ints) -> Iterator[tuple[Ints, Mixture]]:
+    """Some rows at a time, and what is said of them."""
+    for first in range(0, len(rows), AT_ONCE):
+        part = rows[first : first + AT_ONCE]
+        yield part, Mixture.of(outputs[part], task.outputs)
+
+
+def _log_likelihoods(task: Task, outputs: Array, y: Array, chosen: Bools) -> list[Array]:
+    parts = _densities(task, outputs, np.flatnonzero(chosen))
+    return [mixture.log_likelihood(y[rows]) for rows, mixture in parts]
 
 
 def _metric(name: str, outputs: Array, y: Array) -> float:

@@ -330,6 +330,8 @@ def _scores(data: TaskData, recipe: Recipe, found: list[Any]) -> Measured:
     if data.dt is not None:  # a baseline may know elapsed times too
         x = [np.concatenate([values, dt[:, None]], axis=1) for values, dt in zip(data.x, data.dt, strict=True)]
     given = baselines.of(data.task, data.records, x, y, part_of_answer, data.now)
+    if data.flat(found).shape[1:] != data.flat(data.y).shape[1:] and data.task.labels is None:
+        given = baselines.densities(given, y, part_of_answer)
     several = f", {recipe.ensemble} networks" if recipe.ensemble > 1 else ""
     guesses = {f"{recipe.cell}, {recipe.units} units{several}": data.flat(found)} | given
     return {
@@ -391,14 +393,16 @@ def beyond_range(data: TaskData) -> dict[str, int]:
 
 
 def _text(task: Task, measured: Measured, report: dict[str, Any], args: argparse.Namespace) -> list[str]:
-    what = scores.names(task)
-    shown = what[:1] if task.labels is not None else what[: len(task.target)]
+    densities = args.components is not None
+    what = scores.names(task, densities)
+    one = task.labels is not None or densities
+    shown = what[:1] if one else what[: len(task.target)]
     lines = [in_a_line(report["roles"])]
     for name in shown:
-        head = name if " of " in name or task.labels is not None else f"{name} of {task.target[0]}"
-        rows = {who: [None if s is None else s[name] for s in found] for who, found in measured.items()}
+        head = name if " of " in name or one else f"{name} of {task.target[0]}"
+        rows = {who: [None if s is None else s.get(name) for s in found] for who, found in measured.items()}
         lines += [*scores.table([head, *PARTS], rows), ""]
-    lines.append(verdict(measured, shown[0], task.labels is not None))
+    lines.append(verdict(measured, shown[0], one))
     for name, words in report["words"].items():
         read = f"{counted(len(words), 'input')}, 1 where it is the word and else 0: {', '.join(words)}"
         lines.append(f"column {name} is text, read as {read}")
@@ -426,7 +430,7 @@ def _text(task: Task, measured: Measured, report: dict[str, Any], args: argparse
 
 def verdict(measured: Measured, name: str, larger: bool) -> str:
     """Whether the network, the first of those who were measured, is better than the best baseline on the test part."""
-    found = {who: parts[-1][name] for who, parts in measured.items() if parts[-1] is not None}
+    found = {who: parts[-1][name] for who, parts in measured.items() if parts[-1] is not None and name in parts[-1]}
     if len(found) < 2:
         return "the test part has no answers to judge by"
     (network, score), *others = found.items()

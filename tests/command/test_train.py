@@ -13,7 +13,7 @@ import pytest
 from support.tables import SMALL, change, waves, words, write_csv
 
 from ltc_np import ensemble, load
-from ltc_np.command import pieces, split, tables, task_data, train
+from ltc_np.command import baselines, pieces, split, tables, task_data, train
 from ltc_np.command.task import of_model
 from ltc_np.data import forward_fill
 from ltc_np.losses import Mixture
@@ -215,7 +215,7 @@ def test_densities(here, ltc):
     model, report = trained_on(ltc, columns, *line)
     status, out, _ = ltc("evaluate", "table.npz", "table.csv", "--json", "--backend", "numpy")
     found = json.loads(out)["scores"]
-    assert status == 0 and list(found) == ["rmse", "mae", "r2", "log_likelihood"]
+    assert status == 0 and list(found) == ["log_likelihood", "rmse", "mae", "r2"]
     assert report["scores"]["ltc, 4 units"]["test"].keys() == found.keys()
     assert ltc("predict", "table.npz", "table.csv", "--out", "p.npz", "--backend", "numpy")[0] == 0
     answers = np.load("p.npz")
@@ -227,11 +227,45 @@ def test_densities(here, ltc):
     np.testing.assert_allclose(answers["predicted_heat"], mixture.mean()[:, 0], rtol=1e-5)
     np.testing.assert_allclose(answers["95%_heat"], mixture.quantiles(0.95)[:, 0].ravel(), rtol=1e-5)
     assert (answers["5%_heat"] < answers["predicted_heat"]).all()
+    for k in (0, 1):
+        np.testing.assert_allclose(answers[f"share_{k + 1}"], np.exp(mixture.log_pi[:, k]), rtol=1e-5)
+        np.testing.assert_allclose(answers[f"mean_{k + 1}_heat"], mixture.mu[:, k, 0], rtol=1e-5)
+        np.testing.assert_allclose(answers[f"deviation_{k + 1}_heat"], np.exp(mixture.log_sigma[:, k, 0]), rtol=1e-5)
     assert {column.dtype.name for name, column in answers.items() if "heat" in name} == {"float32"}  # as the network's
     wanted = mixture.log_likelihood(np.where(known, heat, 0)[:, None])[known].mean()
     assert found["log_likelihood"] == pytest.approx(wanted, rel=1e-5)
     error = answers["predicted_heat"][known] - heat[known]
     assert found["rmse"] == pytest.approx(np.sqrt((error**2).mean()), rel=1e-5)
+
+
+def test_densities_are_judged_by_their_likelihood(here, ltc):
+    """Beside one normal density, one around a line, and a kernel density; here of a target that is 1 or -1."""
+    rng = np.random.default_rng(0)
+    y = rng.choice([-1.0, 1.0], 200) + 0.05 * rng.normal(size=200)
+    write_csv(here / "two.csv", {"x": rng.normal(size=200).tolist(), "y": y.tolist()})
+    line = ["train", "two.csv", "--target", "y", "--out", "two.npz", "--components", "2"]
+    status, out, error = ltc(*line, *SMALL, "--epochs", "12", "--learning-rate", "0.1", "--json")
+    assert status == 0, error
+    scores_ = {who: list(parts.values()) for who, parts in json.loads(out)["scores"].items()}
+    told = train.verdict(scores_, "log_likelihood", True)
+    assert told == "on the test part ltc, 4 units is better than the best baseline, `kernel density of the targets`"
+    found = {who: parts["test"]["log_likelihood"] for who, parts in json.loads(out)["scores"].items()}
+    network, normal, linear, kernel = found.values()
+    assert [*found][1:] == [
+        "mean, normal around it",
+        "linear, of 8 rows, normal around it",
+        "kernel density of the targets",
+    ]
+    known, test = y[:140], y[170:]  # 0.7, 0.15, 0.15
+
+    def likelihood(mean, deviation):
+        return -0.5 * ((test - mean) / deviation) ** 2 - np.log(deviation * (2 * np.pi) ** 0.5)
+
+    assert normal == pytest.approx(likelihood(known.mean(), known.std()).mean())
+    some = known[:: 1 + 140 // baselines.KERNELS]
+    each = [likelihood(one, known.std() * len(some) ** (-1 / 5)) for one in some]
+    assert kernel == pytest.approx(np.log(np.mean(np.exp(each), axis=0)).mean())
+    assert network > kernel > normal and abs(linear - normal) < 0.1
 
 
 @pytest.mark.parametrize(
