@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from .. import plot
 from ..base.command_line import DONE, Parser, check_least, digits, report, run
+from ..ensemble import members
 from ..model import Model
 from ..online.stored import load_learnt
 from ..plot.styling import plain
+from ..shortcut import network
 from . import options, outputs, pictures, tables, task_data
 from .task import KEY, history_of, of_model
 from .task_data import TaskData
@@ -76,7 +78,13 @@ def _of_itself(what: str, model: Model, path: str) -> Callable[..., Any]:
     names = of_model(model, path).names if KEY in (model.notes or {}) else None
     if names is not None and len(names) != model.input_size:  # of a mask every feature stands there three times
         names = None
-    return lambda ax: plot.wiring(model, input_names=names, ax=ax)
+    alone = _network(model)
+    return lambda ax: plot.wiring(alone, input_names=names, ax=ax)
+
+
+def _network(model: Model) -> Model:
+    """The network alone, of an ensemble the first one: a line beside it has no neurons."""
+    return network(members(model)[0])
 
 
 def _of_a_table(what: str, model: Model, args: argparse.Namespace) -> Callable[..., Any]:
@@ -86,6 +94,7 @@ def _of_a_table(what: str, model: Model, args: argparse.Namespace) -> Callable[.
     if what == "predictions":
         found = task_data.means(task, task_data.outputs(model, read.x, read.dt))
         return pictures.answers(read, found, args.group, last)
+    model = _network(model)
     traced = trace(model, read, pictures.sequence(read, args.group), last)
     layer = max(range(len(model.layers)), key=lambda k: model.layers[k].state_size)
     draw = plot.states if what == "states" else plot.time_constants

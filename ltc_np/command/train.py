@@ -167,6 +167,8 @@ def _train(args: argparse.Namespace) -> int:
 def _trained(args: argparse.Namespace) -> Trained | None:
     """Train and write the model; None if the training was stopped and there is none."""
     recipe = options.of_recipe(args)
+    if args.shortcut is None and not args.components:  # as estimators do
+        recipe = dataclasses.replace(recipe, shortcut="auto")
     if pathlib.Path(args.out).suffix.lower() != ".npz":
         raise ValueError(f"--out must be a file MODEL.npz, got {args.out}")
     _check_checkpoint(args)
@@ -206,7 +208,7 @@ def _judged(trained: Trained, args: argparse.Namespace) -> int:
     data, failed = trained.data, None
     try:
         found = task_data.outputs(trained.model, data.x, data.dt)
-        measured = _scores(data, trained.recipe, found)
+        measured = _scores(data, trained.recipe, trained.shortcut.get("share", 1.0), found)
     except MISTAKES as error:
         raise ValueError(f"{args.out} is written, but was not judged: {line(error)}") from error
     picture = trained.picture
@@ -323,8 +325,8 @@ def _each(jobs: int) -> Callable[..., Any]:
     return lambda function, given: joblib.Parallel(n_jobs=jobs)(joblib.delayed(function)(one) for one in given)
 
 
-def _scores(data: TaskData, recipe: Recipe, found: list[Any]) -> Measured:
-    """Measures of the network and of baselines, for each part."""
+def _scores(data: TaskData, recipe: Recipe, share: float, found: list[Any]) -> Measured:
+    """Measures of the answers, of which ``share`` is the network's, and of baselines, for each part."""
     y, part_of_answer = data.flat(data.y), data.flat_parts()
     x = data.x
     if data.dt is not None:  # a baseline may know elapsed times too
@@ -333,7 +335,8 @@ def _scores(data: TaskData, recipe: Recipe, found: list[Any]) -> Measured:
     if data.flat(found).shape[1:] != data.flat(data.y).shape[1:] and data.task.labels is None:
         given = baselines.densities(given, y, part_of_answer)
     several = f", {recipe.ensemble} networks" if recipe.ensemble > 1 else ""
-    guesses = {f"{recipe.cell}, {recipe.units} units{several}": data.flat(found)} | given
+    line = " and a line" if share < 1 else ""
+    guesses = {f"{recipe.cell}, {recipe.units} units{several}{line}": data.flat(found)} | given
     return {
         name: [
             scores.score(data.task, guess, y, part_of_answer == part, name not in given) for part in range(len(PARTS))
@@ -418,7 +421,11 @@ def _text(task: Task, measured: Measured, report: dict[str, Any], args: argparse
     if report["shortcut"]:
         line_of, share = report["shortcut"]["reads"], report["shortcut"]["share"]
         what_it_reads = line_of if isinstance(line_of, str) else counted(line_of, "row")
-        lines.append(f"the answer is {share:.0%} the network's and {1 - share:.0%} that of a line of {what_it_reads}")
+        told = {1: "the network's alone", 0: f"that of a line of {what_it_reads}: the network is not used"}
+        mixed = f"{share:.0%} the network's and {1 - share:.0%} that of a line of {what_it_reads}"
+        lines.append(f"the answer is {told.get(share, mixed)}")
+        if share < 1 and line_of == "convolutions":
+            lines.append("random convolutions cannot be exported: --shortcut ridge or none for C, ONNX or a web page")
     if report["stopped"].startswith(BY_SIGINT):
         more = "" if report["resume"] is None else f"; --resume --force goes on from {report['resume']}"
         lines.append(f"{report['stopped']}{more}")

@@ -229,7 +229,9 @@ def fit(
     if share < 1:
         scale = (1 - share) * _scale(line.left_out, whole, classes)
         parts = [mixed(network, line, scale, calm * share) for network in members(model)]
+        notes = model.notes
         model = parts[0] if len(parts) == 1 else join(parts, "classes" if classes else "numbers")
+        model.notes = notes
     return Beside(model, history, report)
 
 

@@ -361,11 +361,11 @@ def test_a_line_beside_the_network(here, ltc, labels):
     known = np.where(heat > 0, "warm", "cold") if labels else heat
     columns, asked = {"time": range(600), "a": a, "heat": known}, [*WAVES, "--window", "16"]
     more = ["--balanced"] if labels else []
-    plain, before = trained_on(ltc, columns, *asked, more=more)
-    both, found = trained_on(ltc, columns, *asked, "--shortcut", "ridge", more=more, name="both")
+    plain, before = trained_on(ltc, columns, *asked, "--shortcut", "none", more=more)
+    both, found = trained_on(ltc, columns, *asked, more=more, name="both")  # "auto", as estimators
     what = "accuracy" if labels else "rmse"
-    (name,) = (who for who in found["scores"] if who.startswith("ltc"))
-    error, of_plain = (report["scores"][name]["test"][what] for report in (found, before))
+    assert [next(iter(report["scores"])) for report in (found, before)] == ["ltc, 4 units and a line", "ltc, 4 units"]
+    error, of_plain = (next(iter(report["scores"].values()))["test"][what] for report in (found, before))
     assert error > 0.95 > of_plain if labels else error < 0.05 < of_plain
     assert before["shortcut"] == {} and found["shortcut"]["share"] < 0.5
     assert "Line(" in repr(both) and both.notes.keys() == plain.notes.keys()
@@ -409,7 +409,7 @@ def test_evaluate_has_the_parts_of_train(here, ltc):
     columns = change(columns, word={k: None for k, who in enumerate(columns["who"]) if who in ("g2", "g9")})
     line = ["--target", "word", "--group", "who", "--task", "classes", "--missing", "fill", "--answer", "sequence"]
     _, report = trained_on(ltc, columns, *line)
-    network = report["scores"]["ltc, 4 units"]
+    network = next(iter(report["scores"].values()))
     for part in ("train", "validation", "test"):
         status, out, _ = ltc("evaluate", "table.npz", "table.csv", "--part", part, "--json", "--backend", "numpy")
         assert status == 0 and json.loads(out)["scores"] == network[part]
@@ -417,7 +417,7 @@ def test_evaluate_has_the_parts_of_train(here, ltc):
 
 def test_the_training_is_that_of_the_recipe(here, ltc):
     """Rows by hand: windows of 20 from every 7th row, elapsed times in units of their median, 20 rows to warm up."""
-    model, _ = trained_on(ltc, waves(), *WAVES, "--window", "20", "--hop", "7", "--seed", "3")
+    model, _ = trained_on(ltc, waves(), *WAVES, "--window", "20", "--hop", "7", "--seed", "3", "--shortcut", "none")
     t, power, heat = (np.array(waves()[name]) for name in ("time", "power", "heat"))
     dt = np.diff(t, prepend=2 * t[0] - t[1])
     dt /= np.median(dt[:56])
@@ -439,7 +439,7 @@ def test_the_training_is_that_of_the_recipe(here, ltc):
 def test_a_sequence_that_is_validated_warms_up_as_long_as_the_longest_of_training(here, ltc):
     """Without windows: 8 sequences of 40 rows, the first 28 of which train, so that all 28 come before the next 6."""
     columns = {name: values * 8 for name, values in waves(n=40).items()} | {"who": [f"g{k // 40}" for k in range(320)]}
-    trained_on(ltc, columns, *WAVES, "--group", "who", "--split", "time")
+    trained_on(ltc, columns, *WAVES, "--group", "who", "--split", "time", "--shortcut", "none")
     model = load("table.npz", backend="numpy")
     read = task_data.read(of_model(model, "m"), tables.read("table.csv"), parts=True)
     heat = np.array(waves(n=40)["heat"])[28:34]
@@ -452,7 +452,7 @@ def test_balanced_classes_weigh_the_same(here, ltc):
     """As `fit` has it for sequences one by one: rare classes count more than often ones."""
     columns = words(n=60)
     columns["word"] = ["flat" if word == "up" else word for word in columns["word"]]
-    line = ["--target", "word", "--group", "who", "--balanced"]
+    line = ["--target", "word", "--group", "who", "--balanced", "--shortcut", "none"]
     model, _ = trained_on(ltc, columns, *line)
     task = of_model(model, "m")
     read = task_data.read(task, tables.read("table.csv"), parts=True)
@@ -601,10 +601,24 @@ def test_a_checkpoint_is_asked_as_a_model(here, ltc, pressed):
 
 
 @pytest.mark.slow
+def test_an_ensemble_beside_a_line_is_read_by_the_other_commands(here, ltc):
+    _, told = trained_on(ltc, waves(), *WAVES, "--ensemble", "2")
+    assert told["shortcut"]["share"] < 1
+    for command in ("predict", "evaluate"):
+        more = ["--out", "p.csv"] if command == "predict" else []
+        status, _, error = ltc(command, "table.npz", "table.csv", "--backend", "numpy", *more)
+        assert status == 0, error
+    pytest.importorskip("matplotlib")
+    for what, of in (("wiring", []), ("states", ["table.csv"]), ("time-constants", ["table.csv"])):
+        status, _, error = ltc("plot", "table.npz", *of, "--what", what, "--out", f"{what}.png")
+        assert status == 0, error
+
+
+@pytest.mark.slow
 def test_an_ensemble_is_one_file(here, ltc, monkeypatch):
     """Which the other commands read as any model; side by side or not, it is the same."""
-    model, told = trained_on(ltc, waves(), *WAVES, "--ensemble", "2")
-    alone, _ = trained_on(ltc, waves(), *WAVES, name="alone")
+    model, told = trained_on(ltc, waves(), *WAVES, "--ensemble", "2", "--shortcut", "none")
+    alone, _ = trained_on(ltc, waves(), *WAVES, "--shortcut", "none", name="alone")
     first, second = ensemble.members(model)
     assert np.array_equal(first.theta, alone.theta) and not np.array_equal(second.theta, alone.theta)
     assert next(iter(told["scores"])) == "ltc, 4 units, 2 networks" and told["parameters"] == 2 * alone.theta.size
@@ -616,7 +630,7 @@ def test_an_ensemble_is_one_file(here, ltc, monkeypatch):
         Parallel=lambda n_jobs: called.append(n_jobs) or (lambda calls: [call() for call in calls]),
         delayed=lambda function: lambda one: partial(function, one),
     )
-    again, _ = trained_on(ltc, waves(), *WAVES, "--ensemble", "2", "--jobs", "3", name="again")
+    again, _ = trained_on(ltc, waves(), *WAVES, "--ensemble", "2", "--shortcut", "none", "--jobs", "3", name="again")
     assert called == ["joblib", 3] and np.array_equal(again.theta, model.theta)
     for options, told in (
         (("--ensemble", "2", "--checkpoint", "run"), "--checkpoint must be left out for an --ensemble"),
