@@ -61,6 +61,28 @@ class Judged(NamedTuple):
         """Who errs least."""
         return min(means := self.means(), key=lambda who: next(iter(means[who].values())))
 
+    def widths(self, who: str, coverage: float) -> dict[Any, float]:
+        """Of each channel how far the ends of an interval lie from an answer: an error of those in the judgement.
+
+        Where a channel has too few, errors of all channels stand for them, in units of their spreads.
+        """
+        from ..sklearn import conformal
+
+        level = (1 - coverage) / 2
+        need, errors = conformal.needed(level), self.errors[who]
+        units = errors / np.array([self.spread[one] for one in self.channel])
+        if len(errors) < need:
+            checks.warn(
+                f"ltc_np: intervals for {coverage:.0%} need {need} errors of what was held out, but there are "
+                f"{len(errors)}: they may hold less than they should; give more series"
+            )
+        found = {}
+        for one, spread in self.spread.items():
+            own = errors[self.channel == one]
+            own = np.sort(own if len(own) >= need else units * spread)
+            found[one] = float(own[min(int(conformal.ranks(level, np.array(len(own)))), len(own)) - 1])
+        return found
+
 
 def forecast(args: argparse.Namespace, recipe: Recipe) -> int:
     """Judge, learn from all, and answer; the exit status."""
@@ -76,6 +98,9 @@ def forecast(args: argparse.Namespace, recipe: Recipe) -> int:
     past = points.read("TABLE", _columns(table, args, values=True), columns, values=True)
     points.refuse_twice("TABLE", past)
     asked = points.read("--questions", _columns(questions, args, values=False), columns, values=False)
+    unknown = [channel for channel in asked.channel if channel not in set(past.channel)]
+    if unknown:
+        raise ValueError(f"--questions must name channels of the table ({some(_words(past))}), got {unknown[0]!r}")
     horizon = _horizon(past, asked)
     given = {name: getattr(args, name) for name in recipe.names() if getattr(args, name, None) is not None}
     verbose: Any = 0 if args.quiet else "auto"
@@ -106,13 +131,14 @@ def forecast(args: argparse.Namespace, recipe: Recipe) -> int:
             low, high = network.predict_interval(past, asked, args.coverage).T
         else:
             own = rivals.answers(past, past, asked)[best]
-            width = {one: np.quantile(found.errors[best][found.channel == one], args.coverage) for one in found.spread}
+            width = found.widths(best, args.coverage)
             half = np.array([width[one] for one in asked.channel])
             low, high = own - half, own + half
+        digits_ = _float32 if best == name else _short
         target = names[3]
         values = {f"forecast_{target}": own, f"lower_{target}": low, f"upper_{target}": high}
         read = {one: questions.columns[one].cells for one in names[:3] if one is not None}
-        return read | {name: _float32(values_) for name, values_ in values.items()}
+        return read | {name: digits_(values_) for name, values_ in values.items()}
 
     try:
         test = judged()
@@ -123,7 +149,7 @@ def forecast(args: argparse.Namespace, recipe: Recipe) -> int:
     means, best = test.means(), test.best()
     said: dict[str, Any] = {
         "table": args.table, "rows": len(past.time), "series": len(set(past.series)),
-        "channels": list(map(str, dict.fromkeys(past.channel))), "questions": len(asked.time),
+        "channels": _words(past), "questions": len(asked.time),
         "judged": len(test.channel), "mae": means, "coverage": {"wanted": args.coverage, "found": test.covered},
         "best": best, "answers_of": name if args.use == used.NETWORK else best,
         "seconds": round(time.monotonic() - began, 3), "file": args.out,
@@ -204,6 +230,15 @@ def _horizon(past: Any, asked: Any) -> float:
     if max(leads) <= 0:
         raise ValueError("--questions must ask for a time after the last observation of a series, got none")
     return max(leads)
+
+
+def _words(past: Any) -> list[str]:
+    return [str(name) for name in dict.fromkeys(past.channel)]
+
+
+def _short(values: Array) -> Array:
+    """Without digits that are rounding."""
+    return np.array([float(f"{value:.12g}") for value in values])
 
 
 def _float32(values: Array) -> Array:

@@ -48,7 +48,8 @@ def merge(channels: Mapping[Any, tuple[Any, Any]]) -> Merged:
     Raises
     ------
     ValueError
-        No channel, arrays of unequal length, times that are not finite, or one that a channel has twice.
+        No channel, arrays of unequal length, times that are not finite, one that a channel has twice, or times that no
+        dtype holds together with those of the others.
     TypeError
         Values that are no real numbers, and numbers beside dates.
 
@@ -71,11 +72,29 @@ def merge(channels: Mapping[Any, tuple[Any, Any]]) -> Merged:
     kinds = {times.dtype.kind in "mM" for times, _ in read.values()}
     if len(kinds) > 1:
         raise TypeError("`channels` must all have dates as times, or all numbers, got both")
-    times = np.unique(np.concatenate([own for own, _ in read.values()]))
+    dtype = np.result_type(*(own.dtype for own, _ in read.values()))
+    if dtype.kind == "f" and all(own.dtype.kind in "biu" for own, _ in read.values()):
+        dtype = np.dtype(np.int64)  # and not float64, in which NumPy would put uint64 beside int64
+    alike = [_in(dtype, own, f"channels[{name!r}][0]") for name, (own, _) in read.items()]
+    times = np.unique(np.concatenate(alike))
     values = np.full((len(times), len(read)), np.nan)
-    for k, (own, observed) in enumerate(read.values()):
-        values[np.searchsorted(times, own.astype(times.dtype)), k] = observed
+    for k, (own, (_, observed)) in enumerate(zip(alike, read.values(), strict=True)):
+        values[np.searchsorted(times, own), k] = observed
     return Merged(times, values, tuple(read))
+
+
+def _in(dtype: np.dtype[Any], times: Numbers, what: str) -> Numbers:
+    """Times in the dtype of all channels, in which none of them may change."""
+    if dtype.kind in "mM":
+        return dates.refined(times, dtype)
+    found = times.astype(dtype)
+    changed = np.flatnonzero((found.astype(times.dtype) != times) | (np.sign(found) != np.sign(times)))
+    if changed.size:
+        raise ValueError(
+            f"`{what}` must hold times that {dtype} holds as they are, beside those of the other channels, got "
+            f"{times[changed[0]]}: take away the first time from all, or give all as whole numbers"
+        )
+    return found
 
 
 def _channel(name: Any, given: Any) -> tuple[Numbers, Array]:

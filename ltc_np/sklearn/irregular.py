@@ -186,7 +186,7 @@ class IrregularForecaster(LTCFields, CfCFields, RecipeEstimator):
         checks.number("validation_fraction", self.validation_fraction, high=1, high_open=True)
         checks.integer("copies", self.copies, 0)
         given = self._read_past(past)
-        wanted = None if asked is None else self._read("asked", asked, True)
+        wanted = None if asked is None else self._read_past(asked, "asked")
         held: Both | None = None if validation is None else self._read_validation(validation)
         horizon, history = self._spans(given.dated, wanted is None)
         frame = frame_of(given, given if wanted is None else wanted, history)
@@ -218,13 +218,27 @@ class IrregularForecaster(LTCFields, CfCFields, RecipeEstimator):
     ) -> tuple[tuple[Points, Points | None], Both | None]:
         """What is learned from, and what is held out."""
         share = self.validation_fraction
-        return pieces.held_out(past, horizon, share, rng) if asked is None else _split(past, asked, share, rng)
+        if asked is not None:
+            return _split(past, asked, share, rng)
+        rest, held = pieces.held_out(past, horizon, share, rng)
+        self._check_pieces(held)
+        return rest, held
 
     def _learned(self, past: Points, asked: Points | None, horizon: float, rng: np.random.RandomState) -> Both:
         """Series with questions, and copies of them."""
         if asked is None:
-            return pieces.cut(past, horizon, self.copies, rng)
+            found = pieces.cut(past, horizon, self.copies, rng)
+            self._check_pieces(found)
+            return found
         return pieces.with_copies(past, asked, self.copies, rng)
+
+    def _check_pieces(self, found: Both) -> None:
+        if not len(found[1].time):
+            raise ValueError(
+                f"`past` must have series in which an observation comes within `horizon`, {self.horizon}, after "
+                "another one, got none among those that are learned from or held out: give longer series, or a larger "
+                "horizon"
+            )
 
     def _epochs(self) -> int:
         """Of all copies: "auto" makes as many steps with them as without."""
@@ -249,7 +263,7 @@ class IrregularForecaster(LTCFields, CfCFields, RecipeEstimator):
             raise ValueError(f"`columns` must be four names, such as {COLUMNS}, got {checks.brief(columns)}")
         return points.read(name, table, columns, values=values)
 
-    def _read_past(self, table: Any, name: str = "past") -> Points:
+    def _read_past(self, table: Any, name: str = "past") -> Points:  # or questions with their answers
         found = self._read(name, table, True)
         points.refuse_twice(name, found)
         return found
@@ -258,7 +272,7 @@ class IrregularForecaster(LTCFields, CfCFields, RecipeEstimator):
         if not isinstance(given, (tuple, list)) or len(given) != 2:
             raise ValueError(f"`validation` must be (past, asked), got {checks.brief(given)}")
         past, asked = given
-        return self._read_past(past, "validation[0]"), self._read("validation[1]", asked, True)
+        return self._read_past(past, "validation[0]"), self._read_past(asked, "validation[1]")
 
     def _train(
         self, frame: Frame, learn: Both, seeds: Ints, epochs: int, held: _Learned | None = None

@@ -12,7 +12,9 @@ from .points import Points, numbered
 HIDDEN = 0.5  # the largest share of observations that is hidden in a piece
 EARLIEST = 0.5  # part of a past that stays at least, where copies are cut
 WHOLE = 3  # of so many pieces of one series, one shows all that was observed
-FEW_SERIES, PIECES = 20, 400  # of fewer series there are still so many pieces
+PIECES = 400  # at least about so many are learned from, however few series there are
+FEW_SERIES = 10  # of fewer none is held out as a whole
+COPY = object()  # in the names of pieces: no name of a user's series has it
 
 
 Both: TypeAlias = tuple[Points, Points]  # a past, and questions
@@ -67,7 +69,8 @@ def held_out(
         return (past.some(early), None), _cut(past, horizon, _count(B, 0), rng, ~early, whole=True)
     apart = np.isin(series.of, rng.permutation(B)[: max(1, round(share * B))])
     rest = past.some(apart)
-    return (past.some(~apart), None), _cut(rest, horizon, 1, rng, np.ones(len(rest.time), bool), whole=True)
+    everywhere = np.ones(len(rest.time), bool)
+    return (past.some(~apart), None), _cut(rest, horizon, _count(B, 0), rng, everywhere, whole=True)
 
 
 def cut(past: Points, horizon: float, copies: int, rng: np.random.RandomState) -> Both:
@@ -78,7 +81,7 @@ def cut(past: Points, horizon: float, copies: int, rng: np.random.RandomState) -
 
 def _count(series: int, copies: int) -> int:
     """Pieces of each series."""
-    return max(1 + copies, -(-PIECES // series) if series < FEW_SERIES else 1)
+    return max(1 + copies, -(-PIECES // series))
 
 
 def _cut(past: Points, horizon: float, count: int, rng: np.random.RandomState, ends: Bools, *, whole: bool) -> Both:
@@ -108,7 +111,7 @@ def _some(points: Points, rows: Bools, k: int) -> Points:
     """Some rows, of series with names of their own."""
     found = points.some(rows)
     names = np.empty(len(found.series), object)
-    names[:] = [(name, k) for name in found.series]
+    names[:] = [(COPY, name, k) for name in found.series]
     return found._replace(series=names)
 
 

@@ -52,7 +52,9 @@ def read(name: str, table: Any, columns: Sequence[str], *, values: bool) -> Poin
     n = len(found[1])
     if not n:
         raise ValueError(f"`{name}` must have at least one row, got none")
-    series, channel = (np.zeros(n, object) if found[k] is None else _names(found[k]) for k in (0, 2))
+    series, channel = (
+        np.zeros(n, object) if found[k] is None else _names(f"{name}[{columns[k]!r}]", found[k]) for k in (0, 2)
+    )
     time, dated = _times(f"{name}[{columns[1]!r}]", found[1])
     value = None
     if values:
@@ -93,10 +95,21 @@ def _columns(name: str, table: Any, columns: Sequence[str], values: bool) -> lis
     return [*table, None][:4]
 
 
-def _names(values: Any) -> Numbers:
+def _names(name: str, values: Any) -> Numbers:
     found = np.empty(len(values), object)
     found[:] = values.tolist() if isinstance(values, np.ndarray) else list(values)
+    missing = [row for row, own in enumerate(found) if own is None or not _equal(own)]
+    if missing:
+        raise ValueError(f"`{name}` must hold a name in every row, got {found[missing[0]]} in row {missing[0]}")
     return found
+
+
+def _equal(own: Any) -> bool:
+    """Whether a name equals itself, as NaN, NaT and the missing value of pandas do not."""
+    try:
+        return bool(own == own)
+    except TypeError:
+        return False
 
 
 def _times(name: str, values: Any) -> tuple[Numbers, bool]:
@@ -105,7 +118,8 @@ def _times(name: str, values: Any) -> tuple[Numbers, bool]:
         _refuse(name, "a date", np.isnat(found), found)
         return dates.refined(found, np.dtype(f"{found.dtype.kind}8[ns]")).astype(np.int64), True
     given = real(name, values)
-    times = given.astype(np.int64) if given.dtype.kind in "bi" else given.astype(np.float64)
+    whole = given.dtype.kind in "biu" and (given <= np.iinfo(np.int64).max).all()
+    times = given.astype(np.int64 if whole else np.float64)
     _refuse(name, "a finite number", ~np.isfinite(times), times)
     return times, False
 

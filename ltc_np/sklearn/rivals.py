@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +15,8 @@ LAST, MEAN, LINE = "the value seen last", "the mean of the channel", "a line thr
 
 
 def answers(known: Points, past: Points, asked: Points) -> dict[str, Array]:
-    """Answers (n,) of each rival, by the series; where this has no value of the channel, the mean of those known.
+    """Answers (n,) of each rival, by what the series had until then; without a value of the channel, the mean of those
+    known.
 
     Parameters
     ----------
@@ -33,10 +35,12 @@ def answers(known: Points, past: Points, asked: Points) -> dict[str, Array]:
     found: dict[str, Array] = {name: np.empty(len(asked.time)) for name in (LAST, MEAN, LINE)}
     for k, key in enumerate(zip(asked.series, asked.channel, strict=True)):
         times, seen = own.get(key, ([], []))
-        mean = means.get(key[1], np.nan)
+        at, mean = asked.time[k].item(), means.get(key[1], np.nan)
+        known_by_then = bisect_right(times, at)
+        times, seen = times[:known_by_then], seen[:known_by_then]
         found[MEAN][k] = mean
         found[LAST][k] = seen[-1] if seen else mean
-        found[LINE][k] = _line(times, seen, asked.time[k].item()) if len(seen) > 1 else found[LAST][k]
+        found[LINE][k] = _line(times, seen, at) if len(seen) > 1 else found[LAST][k]
     return found
 
 

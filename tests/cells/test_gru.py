@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from support import golden
 
-from ltc_np import GRU, Model
+from ltc_np import GRU, Adam, Model
 from ltc_np.recipe import Recipe
 
 
@@ -88,6 +88,14 @@ def test_rates_at_first():
     )
     np.testing.assert_allclose(by_recipe.params["0.rate"], [0.5, 50**-0.5 / 2, 0.01], rtol=1e-12)
     assert by_recipe.takes_dt and not Model(GRU(5, input_dim=2), seed=0).takes_dt
+
+
+def test_no_rate_becomes_negative():
+    """Then a state would grow without end: the optimiser puts it back to 0, where nothing fades."""
+    model = Model(GRU(3, input_dim=1, decay=True), seed=0)
+    model.params["rate"] = -1.0
+    Adam(0.01).step(model, np.zeros_like(model.theta))
+    assert (model.params["rate"] == 0).all()
 
 
 def test_it_has_no_time():

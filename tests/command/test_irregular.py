@@ -95,6 +95,51 @@ def test_answers_of_the_network(tables, ltc, here, monkeypatch):
     assert said["series"] == 30 and said["channels"] == list(dict.fromkeys(seen["what"])) and said["questions"] == 2
 
 
+def test_it_is_judged_by_what_it_has_not_learned(tables, ltc, monkeypatch):
+    """And so are its rivals: both know the rest, and of what is held out the past."""
+    seen, fitted, rivals_of = tables[0], [], []
+    fit, answers = IrregularForecaster.fit, rivals.answers
+    monkeypatch.setattr(IrregularForecaster, "fit", lambda self, past: fitted.append(past) or fit(self, past))
+    monkeypatch.setattr(rivals, "answers", lambda *given: rivals_of.append(given) or answers(*given))
+    monkeypatch.setattr("ltc_np.command.irregular.Judged.best", lambda self: NETWORK)
+    status, out, error = ltc(*ASKED, "--json")
+    assert status == 0, error
+    rest, everything = fitted
+    known, early, late = rivals_of[0]
+    assert known is rest and len(everything.time) == 360 and len(set(everything.series)) == 30
+    others = {name for _, name, _ in late.series}
+    assert set(rest.series) | others == set(seen["who"]) and not set(rest.series) & others
+    assert {name for _, name, _ in early.series} <= others
+    assert json.loads(out)["coverage"]["found"] <= 1
+
+
+def test_answers_of_a_rival_keep_their_digits(ltc, here, monkeypatch):
+    """And a channel of which nothing was held out has intervals, too."""
+    monkeypatch.setattr("ltc_np.command.irregular.Judged.best", lambda self: rivals.LAST)
+    hour = np.tile(np.arange(6), 20)
+    value = (123456789.125 + np.arange(120) / 1000).tolist()
+    seen = {"who": np.repeat(np.arange(20), 6), "hour": hour, "what": ["hr"] * 120, "value": value}
+    seen = {name: [*column, last] for (name, column), last in zip(seen.items(), (0, 0, "rare", 5.0), strict=True)}
+    write(here / "seen.csv", seen)
+    write(here / "asked.csv", {"who": [3, 0], "hour": [6, 6], "what": ["hr", "rare"]})
+    status, out, error = ltc(*ASKED, "--json")
+    assert status == 0, error
+    found = json.loads(out)["forecast"]
+    assert found["forecast_value"] == [round(value[23], 3), 5.0]
+    assert found["lower_value"][0] < value[23] < found["upper_value"][0]
+    write(here / "asked.csv", {"who": [3], "hour": [6], "what": ["zz"]})
+    status, _, error = ltc(*ASKED)
+    assert status == 2 and "--questions must name channels of the table (hr, rare), got 'zz'" in error
+
+
+def test_intervals_of_a_rival_are_those_of_ranks():
+    errors = {"one": np.arange(1.0, 20.0)}
+    judged = Judged(errors, np.array(["x"] * 19, object), {"x": 2.0, "y": 8.0}, 0.9)
+    assert judged.widths("one", 0.9) == {"x": 18.0, "y": 72.0}  # 18 of 19; y has none: in units of spreads
+    with pytest.warns(RuntimeWarning, match="intervals for 99% need 99 errors"):
+        assert judged.widths("one", 0.99) == {"x": 19.0, "y": 76.0}
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

@@ -35,6 +35,25 @@ def test_by_hand():
     assert merge({"a": ([late], [1.0]), "b": ([late + 1], [2.0])}).times.tolist() == [late, late + 1]
 
 
+def test_no_time_changes_beside_others():
+    """Nothing wraps around, and no two times become one."""
+    early, late = 1_700_000_000_000_000_001, 2**63 - 1
+    found = merge({"a": (np.array([early, late], np.uint64), [1, 2]), "b": ([early + 1], [3])})
+    assert found.times.tolist() == [early, early + 1, late] and found.values[:, 0].tolist()[::2] == [1, 2]
+    assert merge({"a": ([1, 2], [1, 2]), "b": ([0.5], [3])}).times.tolist() == [0.5, 1, 2]
+    for channels in (
+        {"a": ([2**53, 2**53 + 1], [1, 2]), "b": ([0.5], [3])},
+        {"a": (np.array([2**64 - 1], np.uint64), [1]), "b": ([-1], [3])},
+    ):
+        with pytest.raises(
+            ValueError, match=r"`channels\['a'\]\[0\]` must hold times that (float|int)64 holds as they"
+        ):
+            merge(channels)
+    years = np.array(["3000-01-01"], "datetime64[D]"), [1]
+    with pytest.raises(ValueError, match=r"must fit into datetime64\[ns\], got 3000-01-01.*: take coarser units"):
+        merge({"a": years, "b": (np.array(["2024-01-01"], "datetime64[ns]"), [2])})
+
+
 @pytest.mark.parametrize(
     ("channels", "error", "message"),
     [

@@ -42,6 +42,33 @@ def test_sets_are_solutions_that_begin_at_random(physiome, tmp_path):
     assert len({round(float(x[0, 0] / s), 2) for x, s in zip(X, sizes, strict=True)}) > 6  # other starts
 
 
+def test_channels_are_standardised_and_outliers_left_out(physiome, tmp_path, rng):
+    X = rng.normal(size=(400, 100, 2)) * [1, 50] + [0, 7]
+    X[5, 3, 1] = 1e5
+    np.savez(tmp_path / "DUP01.npz", t=np.arange(100), X=X)
+    _, found = physiome.load("DUP01", tmp_path, None)
+    wanted = np.delete((X - X.mean((0, 1))) / X.std((0, 1)), 5, axis=0)
+    np.testing.assert_allclose(found, wanted, rtol=1e-6)
+    with pytest.raises(SystemExit, match="NEL01.npz is not there: --equations DIR makes it"):
+        physiome.load("NEL01", tmp_path, None)
+
+
+def test_a_series_that_fails_is_drawn_again(physiome, tmp_path):
+    """By the number of the series and that of all series, so that no two are alike."""
+    pytest.importorskip("scipy")
+    text = "def initConsts():\n    return [1.0], [1.0]\n\ndef computeRates(t, y, c):\n    "
+    (tmp_path / "model.py").write_text(text + "return [0.0 if y[0] < 1.1 else 1e30]\n")
+    settings = physiome.SETS["DUP01"]._replace(duration=1.0, d_constants=0.0, d_states=0.5)
+    _, X = physiome.make(settings, tmp_path / "model.py", series=8)
+
+    def first(seed):
+        return np.random.RandomState(seed).uniform(0.5, 1.5)
+
+    again = [next(first(n + 8 * k) for k in range(99) if first(n + 8 * k) < 1.1) for n in range(8)]
+    np.testing.assert_allclose(X[:, 0, 0], again)
+    assert again != [first(n) for n in range(8)]
+
+
 def test_what_is_observed_and_asked(physiome, rng):
     t, X = np.arange(100.0), rng.standard_normal((200, 100, 3))
     described = physiome.parts(t, X, 0, published=False)

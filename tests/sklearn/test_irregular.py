@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 from sklearn.base import clone
 
-from ltc_np.sklearn import IrregularForecaster, asked, points
+from ltc_np.sklearn import IrregularForecaster, asked, irregular, points
 from ltc_np.sklearn.irregular import COLUMNS
 
 SMALL = {"units": 6, "epochs": 3, "random_state": 0, "backend": "numpy"}
@@ -88,6 +88,15 @@ def test_rounding_puts_no_step_between():
         place, since, dt = frame._clock(np.array([0.0, gap]))
         assert place.tolist() == [0, parts] and len(dt) == parts + 1
         assert since[-1] == pytest.approx(gap / 0.1)
+
+
+def test_long_gaps_constant_channels_and_what_is_too_long_ago():
+    frame = asked.Frame({"x": 0}, np.zeros(1), np.ones(1), 1.0, 2.0, False, history=5.0)
+    place, _, dt = frame._clock(np.array([0.0, 1000.0]))
+    assert place.tolist() == [0, 32] and dt[1:].tolist() == [1000 / 32] * 32
+    past = points.read("past", (["a"] * 4, [0.0, 4.9, 5.0, 10.0], ["x"] * 4, [7.0] * 4), COLUMNS, values=True)
+    assert frame._recent(past).time.tolist() == [5.0, 10.0]
+    assert asked.frame_of(past, past).scale.tolist() == [1.0]
 
 
 @pytest.mark.parametrize("dates", [False, True])
@@ -186,12 +195,63 @@ def test_few_errors_are_told_of(rng):
         forecaster.predict_interval(past, questions, 0.99)
 
 
+def test_what_is_learned_from_and_for_how_long(rng, monkeypatch):
+    """First all but what is held out, until its best epoch, then all for so many; half of the epochs with one copy."""
+    past, questions = table(rng, series=20)
+    calls = []
+    train = IrregularForecaster._train
+
+    def seen(self, frame, learn, seeds, epochs, held=None):
+        model, _ = train(self, frame, learn, seeds, epochs, held)
+        names = {name if isinstance(name, str) else name[1] for name in learn[1].series}
+        calls.append((len(names), len(learn[0].time), epochs, None if held is None else len(held[0].dt)))
+        return model, {"val_loss": [3.0, 1.0, 2.0]}
+
+    monkeypatch.setattr(IrregularForecaster, "_train", seen)
+    forecaster = IrregularForecaster(**SMALL | {"epochs": "auto"}, copies=0, ensemble=1)
+    assert forecaster._epochs() == 100 and clone(forecaster).set_params(copies=1)._epochs() == 50
+    assert clone(forecaster).set_params(copies=2)._epochs() == 34
+    forecaster.set_params(epochs=3).fit(past, questions)
+    of_rest = calls[0][1]
+    assert calls == [(16, of_rest, 3, 4), (20, len(past["id"]), 2, None)] and of_rest < len(past["id"])
+    assert forecaster.n_iter_ == 2
+
+
+def test_intervals_by_hand(rng):
+    """The error of rank ceil((n + 1) coverage) of the channel's bin; of the whole channel where that has too few."""
+    errors = irregular.Errors(
+        np.arange(1.0, irregular.BINS),
+        [[np.arange(1.0, 20.0) + 100 * k for k in range(irregular.BINS)], [np.arange(3.0)] * irregular.BINS],
+    )
+    steps = asked.Steps([], [], np.zeros(3, int), np.zeros(3, int), np.array([0, 0, 1]), np.array([0.5, 1.5, 0.5]))
+    assert irregular._half_widths(errors, steps, 0.75).tolist() == [
+        15.0,
+        115.0,
+        np.sort(np.tile(np.arange(3.0), irregular.BINS))[-(-(3 * irregular.BINS + 1) * 3 // 4) - 1],
+    ]
+
+
+def test_times_and_names_keep_what_they_are():
+    late = np.array([2**63 - 3, 2**63 - 1], np.uint64)
+    read = points.read("past", (["a", "a"], late, ["x", "x"], [1, 2]), COLUMNS, values=True)
+    assert read.time.tolist() == late.tolist()
+    for missing in (np.nan, None, np.datetime64("NaT")):
+        with pytest.raises(ValueError, match=r"`past\['id'\]` must hold a name in every row, got .* in row 1"):
+            points.read("past", (["a", missing], [0, 1], ["x", "x"], [1, 2]), COLUMNS, values=True)
+
+
 def test_refused(rng):
     past, questions = table(rng)
     forecaster = IrregularForecaster(**SMALL).fit(past, questions)
     twice = {k: np.concatenate([v, v[:1]]) for k, v in past.items()}
     with pytest.raises(ValueError, match="one value of a channel at a time, got two of channel .* of series 's0' at"):
         forecaster.predict(twice, questions)
+    both = {k: np.concatenate([v, v[:1]]) for k, v in questions.items()}
+    with pytest.raises(ValueError, match="`asked` must have one value of a channel at a time, got two of"):
+        forecaster.fit(past, both)
+    with pytest.raises(ValueError, match=r"`validation\[1\]` must have one value of a channel at a time, got two of"):
+        forecaster.fit(past, questions, validation=(past, both))
+    assert len(forecaster.predict(past, both)) == len(both["id"])  # a question may be asked twice
     with pytest.raises(ValueError, match=r"`asked` must name channels that fit has seen \(., .\), got 'z'"):
         forecaster.predict(past, {"id": ["s0"], "time": [7.0], "channel": ["z"]})
     with pytest.raises(ValueError, match="`asked` must have numbers as times, as in fit, got dates"):

@@ -41,7 +41,7 @@ def test_copies_see_less_and_are_asked_what_comes_after(rng):
     shares = []
     for name in own_asked:
         for k in (1, 2):
-            here, questions = of_seen.get((name, k), []), of_wanted[name, k]
+            here, questions = of_seen.get((pieces.COPY, name, k), []), of_wanted[pieces.COPY, name, k]
             assert set(here) <= set(own_past[name]) and set(questions) <= {*own_past[name], *own_asked[name]}
             assert set(own_asked[name]) <= set(questions) and not set(here) & set(questions)
             added = [row[0] for row in set(questions) - set(own_asked[name])]
@@ -61,10 +61,10 @@ def test_pieces_end_at_an_observation_and_ask_for_the_horizon(rng, series, dates
     own = by_series(past)
     seen, asked = pieces.cut(past, horizon, 2, np.random.RandomState(0))
     of_seen, of_asked = by_series(seen), by_series(asked)
-    assert len(of_asked) >= (0.8 * pieces.PIECES if series < pieces.FEW_SERIES else 0.8 * 3 * series)
+    assert len(of_asked) >= 0.8 * pieces.PIECES
     ends, whole = [], 0
-    for (name, k), questions in of_asked.items():
-        here = of_seen.get((name, k), [])
+    for (_, name, k), questions in of_asked.items():
+        here = of_seen.get((pieces.COPY, name, k), [])
         first = min(row[0] for row in questions)
         end = max(row[0] for row in own[name] if row[0] < first)
         assert set(questions) == {row for row in own[name] if end < row[0] <= end + horizon}
@@ -81,14 +81,34 @@ def test_what_is_held_out_is_of_other_series_or_of_a_later_time(rng):
     past = observed(rng, 30)
     (rest, none), (seen, asked) = pieces.held_out(past, 2.0, 0.2, np.random.RandomState(0))
     assert none is None and len(set(rest.series)) == 24
-    assert {name for name, _ in asked.series} | {name for name, _ in seen.series} == set(past.series) - set(rest.series)
+    others = {name for _, name, _ in asked.series} | {name for _, name, _ in seen.series}
+    assert others == set(past.series) - set(rest.series)
+    counts = np.bincount([k for _, _, k in by_series(asked)])
+    assert len(counts) == -(-pieces.PIECES // 30) and counts.max() == 6  # as many of each as are learned from
     few = observed(rng, 3)
     (rest, _), (seen, asked) = pieces.held_out(few, 2.0, 0.2, np.random.RandomState(0))
     for name, rows in by_series(few).items():
         border = rows[0][0] + 0.8 * (rows[-1][0] - rows[0][0])
         assert by_series(rest)[name] == [row for row in rows if row[0] <= border]
-        assert min(row[0] for (own, _), q in by_series(asked).items() if own == name for row in q) > border
-        assert max(row[0] for (own, _), q in by_series(seen).items() if own == name for row in q) > border
+        assert min(row[0] for (_, own, _), q in by_series(asked).items() if own == name for row in q) > border
+        assert max(row[0] for (_, own, _), q in by_series(seen).items() if own == name for row in q) > border
+
+
+@pytest.mark.parametrize("series", [1, 9, 10, 19, 20, 24, 133, 134, 500])
+def test_the_number_of_pieces_has_no_jump(series):
+    assert pieces.PIECES <= series * pieces._count(series, 2) <= pieces.PIECES + 3 * series
+    assert pieces._count(series, 2) == (3 if series > 133 else -(-400 // series))
+
+
+def test_names_of_copies_are_no_names_of_series(rng):
+    """Whatever the names of a user's series are."""
+    past = observed(rng, 3)
+    names = np.empty(len(past.series), object)
+    names[:] = [{0: "a", 1: ("a", 1), 2: ("a", 2)}[name] for name in past.series]
+    past = past._replace(series=names)
+    late = past.time > 7
+    seen, wanted = pieces.with_copies(past.some(~late), past.some(late), 2, np.random.RandomState(0))
+    assert len({*seen.series, *wanted.series}) == 9
 
 
 def test_a_forecaster_without_questions(rng):
@@ -126,6 +146,24 @@ def test_errors(rng, settings, words):
     with pytest.raises(TypeError, match="`horizon` must be a timedelta where times are dates"):
         IrregularForecaster(horizon=3).fit(observed(rng, 3, dates=True))
     assert points.span("horizon", np.timedelta64(2, "h"), True) == 7.2e12
+
+
+@pytest.mark.parametrize("series", [1, 3, 30])
+def test_series_without_a_pair_of_observations(series):
+    """All at one time, or one observation in each: there is no question."""
+    ids, time = np.repeat(np.arange(series), 2), np.tile([0.0, 99.0], series)
+    with pytest.raises(ValueError, match="`past` must have series in which an observation comes within `horizon`, 1"):
+        IrregularForecaster(horizon=1).fit((ids, time, np.zeros(2 * series), time))
+
+
+def test_rivals_know_no_more_than_a_network():
+    """What comes after a question is not known to its answer; nor need rows be in order."""
+    past = points.read("p", ([0] * 3, [2.0, 0.0, 1.0], [0] * 3, [30.0, 1.0, 2.0]), COLUMNS, values=True)
+    known = points.read("k", ([9], [0.0], [0], [5.0]), COLUMNS, values=True)
+    asked = points.read("q", ([0] * 3, [1.5, 1.0, 3.0], [0] * 3), COLUMNS, values=False)
+    found = rivals.answers(known, past, asked)
+    assert found[rivals.LAST].tolist() == [2.0, 2.0, 30.0] and found[rivals.MEAN].tolist() == [5.0] * 3
+    assert found[rivals.LINE].tolist() == pytest.approx([2.5, 2.0, 40.0])
 
 
 def test_rivals_by_hand():
