@@ -74,8 +74,14 @@ def season_of(values: Array) -> int:
     # Within a season they are opposite somewhere; before that a peak is noise between neighbours that are alike.
     first = max(1, int(np.argmax(alike < 0)) if (alike < 0).any() else len(alike))
     peaks = [k for k in range(first, len(alike) - 1) if alike[k] == alike[k - 1 : k + 2].max() and alike[k] > SEASONAL]
-    alike_enough = [k for k in peaks if alike[k] * EQUAL >= alike[peaks].max()]
-    return int(lags[alike_enough[0]]) if peaks else 0  # two or three seasons are as much alike as one
+    if not peaks:
+        return 0
+    best = max(peaks, key=lambda k: alike[k])
+    for times in (3, 2):  # two or three seasons are as much alike as one, and by chance more
+        near = [k for k in peaks if abs(times * lags[k] - lags[best]) <= times and alike[k] * EQUAL >= alike[best]]
+        if near:
+            return int(lags[max(near, key=lambda k: alike[k])])
+    return int(lags[best])
 
 
 def _error(frame: Frame, prepared: list[Prepared]) -> float | None:
