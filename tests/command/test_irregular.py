@@ -77,6 +77,7 @@ def test_who_errs_least():
     assert alone.means()["one"] == {"hr": 20.0} and alone.best() == "other"
 
 
+@pytest.mark.slow
 def test_answers_of_the_network(tables, ltc, here, monkeypatch):
     seen, asked = tables
     monkeypatch.setattr("ltc_np.command.irregular.Judged.best", lambda self: NETWORK)

@@ -111,6 +111,7 @@ def test_names_of_copies_are_no_names_of_series(rng):
     assert len({*seen.series, *wanted.series}) == 9
 
 
+@pytest.mark.slow
 def test_a_forecaster_without_questions(rng):
     """One long series; what is older than four horizons is not read."""
     time = np.cumsum(rng.exponential(1, 600))
