@@ -35,6 +35,7 @@ def short_memory(network: Network, x: Array, dt: Array | None, lengths: Array) -
     resting, lasts = time_constants(network), float(np.median(dt.sum(axis=1)))
     if not resting or SHORT * max(each.tau.max() for each in resting) >= lasts:
         return ""
+    step = float(np.median(dt))
     x, dt, lengths = x[:, :MOST], dt[:, :MOST], np.minimum(lengths, MOST)
     y, tape = network.forward(x, dt=dt, lengths=lengths)
     signs = np.random.default_rng(0).choice([-1.0, 1.0], y.shape[-1])
@@ -55,8 +56,8 @@ def short_memory(network: Network, x: Array, dt: Array | None, lengths: Array) -
     return (
         f"the longest time constant of {checks.brief(longest.layer)} at rest was {longest.tau.max():.3g}, sequences "
         f"last {lasts:.3g}, and the last answer did not depend on the first half of the inputs. If answers need them, "
-        "begin with time constants up to the length of the sequences, "
-        f'init={{"time_constants": (0.1, {lasts:.0f})}} of an LTC (docs/memory.md)'
+        "begin with time constants from the length of a step to that of the sequences, "
+        f'init={{"time_constants": ({step:.3g}, {lasts:.3g})}} of an LTC (docs/memory.md)'
     )
 
 

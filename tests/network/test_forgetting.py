@@ -14,7 +14,10 @@ from ltc_np.network.resting import time_constants
 rng = np.random.default_rng(0)
 X = rng.normal(size=(6, 100, 2)).astype(np.float32)
 NOISE = rng.normal(size=(6, 100, 1)).astype(np.float32)
-WORDS = "the loss has only fallen from .* longest time constant of LTC.* at rest was 1.14, sequences last 100, and the"
+WORDS = (
+    "the loss has only fallen from .* longest time constant of LTC.* at rest was 1.14, sequences last 100, and the .*"
+    r'init={"time_constants": \(1, 100\)} of an LTC'
+)
 
 
 def network(*layers, **settings):
