@@ -176,6 +176,13 @@ def test_who_erred_least_forecasts(table, ltc):
     assert found["linear"] == pytest.approx(y[-1] + line.predict(np.array([row(T - 1)]))[0])
 
 
+def test_each_target_repeats_its_own_season(table, ltc):
+    line = [option if option != "shop" else "shop,web" for option in BY_THE_BEST]
+    found = json.loads(ltc(*line, "--use", "season", "--json")[1])["forecast"]
+    assert found["forecast_shop"] == pytest.approx(table["shop"][-12:][:H])
+    assert found["forecast_web"] == pytest.approx(table["web"][-7:][:H])
+
+
 def test_intervals_of_who_is_no_network(table, ltc):
     """Quantiles of its errors in the backtest, one step ahead like another; what they held, by the errors before."""
     said = json.loads(ltc(*BY_THE_BEST, "--use", "now", "--coverage", 0.6, "--json")[1])
