@@ -196,7 +196,9 @@ def _report(
     targets = {}
     for k, name in enumerate(series.task.target):
         errors, covered = judged.errors(k), chosen[k].covered(judged.actual[..., k])
-        mean: dict[str, list[scores.Scores | None]] = {who: [{"mae": float(e.mean())}] for who, e in errors.items()}
+        mean: dict[str, list[scores.Scores | None]] = {  # the mean of both is no baseline
+            who: [{"mae": float(e.mean())}] for who, e in errors.items() if who != used.MIXED
+        }
         targets[name] = {
             "mae": {who: error.tolist() for who, error in errors.items()},
             "season": judged.seasons[k] or None,

@@ -158,6 +158,8 @@ def test_who_erred_least_forecasts(table, ltc):
     said = {use: json.loads(ltc(*BY_THE_BEST, "--use", use, "--json")[1]) for use in ("best", "network", *used.BY_WORD)}
     mean = {who: np.mean(errors) for who, errors in said["best"]["targets"]["shop"]["mae"].items()}
     assert said["best"]["targets"]["shop"]["used"] == min(mean, key=mean.get)
+    rival = min((who for who in mean if who not in (LTC, used.MIXED)), key=mean.get)
+    assert said["best"]["targets"]["shop"]["verdict"].endswith(f"`{rival}`")
     same = next(use for use in said if said[use]["targets"]["shop"]["used"] == min(mean, key=mean.get))
     assert said["best"]["forecast"] == said[same]["forecast"]
     y = table["shop"]
