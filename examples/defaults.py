@@ -38,9 +38,7 @@ from defaults_results import Results, read
 from defaults_search import OWN, RUNGS, Rung, halving
 from defaults_section import ENSEMBLE, MANY, SPREAD, before, section, won, write_files
 from defaults_tasks import TASKS
-from defaults_trainings import Fit
-
-from ltc_np.recipe import CELLS
+from defaults_trainings import CELLS, Fit
 
 STAGES = "search", "test"
 SEEDS = 0, 1, 2  # of the test

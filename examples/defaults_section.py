@@ -22,10 +22,9 @@ from defaults_search import (
     judged,
     ranked,
 )
-from defaults_trainings import Fit
+from defaults_trainings import CELLS, Fit
 
 from ltc_np.bench import host
-from ltc_np.recipe import CELLS
 
 TITLE = "Defaults that learn"
 PLACES = "ahead", "level", "behind"

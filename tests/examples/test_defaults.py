@@ -150,6 +150,13 @@ def test_the_search_never_sees_the_test_set_nor_the_test_what_is_one(trainings, 
     assert found["error"] > 0 and found["defaults"]["units"] == 4
 
 
+def test_every_planned_training_has_an_estimator(example, trainings, tasks):
+    """Also where recipes get another cell."""
+    planned = [own for own in example("defaults").test([named(tasks, "xor")], (0, 1)) if isinstance(own, trainings.Fit)]
+    cells = [own.key()["defaults"]["cell"] for own in planned]
+    assert cells == [*trainings.CELLS] * 3
+
+
 def test_answers_of_estimators_are_judged_as_they_are(trainings, tasks):
     """One class and one number each, by hand."""
     for name, right in (("xor", True), ("adding", False)):
