@@ -31,11 +31,12 @@ def short_memory(network: Network, x: Array, dt: Array | None, lengths: Array) -
     x, lengths = x[:SOME], lengths[:SOME]
     if lengths.max(initial=0) < LONG or not network.layer_stack.causal or not network.takes_dt:
         return ""
-    dt = np.ones(x.shape[:2], x.dtype) if dt is None else dt[:SOME]
+    within = np.arange(x.shape[1]) < lengths[:, None]  # and not what sequences are padded with
+    dt = within * (np.ones(x.shape[:2], x.dtype) if dt is None else dt[:SOME])
     resting, lasts = time_constants(network), float(np.median(dt.sum(axis=1)))
     if not resting or SHORT * max(each.tau.max() for each in resting) >= lasts:
         return ""
-    step = float(np.median(dt))
+    step = float(np.median(dt[within]))
     x, dt, lengths = x[:, :MOST], dt[:, :MOST], np.minimum(lengths, MOST)
     y, tape = network.forward(x, dt=dt, lengths=lengths)
     signs = np.random.default_rng(0).choice([-1.0, 1.0], y.shape[-1])

@@ -10,12 +10,13 @@ from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
 
 from ..base import checks
+from ..base.checks import counted
 from ..base.types import Array, Ints
 from ..model import Model
 from ..recipe import Recipe, auto
 from ..train.callbacks import EarlyStopping
 from ..train.history import History
-from . import conformal, pieces, points
+from . import conformal, pieces, points, rivals
 from .asked import Frame, Steps, frame_of
 from .base import DEFAULT, CfCFields, LTCFields, RecipeEstimator, generator
 from .pieces import Both
@@ -33,6 +34,9 @@ OF_CFC: dict[str, Any] = {"mixed_memory": True, "learning_rate": 0.003, "ensembl
 OF_OTHERS: dict[str, Any] = {"mixed_memory": False, "learning_rate": DEFAULT.learning_rate, "ensemble": 3}
 PAST = 4  # times `horizon`, the default of `history` where series are cut
 BINS = 4  # of how far ahead a question is, each with errors of its own
+FEWEST = 5  # series whose errors say how large those of others are
+BEYOND = 1.1  # times how late the training asked at most: a question that is later is told of
+NETWORK = "the network"
 
 
 class _Learned(NamedTuple):
@@ -55,10 +59,13 @@ class Errors(NamedTuple):
         Where the bins of ``lead`` end.
     of : list of lists of arrays
         Sorted absolute errors, standardised, of each channel and bin.
+    series : int
+        They are errors of so many new series; 0: of later times of those that were learned from.
     """
 
     ends: Array
     of: list[list[Array]]
+    series: int = 0
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -119,6 +126,10 @@ class IrregularForecaster(LTCFields, CfCFields, RecipeEstimator):
         Names of the channels, in the order of the network's outputs.
     frame_ : Frame
         How points become steps.
+    report_ : dict
+        ``errors``, mean squared errors, standardised, of the answers to the ``held_out`` questions that were held out,
+        by "the network" and by the simplest rivals: the value seen last, the mean of the channel, and a line through
+        each series.  ``{}`` where nothing is held out.  `fit` warns where one of them is better than the network.
 
     Notes
     -----
@@ -126,7 +137,8 @@ class IrregularForecaster(LTCFields, CfCFields, RecipeEstimator):
     its age; whether all observations are over, and for how long.  The squared error counts at the steps that are asked
     for alone.  Where times lie far apart there are steps between them, of half the usual distance.  A question about a
     time before the last observation is answered by what was observed until then.  Questions about one series are
-    answered in one pass, so that others change an answer a little: they add steps.
+    answered in one pass, so that others change an answer a little: they add steps.  Where more is asked than 2.5 times
+    as densely as is usual in the training, there are several passes.
 
     Examples
     --------
@@ -187,6 +199,8 @@ class IrregularForecaster(LTCFields, CfCFields, RecipeEstimator):
         checks.integer("copies", self.copies, 0)
         given = self._read_past(past)
         wanted = None if asked is None else self._read_past(asked, "asked")
+        if wanted is not None:
+            self._check_series(given, wanted, learning=True)
         held: Both | None = None if validation is None else self._read_validation(validation)
         horizon, history = self._spans(given.dated, wanted is None)
         frame = frame_of(given, given if wanted is None else wanted, history)
@@ -196,21 +210,28 @@ class IrregularForecaster(LTCFields, CfCFields, RecipeEstimator):
             rest, held = self._apart(given, wanted, horizon, rng)
         else:
             rest = given, wanted
-        errors, epochs = None, self._epochs()
+        errors, epochs, report = None, self._epochs(), dict[str, Any]()
+        learn = self._learned(*rest, horizon, rng)
         if held is None:
-            model, history_ = self._train(frame, self._learned(*rest, horizon, rng), seeds, epochs)
+            model, history_ = self._train(frame, learn, seeds, epochs)
         else:
             of_held = _Learned.of(frame, *held)
-            model, history_ = self._train(frame, self._learned(*rest, horizon, rng), seeds, epochs, of_held)
-            errors, epochs = _errors(model, *of_held), int(np.argmin(history_["val_loss"])) + 1
+            model, history_ = self._train(frame, learn, seeds, epochs, of_held)
+            answers = _answers(model, of_held.steps)
+            errors = _errors(of_held.steps, np.abs(answers - of_held.truth), _new_series(rest[0], held[1]))
+            report = _report(frame, rest[0], held, answers)
+            epochs = int(np.argmin(history_["val_loss"])) + 1
             if validation is None:
-                model, history_ = self._train(frame, self._learned(given, wanted, horizon, rng), seeds, epochs)
+                learn = self._learned(given, wanted, horizon, rng)
+                model, history_ = self._train(frame, learn, seeds, epochs)
         self.model_: Model = model
         self.history_: History = history_
         self.n_iter_: int = epochs
         self.frame_: Frame = frame
         self.channels_: list[Any] = list(frame.channels)
+        self.report_: dict[str, Any] = report
         self._errors: Errors | None = errors
+        self._latest: float = float(np.nanmax([horizon, *points.leads(*learn)]))  # how late questions were asked
         return self
 
     def _apart(
@@ -272,7 +293,24 @@ class IrregularForecaster(LTCFields, CfCFields, RecipeEstimator):
         if not isinstance(given, (tuple, list)) or len(given) != 2:
             raise ValueError(f"`validation` must be (past, asked), got {checks.brief(given)}")
         past, asked = given
-        return self._read_past(past, "validation[0]"), self._read_past(asked, "validation[1]")
+        found = self._read_past(past, "validation[0]"), self._read_past(asked, "validation[1]")
+        self._check_series(*found, learning=True)
+        return found
+
+    def _check_series(self, past: Points, asked: Points, *, learning: bool = False) -> None:
+        """Both name series alike; a question about one without a past is told of."""
+        points.refuse_unlike(past, asked, self.columns)
+        missing = points.missing_in(past, asked)
+        if not missing:
+            return
+        count, known = len(set(asked.series)), past.series[0]
+        words = (
+            f"{len(missing)} of the {count} series that are asked about have no row in `past`, such as {missing[0]!r}; "
+            f"there are series such as {known!r}, and names must be equal, also in their type"
+        )
+        if learning and len(missing) == count:
+            raise ValueError(f"`asked` must be about series of `past`: {words}")
+        checks.warn(f"ltc_np: {words}: what is said about them is only what is usual")
 
     def _train(
         self, frame: Frame, learn: Both, seeds: Ints, epochs: int, held: _Learned | None = None
@@ -310,7 +348,22 @@ class IrregularForecaster(LTCFields, CfCFields, RecipeEstimator):
     def steps(self, past: Any, asked: Any) -> Steps:
         """What the network reads to answer, and at which steps the answers stand: see `ltc_np.sklearn.asked.Steps`."""
         check_is_fitted(self)
-        return self.frame_.steps(self._read_past(past), self._read("asked", asked, False))
+        return self._steps(self._read_past(past), self._read("asked", asked, False))
+
+    def _steps(self, past: Points, asked: Points) -> Steps:
+        self._check_series(past, asked)
+        found = self.frame_.steps(past, asked, share_out=True)
+        late = points.leads(past, asked)
+        beyond = late > BEYOND * self._latest
+        if beyond.any():
+            said, learned = (points.told(own, asked.dated) for own in (late[beyond].max(), self._latest))
+            checks.warn(
+                f"ltc_np: {int(beyond.sum())} of the {counted(len(late), 'question')} are later after the last "
+                f"observation of their series, by up to {said}, than any of the training, {learned}: nobody knows how "
+                "large errors are there, and intervals are too narrow; give questions so late as `asked` of fit, or "
+                "a larger `horizon`"
+            )
+        return found
 
     def predict(self, past: Any, asked: Any) -> Array:
         """The answers, (n,) in the order of the questions.
@@ -335,7 +388,8 @@ class IrregularForecaster(LTCFields, CfCFields, RecipeEstimator):
         steps = self.steps(past, asked)
         if self._errors is None:
             raise ValueError(
-                "`predict_interval` needs errors of series that were held out: fit with validation_fraction=0.2"
+                "`predict_interval` needs errors of series that were held out, and nothing was: fit with a larger "
+                f"`validation_fraction`, got {self.validation_fraction}, with more series, or with `validation`"
             )
         found = _answers(self.model_, steps)
         half = _half_widths(self._errors, steps, coverage)
@@ -352,7 +406,7 @@ class IrregularForecaster(LTCFields, CfCFields, RecipeEstimator):
         """
         check_is_fitted(self)
         wanted = self._read("asked", asked, True)
-        steps = self.frame_.steps(self._read_past(past), wanted)
+        steps = self._steps(self._read_past(past), wanted)
         return float(r2_score(self.frame_.standardised(wanted), _answers(self.model_, steps)))
 
 
@@ -382,13 +436,36 @@ def _times(model: Model, steps: Steps) -> list[Array] | None:
     return steps.dt if model.takes_dt else None
 
 
-def _errors(model: Model, steps: Steps, truth: Array) -> Errors:
-    error = np.abs(_answers(model, steps) - truth)
+def _new_series(known: Points, asked: Points) -> int:
+    """So many series with questions are not among those that were learned from."""
+    own, learned = (dict.fromkeys(pieces.original(name) for name in each.series) for each in (asked, known))
+    return sum(name not in learned for name in own)
+
+
+def _report(frame: Frame, known: Points, held: Both, answers: Array) -> dict[str, Any]:
+    """Errors of the network and of the simplest answers; a warning where one of these is better."""
+    past, asked = held
+    truth = frame.standardised(asked)
+    found = {NETWORK: answers - truth} | {
+        who: frame.standardised(asked._replace(value=own)) - truth
+        for who, own in rivals.answers(known, past, asked).items()
+    }
+    squared = {who: float((own**2).mean()) for who, own in found.items()}
+    best = rivals.better(found, [pieces.original(name) for name in asked.series], NETWORK)
+    if best is not None:
+        checks.warn(
+            f"ltc_np: to {counted(len(truth), 'question')} that were held out `{best}` gives better answers, with a "
+            f"squared error of {squared[best]:.3g}, than {NETWORK}, with {squared[NETWORK]:.3g} (`report_`): give more "
+            "series or epochs, or take the best answers, by `python -m ltc_np forecast --irregular`"
+        )
+    return {"held_out": len(truth), "errors": squared}
+
+
+def _errors(steps: Steps, error: Array, series: int) -> Errors:
     ends = np.quantile(steps.lead, np.arange(1, BINS) / BINS)
     of_bin, channels = np.searchsorted(ends, steps.lead), 1 + int(steps.channel.max())
-    return Errors(
-        ends, [[np.sort(error[(steps.channel == c) & (of_bin == k)]) for k in range(BINS)] for c in range(channels)]
-    )
+    of = [[np.sort(error[(steps.channel == c) & (of_bin == k)]) for k in range(BINS)] for c in range(channels)]
+    return Errors(ends, of, series)
 
 
 def _half_widths(errors: Errors, steps: Steps, coverage: float) -> Array:
@@ -412,5 +489,10 @@ def _half_widths(errors: Errors, steps: Steps, coverage: float) -> Array:
             f"ltc_np: intervals for {coverage:.0%} need {conformal.needed(level)} errors of series that were held out, "
             f"but there are {len(everything)}: they may hold less than they should; give more series, or a larger "
             "`validation_fraction`"
+        )
+    if 0 < errors.series < FEWEST:
+        checks.warn(
+            f"ltc_np: intervals come from errors of {errors.series} series that were held out: those of others may be "
+            f"larger; give {FEWEST} at least, by a larger `validation_fraction` or more series"
         )
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -113,6 +113,11 @@ def _some(points: Points, rows: Bools, k: int) -> Points:
     names = np.empty(len(found.series), object)
     names[:] = [(COPY, name, k) for name in found.series]
     return found._replace(series=names)
+
+
+def original(name: Any) -> Any:
+    """Of which series a piece is, by their names."""
+    return name[1] if isinstance(name, tuple) and len(name) == 3 and name[0] is COPY else name
 
 
 def joined(parts: list[Points]) -> Points:

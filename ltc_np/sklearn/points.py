@@ -27,6 +27,8 @@ class Points(NamedTuple):
     value : array of float64, or None
         None of questions.
     dated : bool
+    named : (bool, bool)
+        Whether the table had columns of series and of channels.
     """
 
     series: Numbers
@@ -34,11 +36,12 @@ class Points(NamedTuple):
     channel: Numbers
     value: Array | None
     dated: bool
+    named: tuple[bool, bool] = (True, True)
 
     def some(self, rows: Any) -> Points:
         """Some of the rows."""
         value = None if self.value is None else self.value[rows]
-        return Points(self.series[rows], self.time[rows], self.channel[rows], value, self.dated)
+        return self._replace(series=self.series[rows], time=self.time[rows], channel=self.channel[rows], value=value)
 
 
 def read(name: str, table: Any, columns: Sequence[str], *, values: bool) -> Points:
@@ -63,7 +66,39 @@ def read(name: str, table: Any, columns: Sequence[str], *, values: bool) -> Poin
     for own in (series, time, channel, value):
         if own is not None and own.shape != (n,):
             raise ValueError(f"`{name}` must have columns of one length, got shapes {own.shape} and {(n,)}")
-    return Points(series, time, channel, value, dated)
+    return Points(series, time, channel, value, dated, (found[0] is not None, found[2] is not None))
+
+
+def refuse_unlike(past: Points, asked: Points, columns: Sequence[str]) -> None:
+    """Refuse a column of series, or of channels, that only one of both has."""
+    for k, what in ((0, "series"), (1, "channel")):
+        if past.named[k] != asked.named[k]:
+            names = ("past", "asked") if past.named[k] else ("asked", "past")
+            raise ValueError(
+                f"`{names[1]}` must have a column `{columns[2 * k]}` as `{names[0]}` has, got none: without it nobody "
+                f"knows of which {what} a row is"
+            )
+
+
+def missing_in(past: Points, asked: Points) -> list[Any]:
+    """Names of the series that are asked about and have no row in ``past``."""
+    seen = set(past.series)
+    return [name for name in dict.fromkeys(asked.series) if name not in seen]
+
+
+def leads(past: Points, asked: Points) -> Array:
+    """How long after the last observation of its series each question (n,) is; NaN where there is none."""
+    names = {name: k for k, name in enumerate(dict.fromkeys([*past.series, *asked.series]))}
+    last, known = np.full(len(names), past.time.min()), np.zeros(len(names), bool)
+    of_past, of_asked = numbered(past.series, names), numbered(asked.series, names)
+    np.maximum.at(last, of_past, past.time)
+    known[of_past] = True
+    return np.where(known[of_asked], (asked.time - last[of_asked]).astype(np.float64), np.nan)
+
+
+def told(length: float, dated: bool) -> str:
+    """A length of time in words."""
+    return f"{length:.6g}" if not dated else str(datetime.timedelta(microseconds=length / 1000))
 
 
 def refuse_twice(name: str, points: Points) -> None:
@@ -117,6 +152,12 @@ def _times(name: str, values: Any) -> tuple[Numbers, bool]:
     if found is not None:
         _refuse(name, "a date", np.isnat(found), found)
         return dates.refined(found, np.dtype(f"{found.dtype.kind}8[ns]")).astype(np.int64), True
+    words = next((own for own in np.asarray(values).reshape(-1).tolist() if isinstance(own, str)), None)
+    if words is not None:
+        raise TypeError(
+            f"`{name}` must be numbers or dates, got the text {words!r}: pandas.to_datetime makes dates of text, "
+            "pandas.to_numeric numbers"
+        )
     given = real(name, values)
     whole = given.dtype.kind in "biu" and (given <= np.iinfo(np.int64).max).all()
     times = given.astype(np.int64 if whole else np.float64)

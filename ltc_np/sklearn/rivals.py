@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..base.types import Array
-from .points import Points
+from .points import Points, numbered
 
 LAST, MEAN, LINE = "the value seen last", "the mean of the channel", "a line through each series"
 
@@ -42,6 +42,24 @@ def answers(known: Points, past: Points, asked: Points) -> dict[str, Array]:
         found[LAST][k] = seen[-1] if seen else mean
         found[LINE][k] = _line(times, seen, at) if len(seen) > 1 else found[LAST][k]
     return found
+
+
+def squared(errors: Mapping[str, Array], series: Any) -> dict[str, Array]:
+    """Of each answer the mean squared error of each series (S,)."""
+    names = {name: k for k, name in enumerate(dict.fromkeys(series))}
+    of = numbered(series, names)
+    count = np.bincount(of)
+    return {who: np.bincount(of, own**2) / count for who, own in errors.items()}
+
+
+def better(errors: Mapping[str, Array], series: Any, own: str) -> str | None:
+    """Who errs less than ``own`` by more than a standard error of their difference over the series; None: nobody."""
+    found = squared(errors, series)
+    best = min(found, key=lambda who: float((errors[who] ** 2).mean()))
+    apart = found[own] - found[best]
+    if best == own or len(apart) < 2 or apart.mean() <= apart.std(ddof=1) / np.sqrt(len(apart)):
+        return None
+    return best
 
 
 def _means(known: Points) -> Mapping[Any, float]:

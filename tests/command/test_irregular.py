@@ -67,13 +67,13 @@ def test_who_errs_least():
     """Of several channels by errors in units of their spreads."""
     channel = np.array(["hr", "hr", "bp"], object)
     errors = {"one": np.array([10.0, 30.0, 0.2]), "other": np.array([2.0, 2.0, 0.9])}
-    judged = Judged(errors, channel, {"hr": 100.0, "bp": 1.0}, 0.9)
+    judged = Judged(errors, channel, channel, {"hr": 100.0, "bp": 1.0}, 0.9)
     assert judged.means() == {
         "one": {ALL: pytest.approx((0.1 + 0.3 + 0.2) / 3), "hr": 20.0, "bp": 0.2},
         "other": {ALL: pytest.approx((0.02 + 0.02 + 0.9) / 3), "hr": 2.0, "bp": 0.9},
     }
     assert judged.best() == "one"
-    alone = Judged({who: own[:2] for who, own in errors.items()}, channel[:2], {"hr": 100.0}, 0.9)
+    alone = Judged({who: own[:2] for who, own in errors.items()}, channel[:2], channel[:2], {"hr": 100.0}, 0.9)
     assert alone.means()["one"] == {"hr": 20.0} and alone.best() == "other"
 
 
@@ -106,7 +106,7 @@ def test_it_is_judged_by_what_it_has_not_learned(tables, ltc, monkeypatch):
     status, out, error = ltc(*ASKED, "--json")
     assert status == 0, error
     rest, everything = fitted
-    known, early, late = rivals_of[0]
+    ((known, early, late),) = (given for given in rivals_of if given[0] is rest)  # others are of `report_`
     assert known is rest and len(everything.time) == 360 and len(set(everything.series)) == 30
     others = {name for _, name, _ in late.series}
     assert set(rest.series) | others == set(seen["who"]) and not set(rest.series) & others
@@ -135,10 +135,23 @@ def test_answers_of_a_rival_keep_their_digits(ltc, here, monkeypatch):
 
 def test_intervals_of_a_rival_are_those_of_ranks():
     errors = {"one": np.arange(1.0, 20.0)}
-    judged = Judged(errors, np.array(["x"] * 19, object), {"x": 2.0, "y": 8.0}, 0.9)
+    judged = Judged(errors, np.arange(19).astype(object), np.array(["x"] * 19, object), {"x": 2.0, "y": 8.0}, 0.9)
     assert judged.widths("one", 0.9) == {"x": 18.0, "y": 72.0}  # 18 of 19; y has none: in units of spreads
+    assert judged.widths("one", 0.99) == {"x": 19.0, "y": 76.0}
+    judged.warn_of_few(0.9)
     with pytest.warns(RuntimeWarning, match="intervals for 99% need 99 errors"):
-        assert judged.widths("one", 0.99) == {"x": 19.0, "y": 76.0}
+        judged.warn_of_few(0.99)
+
+
+def test_intervals_of_a_rival_are_judged_by_other_series():
+    """Series b errs ten times as much as the others: none of its values lies within intervals by those."""
+    errors = {"network": np.zeros(60), "rival": np.tile([1.0, 10.0, 1.0], 20)}
+    series, channel = np.tile(["a", "b", "c"], 20).astype(object), np.array(["x"] * 60, object)
+    judged = Judged(errors, series, channel, {"x": 1.0}, 0.75)
+    assert judged.covered("network", 0.5) == 0.75
+    assert judged.covered("rival", 0.5) == pytest.approx(2 / 3)
+    assert judged.widths("rival", 0.5) == {"x": 1.0} and judged.widths("rival", 0.8) == {"x": 10.0}
+    assert judged._replace(series=np.array(["a"] * 60, object)).covered("rival", 0.5) is None
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,22 @@ def test_what_is_told_is_true():
         assert (SHORT * time_constants(model)[0].tau.max() < 100) == vanishes
 
 
+@pytest.mark.parametrize("timed", [False, True])
+def test_what_sequences_are_padded_with_says_nothing(timed):
+    """Neither of their time, which is that of most, nor of their last answer."""
+    lengths = np.array([100, 60, 60, 60, 60, 60])
+    within = np.arange(100) < lengths[:, None]
+    x, dt = X * within[:, :, None], 0.75 * within.astype(np.float32) if timed else None
+    words = short_memory(network(LTC(AutoNCP(8, 2))), x, dt, lengths)
+    assert f"sequences last {45 if timed else 60}," in words
+    assert f'{{"time_constants": ({0.75 if timed else 1}, {45 if timed else 60})}}' in words
+    keeps = network(LTC(AutoNCP(8, 2), init={"time_constants": (1.0, 5.0)}, ode_unfolds=1))
+    some = np.full(6, 60)  # 5 * SHORT < 60, but a derivative of e**-6 is none that vanishes
+    assert not short_memory(keeps, x[:, :60], None, some) and not short_memory(
+        keeps, x * within[1][:, None], None, some
+    )
+
+
 @pytest.mark.parametrize(
     ("losses", "words"),
     [([1.0] * 9, ""), ([1.0] * 9 + [0.79], ""), ([1.0] * 9 + [0.81], "fallen from 1 to 0.81"), ([-1.0] * 10, "")],

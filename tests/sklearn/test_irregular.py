@@ -12,6 +12,8 @@ from ltc_np.sklearn import IrregularForecaster, asked, irregular, points
 from ltc_np.sklearn.irregular import COLUMNS
 
 SMALL = {"units": 6, "epochs": 3, "random_state": 0, "backend": "numpy"}
+# Networks that have hardly learned are worse than a mean, and are told to be.
+hardly_learned = pytest.mark.filterwarnings("ignore:ltc_np. to .* gives better answers")
 
 
 def table(rng, series=12, n=10, channels=2, dates=False):
@@ -136,17 +138,22 @@ def test_the_order_of_rows_and_other_series_change_nothing(rng):
         forecaster.predict_interval(past, questions)
 
 
+@hardly_learned
 def test_a_series_without_a_past_and_questions_within_it(rng):
     past, questions = table(rng)
     forecaster = IrregularForecaster(**SMALL).fit(past, questions)
     within = {"id": ["s0", "new"], "time": [past["time"][0], 3.0], "channel": ["x", "y"]}
-    assert np.isfinite(forecaster.predict(past, within)).all()
+    with pytest.warns(
+        RuntimeWarning, match="1 of the 2 series that are asked about have no row in `past`, such as 'new'"
+    ):
+        assert np.isfinite(forecaster.predict(past, within)).all()
     later = {k: v[past["time"] <= past["time"][0]] for k, v in past.items()}
     one = {k: v[:1] for k, v in within.items()}
     own = {k: v[:1] for k, v in past.items()}
     assert forecaster.predict(own, one) == pytest.approx(forecaster.predict(later, one)[0], rel=1e-6)
 
 
+@hardly_learned
 def test_intervals_hold_what_they_say():
     """Of series like those of the training, for each channel and however far ahead."""
     rng = np.random.default_rng(5)
@@ -188,11 +195,89 @@ def test_data_of_ones_own_say_when_to_stop(rng):
         forecaster.fit(past, questions, validation=3)
 
 
+@hardly_learned
 def test_few_errors_are_told_of(rng):
     past, questions = table(rng)
     forecaster = IrregularForecaster(**SMALL).fit(past, questions)
-    with pytest.warns(RuntimeWarning, match="intervals for 99% need 99 errors of series that were held out, but there"):
+    with pytest.warns(RuntimeWarning) as caught:
         forecaster.predict_interval(past, questions, 0.99)
+    few, series = (str(one.message) for one in caught)
+    assert few.startswith("ltc_np: intervals for 99% need 99 errors of series that were held out, but there are 8")
+    assert series.startswith("ltc_np: intervals come from errors of 2 series that were held out")
+    forecaster.fit(past, questions, validation=table(rng, series=30))
+    forecaster.predict_interval(past, questions)  # of 30 series, among which those of the training
+
+
+def test_denser_questions_change_no_answer(rng):
+    """In sequences of their own; usual questions are in one."""
+    past, questions = table(rng, series=20)
+    forecaster = IrregularForecaster(**SMALL, validation_fraction=0).fit(past, questions)
+    assert len(forecaster.steps(past, questions).x) == 20
+    ids, time = np.repeat(["s1", "s2"], 50), np.tile(past["time"].max() + np.linspace(0, 2, 50), 2)
+    asked_ = {"id": ids, "time": time, "channel": np.tile(["x", "y"], 50)}
+    steps = forecaster.steps(past, asked_)
+    apart = asked.APART * forecaster.frame_.unit
+    assert len(steps.x) > 20
+    for k in range(len(steps.x)):
+        own = steps.sequence == k
+        assert len(set(ids[own])) == 1 and (np.diff(np.unique(time[own])) >= apart * (1 - 1e-6)).all()
+        alone = {name: np.asarray(column)[own] for name, column in asked_.items()}
+        np.testing.assert_array_equal(forecaster.predict(past, asked_)[own], forecaster.predict(past, alone))
+
+
+def test_later_questions_than_any_of_the_training_are_told_of(rng):
+    past, questions = table(rng, series=20)
+    forecaster = IrregularForecaster(**SMALL, validation_fraction=0).fit(past, questions)
+    of = {name: past["time"][past["id"] == name].max() for name in questions["id"]}
+    latest = max(time - of[name] for name, time in zip(questions["id"], questions["time"], strict=True))
+    late = {"id": ["s3", "s4"], "time": [of["s3"] + 1.05 * latest, of["s4"] + 2.0], "channel": ["x", "x"]}
+    assert forecaster._latest == pytest.approx(latest) or forecaster._latest > latest  # of copies it is later
+    late["time"][0] = of["s3"] + 1.09 * forecaster._latest
+    forecaster.predict(past, late)
+    late["time"][0] = of["s3"] + 1.11 * forecaster._latest
+    with pytest.warns(
+        RuntimeWarning, match="1 of the 2 questions are later after the last observation of their series"
+    ):
+        forecaster.predict(past, late)
+
+
+def test_series_that_do_not_match(rng):
+    past, questions = table(rng)
+    other = questions | {"id": np.char.add("z", questions["id"])}
+    with pytest.raises(ValueError, match="`asked` must be about series of `past`: 12 of the 12 series .* such as 'zs"):
+        IrregularForecaster(**SMALL).fit(past, other)
+    with pytest.raises(ValueError, match="`asked` must be about series of `past`"):
+        IrregularForecaster(**SMALL).fit(past, questions, validation=(past, other))
+    forecaster = IrregularForecaster(**SMALL, validation_fraction=0).fit(past, questions)
+    with pytest.warns(RuntimeWarning, match="12 of the 12 series that are asked about have no row in `past`"):
+        forecaster.predict(past, other)
+    with pytest.raises(ValueError, match="`asked` must have a column `id` as `past` has, got none"):
+        forecaster.score(past, {name: questions[name] for name in ("time", "channel", "value")})
+
+
+@hardly_learned
+def test_the_report_says_who_answers_better(rng):
+    """Errors of the rivals by hand; the warning names the best of them."""
+    past, questions = table(rng, series=40)
+    with pytest.warns(
+        RuntimeWarning, match="to 32 questions that were held out `the mean of the channel` gives better"
+    ):
+        forecaster = IrregularForecaster(**SMALL | {"epochs": 1, "learning_rate": 1e-6}, ensemble=1).fit(
+            past, questions
+        )
+    report = forecaster.report_
+    assert report["held_out"] == 32 and list(report["errors"]) == [
+        irregular.NETWORK, "the value seen last", "the mean of the channel", "a line through each series",
+    ]  # fmt: skip
+    forecaster.fit(past, questions, validation=(past, questions))
+    frame, truth = forecaster.frame_, questions["value"]
+    mean = {name: past["value"][past["channel"] == name].mean() for name in ("x", "y")}
+    scale = np.array([frame.scale[frame.channels[name]] for name in questions["channel"]])
+    wanted = np.mean((([mean[name] for name in questions["channel"]] - truth) / scale) ** 2)
+    assert forecaster.report_["errors"]["the mean of the channel"] == pytest.approx(wanted)
+    found = (forecaster.predict(past, questions) - truth) / scale
+    assert forecaster.report_["errors"][irregular.NETWORK] == pytest.approx(np.mean(found**2), rel=1e-5)
+    assert clone(forecaster).set_params(validation_fraction=0).fit(past, questions).report_ == {}
 
 
 def test_what_is_learned_from_and_for_how_long(rng, monkeypatch):
@@ -240,6 +325,7 @@ def test_times_and_names_keep_what_they_are():
             points.read("past", (["a", missing], [0, 1], ["x", "x"], [1, 2]), COLUMNS, values=True)
 
 
+@hardly_learned
 def test_refused(rng):
     past, questions = table(rng)
     forecaster = IrregularForecaster(**SMALL).fit(past, questions)

@@ -174,3 +174,16 @@ def test_rivals_by_hand():
     assert {who: own.tolist() for who, own in found.items()} == {
         rivals.LAST: [3.0, 2.0, 7.0], rivals.MEAN: [2.0, 2.0, 7.0], rivals.LINE: [7.0, 2.0, 7.0],
     }  # fmt: skip
+
+
+def test_better_is_by_more_than_a_standard_error_over_series():
+    """Differences of three series: 1, 1, -1 have the mean 1/3, and its standard error is 2/3; of 1, 1, 0 it is 1/3."""
+    series = np.repeat(["a", "b", "c"], 2)
+    own = np.array([2.0, 2.0, 2.0, 2.0, 1.0, 1.0])
+    for last, wanted in ((2.0, None), (0.9, "rival")):
+        rival = np.sqrt(own**2 - [1, 1, 1, 1, 1 - last**2, 1 - last**2])
+        found = rivals.squared({"own": own, "rival": rival}, series)
+        assert found["rival"].tolist() == pytest.approx([3.0, 3.0, last**2])
+        assert rivals.better({"own": own, "rival": rival}, series, "own") == wanted
+    assert rivals.better({"own": own, "rival": 2 * own}, series, "own") is None
+    assert rivals.better({"own": own, "rival": own / 2}, ["a"] * 6, "own") is None  # of one series nobody knows

@@ -51,10 +51,29 @@ def test_times():
         ({"time": [1, 2], "value": [2, np.nan]}, ValueError, r"`past\['value'\]` must be a finite number in .* row 1"),
         ({"time": [1, 2], "value": [2]}, ValueError, r"columns of one length, got shapes \(1,\) and \(2,\)"),
         ({"time": [1], "value": ["x"]}, TypeError, r"`past\['value'\]` must be real numbers"),
-        ({"time": ["x"], "value": [1]}, TypeError, r"`past\['time'\]` must be real numbers"),
+        ({"time": ["x"], "value": [1]}, TypeError, r"`past\['time'\]` must be numbers or dates, got the text 'x'"),
         ({"time": np.array(["NaT"], "datetime64[D]"), "value": [1]}, ValueError, r"`past\['time'\]` must be a date in"),
     ],
 )
 def test_refused(table, error, message):
     with pytest.raises(error, match=message):
         read(table)
+
+
+def test_columns_that_only_one_table_has():
+    past, asked = read(TABLE), read({"time": [1]}, False)
+    with pytest.raises(ValueError, match="`asked` must have a column `id` as `past` has, got none: .* which series"):
+        points.refuse_unlike(past, asked, NAMES)
+    with pytest.raises(ValueError, match="`past` must have a column `id` as `asked` has"):
+        points.refuse_unlike(asked, past, NAMES)
+    with pytest.raises(ValueError, match="`asked` must have a column `channel` as `past` has"):
+        points.refuse_unlike(past, read({"time": [1], "id": ["a"]}, False), NAMES)
+    points.refuse_unlike(past, past.some([0]), NAMES)
+    assert points.missing_in(past, read((["b", "z", "a"], [1, 2, 3], [0, 0, 0]), False)) == ["z"]
+
+
+def test_how_late_a_question_is():
+    past = read((["b", "a", "a"], [9, 2, 1], [0] * 3, [0.0] * 3))
+    found = points.leads(past, read((["a", "z", "b"], [5, 5, 5], [0] * 3), False))
+    assert found.tolist()[::2] == [3.0, -4.0] and np.isnan(found[1])
+    assert (points.told(1.5, False), points.told(5.4e12, True)) == ("1.5", "1:30:00")
