@@ -99,7 +99,7 @@ class Recipe(Elsewhere, SignatureHints):
         The same of its inputs.
     shortcut : None, "ridge", "convolutions" or "auto"
         "ridge": the answer is a mixture of the network's and of a line's, which ridge regression fits to the last
-        inputs, all inputs or summaries of them, in inverse proportion to their errors.  "convolutions": the line reads
+        inputs, all inputs or summaries of them, by their errors on what is held out.  "convolutions": the line reads
         random convolutions (`RandomConvolutions`), where a whole sequence has one answer.  "auto": the best of all
         these, where it explains at least a tenth of the targets.  Estimators and the command line do so, not `fit`.
     standardize : bool

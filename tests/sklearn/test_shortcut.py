@@ -190,6 +190,7 @@ def test_a_line_beside_an_ensemble(data, labels, monkeypatch):
     """Every network has the same line and share; the answer is the mean of what they say with it."""
     errors = iter((3.0, 7.0))  # of the line, and of the networks
     monkeypatch.setattr(beside.Judge, "loss", lambda judge, share: next(errors, 0.0))
+    monkeypatch.setattr(beside.Judge, "share", lambda judge, usual: usual)
     X, y = data[0], data[2] if labels else data[1]
     kind = CfCClassifier if labels else CfCRegressor
     found = kind(shortcut="ridge", ensemble=2, **SMALL).fit(X, y)
@@ -274,8 +275,10 @@ def test_what_looks_into_a_network_says_how_to_take_it_out(data):
     assert analysis.lesion_study(network(model), X, y[:, None]) is not None
 
 
-def test_weights_of_classes_are_those_of_their_sequences_in_both_trainings(rng):
-    """Of labels that noise hides, so that the network has a share and is trained again."""
+def test_weights_of_classes_are_those_of_their_sequences_in_both_trainings(rng, monkeypatch):
+    """Where the network has a share, so that it is trained again."""
+    share = beside.Judge.share
+    monkeypatch.setattr(beside.Judge, "share", lambda judge, usual: (share(judge, usual) + 0.5) / 2)
     X = rng.normal(size=(60, 6, 1))
     labels = np.where(np.abs(X[:, -1, 0]) + 0.5 * rng.normal(size=60) > 0.7, "far", "near")
     weights, more = {"far": 3.0, "near": 0.5}, {"shortcut": "ridge", **SMALL}
