@@ -301,7 +301,7 @@ def _fitted(data: TaskData, recipe: Recipe, args: argparse.Namespace) -> beside.
         "verbose": 0 if args.quiet or args.jobs > 1 else "auto",
     }
     try:
-        if recipe.shortcut is not None and not recipe.conv_layers and not args.components:
+        if recipe.shortcut is not None and not args.components:
             classes = 0 if task.labels is None else task.outputs
             kind: dict[str, Any] = {"every_step": task.every_step, "classes": classes}
             learnt, asked = (beside.Data.of_lists(own.x, own.y, own.dt, **kind) for own in (train, held))
@@ -420,9 +420,11 @@ def _text(task: Task, measured: Measured, report: dict[str, Any], args: argparse
     lines.append(f"answers: {answers}; {seconds}")
     if report["shortcut"]:
         line_of, share = report["shortcut"]["reads"], report["shortcut"]["share"]
-        what_it_reads = line_of if isinstance(line_of, str) else counted(line_of, "row")
-        told = {1: "the network's alone", 0: f"that of a line of {what_it_reads}: the network is not used"}
-        mixed = f"{share:.0%} the network's and {1 - share:.0%} that of a line of {what_it_reads}"
+        other = f"that of a line of {line_of if isinstance(line_of, str) else counted(line_of, 'row')}"
+        if line_of == "nothing":
+            other = "the mean of the training" if task.labels is None else "the shares of the classes in the training"
+        told = {1: "the network's alone", 0: f"{other}: the network is not used"}
+        mixed = f"{share:.0%} the network's and {1 - share:.0%} {other}"
         lines.append(f"the answer is {told.get(share, mixed)}")
         if share < 1 and line_of == "convolutions":
             lines.append("random convolutions cannot be exported: --shortcut ridge or none for C, ONNX or a web page")

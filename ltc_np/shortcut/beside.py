@@ -1,5 +1,6 @@
 """A network and a line, mixed by sequences that neither has seen.
 
+Where no line is good, the mean of the targets is the line: a network that has learned nothing is then drawn towards it.
 The network learns the targets as it would alone.  The answer is share times the network's and 1 - share times the
 line's, of classes in logits.  The share is the one that errs least on sequences which were held out.  Few of them do
 not tell it well; where it is within a standard error of another rule, both are halfway right: there both count in
@@ -41,6 +42,7 @@ ENOUGH = 10  # sequences to choose a share by, where these are no more than a qu
 STEEPEST = 1000.0  # what makes logits of answers near 0 and 1
 USEFUL = 0.9  # share of the constant's error that a line may leave to be taken by "auto"
 LEAST = 0.1  # of a share: less is nothing
+SURE = 2.0  # standard errors by which a network must be better than the mean to have all of its best share
 # How the network learns what was held out: in so many of its epochs, and from such a part of its rate.
 ADDED_EPOCHS, ADDED_RATE = 0.5, 0.5
 
@@ -143,7 +145,8 @@ class Beside(NamedTuple):
 
 
 def choose(recipe: Recipe, model: Model, data: Data, classes: int) -> ShortcutReads | None:
-    """What a line beside ``model`` reads (`Line`), or "convolutions"; None: there is none, as ``recipe.shortcut`` says.
+    """What a line beside ``model`` reads (`Line`), or "convolutions"; "nothing", which "auto" is where no line is much
+    better: it is the mean; None: there is no line, since there are too few sequences.
 
     Parameters
     ----------
@@ -163,12 +166,14 @@ def choose(recipe: Recipe, model: Model, data: Data, classes: int) -> ShortcutRe
             what = "sequences" if known == len(data.x) else "sequences with targets of which no output is missing"
             raise ValueError(f"`X` must have at least {FEWEST} {what} for shortcut={shortcut!r}, got {known}")
         return None
+    if shortcut == "auto" and recipe.conv_layers:  # which change the number of steps, so that no line is beside them
+        return "nothing"
     model = members(model)[0]
     _adapt(model, data, classes)
     y, weight = _numbers(data.y, classes), data.sample_weight
     found = lines.choose(data.sequences(model), y, weight, every_step, shortcut)
     useful = shortcut != "auto" or found.error < USEFUL * found.constant
-    return found.reads if useful else None
+    return found.reads if useful else "nothing"
 
 
 def fit(
@@ -181,7 +186,7 @@ def fit(
     ----------
     recipe : Recipe
     model : Model
-    reads : int, "summaries" or "convolutions"
+    reads : int, "summaries", "convolutions" or "nothing"
         Of the line, from `choose`.
     data, held : Data
         For learning, and for choosing the share of the network.
@@ -212,7 +217,8 @@ def fit(
     ]
     judged = bool(held.known(every_step).any())  # by targets of all outputs, of classes that weigh something
     share = errors[0] / sum(errors) if any(errors) else 0.5
-    share = judge.share(share) if judged else 0.5
+    best = judge.share_beside_mean() if reads == "nothing" else judge.share(share)
+    share = best if judged else 0.5
     share = round(share) if abs(share - round(share)) < LEAST else share
     whole = data.joined(held, every_step) if refit else data
     if refit and share > 0 and "validation" not in settings and not history.stopped.startswith(BY_SIGNAL):
@@ -280,10 +286,23 @@ class Judge(NamedTuple):
 
     def share(self, usual: float) -> float:
         """The share that errs least; halfway to the ``usual`` one if that is within a standard error."""
-        best = least(self._replace(doubt=_doubt(self.data, self.said.ndim == 3)).slope, 1.0)
-        more = self._of_sequences(usual) - self._of_sequences(best)
-        error = more.std(ddof=1) / len(more) ** 0.5 if len(more) > 1 else np.inf
-        return best if more.mean() > error else (best + usual) / 2
+        best = self._best()
+        return best if self._standard_errors(best, usual) > 1 else (best + usual) / 2
+
+    def share_beside_mean(self) -> float:
+        """The share that errs least, or the less of it the less surely it is better than none: from two standard errors
+        all of it."""
+        best = self._best()
+        return best * min(1.0, self._standard_errors(best, 0.0) / SURE)
+
+    def _best(self) -> float:
+        return least(self._replace(doubt=_doubt(self.data, self.said.ndim == 3)).slope, 1.0)
+
+    def _standard_errors(self, best: float, other: float) -> float:
+        """By so many standard errors over the sequences one share is better than the other."""
+        more = self._of_sequences(other) - self._of_sequences(best)
+        gain, error = float(more.mean()), float(more.std(ddof=1)) / len(more) ** 0.5 if len(more) > 1 else np.inf
+        return gain / error if error > 0 else np.inf if gain > 0 else 0.0
 
     def _of_sequences(self, share: float) -> Array:
         """Of each of the B sequences its part of the loss, times B."""

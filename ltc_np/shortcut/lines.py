@@ -40,8 +40,8 @@ class Fitted(NamedTuple):
 
     Attributes
     ----------
-    reads : int, "summaries" or "convolutions"
-        As for `Line`, or that it is no `Line`.
+    reads : int, "summaries", "convolutions" or "nothing"
+        As for `Line`, or that it is no `Line`; of "nothing" it is the mean of the targets.
     layer : Line or RandomConvolutions
         Without weight, bias and thresholds.
     thresholds : (p,) array or None
@@ -66,7 +66,7 @@ class Fitted(NamedTuple):
     def predict(self, data: Sequences, every_step: bool) -> Array:
         """(B, O), or (B, T, O): what the line says of sequences."""
         return np.concatenate(
-            [self.ridge.predict(rows) for _, rows in _rows(data, self.layer, self.thresholds, every_step)]
+            [self.ridge.predict(rows) for _, rows in _rows(data, self.reads, self.layer, self.thresholds, every_step)]
         )
 
 
@@ -127,6 +127,9 @@ def _layers(data: Sequences, outputs: int, every_step: bool, reads: ShortcutRead
             features, longest = FEATURES * (1 + both), max(1, int(data.lengths.max()))
             yield RandomConvolutions(outputs, features, length=longest, differences=both, input_dim=I)
         return
+    if reads == "nothing":
+        yield Line(outputs, 1, input_dim=I)
+        return
     yield Line(outputs, reads, input_dim=I)
     if every_step and not isinstance(reads, str) and np.any(data.rest):
         yield Line(outputs, reads, before=data.rest, input_dim=I)
@@ -145,13 +148,13 @@ def _fit(
     least: float | Array = 0.0
     if isinstance(layer, RandomConvolutions):
         thresholds = layer.find_thresholds(data.x.astype(np.float64), data.lengths)
-    else:
+    elif reads != "nothing":
         seen = data.x[checks.before_end(data.lengths, T)]
         least = RESOLUTION * np.tile(seen.std(0), _width(layer) // I)  # the features of a step come one after another
     some, known = np.zeros(B, bool), np.flatnonzero((mass > 0).reshape(B, -1).any(1))
     some[known[:: 1 + len(known) * (T if every_step else 1) * _width(layer) // MOST]] = True
     fitted = (mass > 0) & (some[:, None] if every_step else some)
-    rows = np.concatenate([each[fitted[part]] for part, each in _rows(data, layer, thresholds, every_step)])
+    rows = np.concatenate([each[fitted[part]] for part, each in _rows(data, reads, layer, thresholds, every_step)])
     groups = _groups(fitted) if every_step else _tenths(y[fitted]) if neighbours else None
     line = ridge(rows, y[fitted], mass[fitted], groups, least)
     found = Fitted(reads, layer, thresholds, line, np.empty(0), 0.0, 0.0)
@@ -162,15 +165,19 @@ def _fit(
     return found._replace(left_out=left_out, error=float(error.sum()), constant=float(constant.sum()))
 
 
-def _rows(data: Sequences, layer: Layer, thresholds: Array | None, every_step: bool) -> Iterator[tuple[slice, Array]]:
+def _rows(
+    data: Sequences, reads: ShortcutReads, layer: Layer, thresholds: Array | None, every_step: bool
+) -> Iterator[tuple[slice, Array]]:
     """What a line reads, (b, p) or (b, T, p), of b sequences at a time, and which these are."""
     B, T, I = data.x.shape
     if isinstance(layer, RandomConvolutions):
         assert thresholds is not None and not every_step
         yield slice(0, B), layer.shares(data.x.astype(np.float64), data.lengths, thresholds)
         return
-    assert isinstance(layer, Line)
-    reads = layer.reads
+    assert isinstance(layer, Line) and reads != "convolutions"
+    if reads == "nothing":
+        yield slice(0, B), np.zeros((B, T, I) if every_step else (B, I))
+        return
     size = max(1, MOST // (8 * T * _width(layer)))
     for first in range(0, B, size):
         part = slice(first, first + size)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+
 from ..base.calls import with_signature_hints
 from ..base.layout import part
+from ..base.types import Array
 from ..cells import Layer
 from ..layers import Line, RandomConvolutions, Residual, Standardize
 from ..model import Model, check_model
@@ -14,7 +17,10 @@ def mixed(model: Model, line: Fitted, scale: float, share: float) -> Model:
     """One model: ``scale`` times the line and ``share`` times the trained network.
 
     The last layer of the network is `Dense`, or it is the one before `Standardize`, by the scale of the residuals.
+    A line that reads nothing goes into its bias.
     """
+    if line.reads == "nothing":
+        return _drawn_to(line.ridge.bias, model, scale, share)
     layers, numbers = list(model.layers), isinstance(model.layers[-1], Standardize)
     first, last = int(isinstance(layers[0], Standardize)), len(layers) - numbers
     beside = Residual(*layers[first:last], around=line.layer)
@@ -39,6 +45,18 @@ def mixed(model: Model, line: Fitted, scale: float, share: float) -> Model:
     ):
         other.buffers[around + name] = values
         other.params[inner[-1] + name] = share * other.params[inner[-1] + name]
+    return other
+
+
+def _drawn_to(constant: Array, model: Model, scale: float, share: float) -> Model:
+    """``scale`` times the constant (O,) and ``share`` times the network, as a model with the same layers."""
+    other, numbers = copy.copy(model), isinstance(model.layers[-1], Standardize)
+    prefixes = other.layer_stack.prefixes
+    mean, spread = (0.0, 1.0) if not numbers else (other.buffers[prefixes[-1] + name] for name in ("mean", "scale"))
+    readout = prefixes[-1 - numbers]
+    other.params[readout + "weight"] = share * other.params[readout + "weight"]
+    shift = (scale * constant - (1 - share) * mean) / spread
+    other.params[readout + "bias"] = share * other.params[readout + "bias"] + shift
     return other
 
 

@@ -161,9 +161,10 @@ class LiquidEstimator(RecipeEstimator):
     tuned_ : list of dicts
         With ``tune``: what was tried, as for `ltc_np.sklearn.tune`.
     report_ : dict
-        ``reads`` of the line, as for `Line` or "convolutions", and ``penalty`` for each output; the losses of the
-        ``line`` alone, of the ``network`` alone and of ``both`` on sequences that were held out, ``held_out`` of them;
-        and the ``share`` of the network, between 0, where the line alone answers, and 1.  ``{}`` without a line.
+        ``reads`` of the line, as for `Line`, "convolutions", or "nothing" where it is the mean of the targets, and
+        ``penalty`` for each output; the losses of the ``line`` alone, of the ``network`` alone and of ``both`` on
+        sequences that were held out, ``held_out`` of them; and the ``share`` of the network, between 0, where the line
+        alone answers, and 1. ``{}`` without a line.
     """
 
     conv_layers: int = DEFAULT.conv_layers
@@ -400,7 +401,7 @@ class LiquidEstimator(RecipeEstimator):
 
     def _takes_shortcut(self, recipe: Recipe) -> bool:
         """Whether a line may stand beside the network."""
-        if recipe.shortcut == "auto" and (self.online is not None or recipe.conv_layers):
+        if recipe.shortcut == "auto" and self.online is not None:
             return False
         if self.loss in beside.LOSSES or recipe.shortcut is None:
             return recipe.shortcut is not None

@@ -238,9 +238,9 @@ def test_a_line_reads_inputs_in_the_scale_of_the_network():
         assert not read[0, 2:].any() and np.isfinite(read).all() and read[0, :2].all()
 
 
-@pytest.mark.parametrize(("left", "reads"), [(0.89, 3), (0.91, None)])
+@pytest.mark.parametrize(("left", "reads"), [(0.89, 3), (0.91, "nothing")])
 def test_a_line_must_explain_a_tenth(left, reads, monkeypatch):
-    """Of the error of a constant; of less, "auto" has none, and who asks for a line has one."""
+    """Of the error of a constant; of less, "auto" has the mean, and who asks for a line has one."""
     found = lines.Fitted(3, None, None, None, None, left, 1.0)
     monkeypatch.setattr(lines, "choose", lambda *given: found)
     x = normal(20, 5, 2)
@@ -248,6 +248,54 @@ def test_a_line_must_explain_a_tenth(left, reads, monkeypatch):
         recipe = Recipe(cell="cfc", units=4, shortcut=shortcut)
         model = recipe.model(2, 1, steps=5, every_step=False, numbers=True, seed=0, backend="numpy")
         assert beside.choose(recipe, model, Data(x, x.sum((1, 2))[:, None]), 0) == wanted
+
+
+def test_a_network_that_is_hardly_better_than_the_mean_has_a_part_of_its_share():
+    """In proportion to how many standard errors it is better, up to two of them."""
+    rng = np.random.default_rng(3)
+    y = rng.normal(size=(30, 1))
+    for noise, least in ((0.3, 0.5), (4.0, 0.0)):
+        found = y + noise * rng.normal(size=y.shape)
+        judge = beside.Judge(Data(normal(30, 3, 1), y), 0 * y, found, 0)
+        best = min(1.0, max(0.0, float((found * y).sum() / (found**2).sum())))
+        gain = (y**2 - (y - best * found) ** 2)[:, 0]
+        sure = gain.mean() / (gain.std(ddof=1) / np.sqrt(30)) / 2
+        assert judge.share_beside_mean() == pytest.approx(best * min(1, max(0, sure)), abs=1e-6)
+        assert judge.share_beside_mean() >= least
+    one = beside.Judge(Data(normal(1, 3, 1), y[:1]), 0 * y[:1], y[:1], 0)
+    assert one.share_beside_mean() == 0  # of a single sequence nobody knows
+
+
+@pytest.mark.parametrize("classes", [0, 3])
+@pytest.mark.parametrize("every_step", [False, True])
+def test_a_mean_goes_into_the_readout(classes, every_step, monkeypatch):
+    """The answer is a share of the network's, and of the mean of the targets, with the same layers."""
+    monkeypatch.setattr(beside.Judge, "share_beside_mean", lambda judge: 0.3)
+    x, recipe = normal(40, 5, 2), Recipe(cell="cfc", units=4, epochs=2, shortcut="auto")
+    labels = np.resize([0, 0, 2, 0, 0, 2, 0, 2, 0, 1], (40, 5) if every_step else 40)
+    y = labels if classes else normal(*labels.shape, 2, seed=1) + 5
+    kind = {"steps": 5, "every_step": every_step, "numbers": not classes, "seed": 0, "backend": "numpy"}
+    data, held = Data(x[:30], y[:30]), Data(x[30:], y[30:])
+    settings = {"loss": "cross_entropy" if classes else "mse", "seed": 0, "verbose": False}
+    model = recipe.model(2, 3 if classes else 2, **kind)
+    found = beside.fit(recipe, model, "nothing", data, held, classes, refit=False, **settings)
+    alone = recipe.model(2, 3 if classes else 2, **kind)
+    dataclasses.replace(recipe, shortcut=None).fit(alone, data.x, data.y, sequences=30, **settings)
+    assert [type(layer) for layer in found.model.layers] == [type(layer) for layer in alone.layers]
+    assert found.report["share"] == 0.3 and found.report["reads"] == "nothing"
+    answers, own = (np.asarray(each.predict(x), np.float64) for each in (found.model, alone))
+    rest = answers - 0.3 * own
+    if not classes:
+        np.testing.assert_allclose(
+            rest, np.broadcast_to(0.7 * y[:30].mean((0, 1) if every_step else 0), rest.shape), rtol=1e-4
+        )
+    else:  # logits, scaled down: of each class a constant, which is larger where there are more
+        calm = np.linalg.lstsq(
+            np.c_[own.reshape(-1, 3)[:, 0], np.ones(own.size // 3)], answers.reshape(-1, 3)[:, 0], rcond=None
+        )[0][0]
+        constant = (answers - calm * own).reshape(-1, 3)
+        np.testing.assert_allclose(constant, np.broadcast_to(constant[0], constant.shape), atol=1e-4)
+        assert (np.diff(np.bincount(y[:30].ravel())[np.argsort(constant[0])]) >= 0).all()
 
 
 def test_the_seconds_are_those_of_both_trainings(monkeypatch):
