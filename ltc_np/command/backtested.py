@@ -14,7 +14,7 @@ from ..sklearn.forecaster import LEVELS
 from ..sklearn.framing import frame_of, naive_steps
 from ..sklearn.series import read as read_series
 from . import calendar, options, used
-from .used import LINE, MIXED, NOW, SEASON, Used
+from .used import LINE, MEAN, MIXED, NOW, SEASON, Used
 
 if TYPE_CHECKING:
     import argparse
@@ -89,6 +89,7 @@ class Forecasts:
         for k, (values, season) in enumerate(zip(prepared.values.T, seasons, strict=True)):
             own = {self.name: test.forecasts[..., k], NOW: values[naive_steps(rows, args.horizon, 1)]}
             own |= {SEASON: values[naive_steps(rows, args.horizon, season)]} if season else {}
+            own |= {MEAN: np.repeat(_means(values)[rows, None], args.horizon, axis=1)}
             if line is not None:
                 own |= {LINE: line[..., k], MIXED: (own[self.name] + line[..., k]) / 2}
             guesses.append(own)
@@ -117,12 +118,20 @@ class Forecasts:
             if one.who in (NOW, SEASON):
                 steps = naive_steps(last, H, 1 if one.who == NOW else judged.seasons[k])[0]
                 ahead = prepared.values[steps, k]
+            elif one.who == MEAN:
+                ahead = np.full(H, _means(prepared.values[:, k])[-1])
             else:
                 assert line is not None, "all rows are more than those of the backtest"
                 ahead = line[0, :, k] if one.who == LINE else (line[0, :, k] + found[:, k, 0]) / 2
             found[:, k, 0] = ahead
             found[:, k, 1:] = ahead[:, None] + used.around(judged.actual[..., k] - one.guess, coverage)
         return rounded(found, naive[..., None])
+
+
+def _means(values: Array) -> Array:
+    """Of all values (T,) to each row, the mean; missing values count for nothing."""
+    known = ~np.isnan(values)
+    return np.cumsum(np.where(known, values, 0)) / np.maximum(np.cumsum(known), 1)
 
 
 def rounded(found: Array, naive: Array) -> Array:

@@ -10,8 +10,8 @@ from ..base.types import Array, Ints
 
 BEST, NETWORK = "best", "network"
 NOW, SEASON, LINE = "the value now", "the value one season before", "linear, of the last rows"
-MIXED = "network and linear, their mean"
-BY_WORD = {"now": NOW, "season": SEASON, "linear": LINE, "mixed": MIXED}  # of --use
+MEAN, MIXED = "the mean of all rows before", "network and linear, their mean"
+BY_WORD = {"now": NOW, "season": SEASON, "mean": MEAN, "linear": LINE, "mixed": MIXED}  # of --use
 FEWEST = 8  # errors before a forecast, for an interval around it in the backtest
 
 

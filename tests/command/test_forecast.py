@@ -165,6 +165,9 @@ def test_who_erred_least_forecasts(table, ltc):
     y = table["shop"]
     found = {use: np.array(one["forecast"]["forecast_shop"]) for use, one in said.items()}
     assert found["now"].tolist() == pytest.approx([y[-1]] * H) and found["season"] == pytest.approx(y[-12:][:H])
+    assert found["mean"] == pytest.approx([y.mean()] * H)
+    errors = [y[t + 1] - y[: t + 1].mean() for t in range(START - 1, T - H)]
+    assert said["mean"]["targets"]["shop"]["mae"][used.MEAN][0] == pytest.approx(np.abs(errors).mean())
     assert found["mixed"] == pytest.approx((found["network"] + found["linear"]) / 2)
     d, steps = np.append(np.nan, np.diff(y)), T // 6
 
@@ -242,7 +245,7 @@ def test_what_is_not_there_cannot_be_used(here, ltc):
     write_csv(here / "few.csv", {"y": y.tolist(), "other": range(20)})
     status, out, err = ltc("forecast", "few.csv", "--target", "y", "--horizon", 4, "--use", "season", *SMALL)
     assert (status, out) == (2, "") and err.endswith(
-        "--use season needs what is not there for y; there are network, now: give --season M, or take one of these\n"
+        "--use season needs what is not there for y; there are network, now, mean: give --season M, or take one of these\n"
     )
     status, out, _ = ltc("forecast", "few.csv", "--target", "y", "--horizon", 4, "--use", "now", *SMALL)
     assert status == 0 and "too few forecasts to say how many of the values were inside" in out
@@ -269,20 +272,21 @@ def test_what_is_said(table, ltc):
         "to",
         "3",
     ]
-    assert [line[:14].strip() for line in lines[1:5]] == [
+    assert [line[:14].strip() for line in lines[1:6]] == [
         "cfc, 4 units",
         "the value now",
         "the value one",
+        "the mean of al",
         "linear, of the",
     ]
-    assert lines[5].startswith("network and linear, their mean")
-    assert lines[7].startswith("on the test part cfc, 4 units is ")
-    assert lines[8] == "forecast of shop: by cfc, 4 units"
-    assert lines[9].endswith(" % of the values were inside of its intervals for 90 %")
-    assert lines[10] == "rows of a season: 12"
-    assert lines[12].startswith("14 forecasts judged, of the last fifth of 80 rows, in ")
-    assert lines[13].startswith("differences: to the row before; calendar: year read, since a ")
-    assert [line.split()[0] for line in lines[15:]] == ["month", "2016-09-01", "2016-10-01", "2016-11-01"]
+    assert lines[6].startswith("network and linear, their mean")
+    assert lines[8].startswith("on the test part cfc, 4 units is ")
+    assert lines[9] == "forecast of shop: by cfc, 4 units"
+    assert lines[10].endswith(" % of the values were inside of its intervals for 90 %")
+    assert lines[11] == "rows of a season: 12"
+    assert lines[13].startswith("14 forecasts judged, of the last fifth of 80 rows, in ")
+    assert lines[14].startswith("differences: to the row before; calendar: year read, since a ")
+    assert [line.split()[0] for line in lines[16:]] == ["month", "2016-09-01", "2016-10-01", "2016-11-01"]
 
 
 def test_no_season_and_too_few_rows_for_a_line_are_no_baselines(here, ltc):
@@ -291,7 +295,7 @@ def test_no_season_and_too_few_rows_for_a_line_are_no_baselines(here, ltc):
     write_csv(here / "few.csv", {"y": y.tolist(), "other": range(20)})
     status, out, _ = ltc("forecast", "few.csv", "--target", "y", "--horizon", 4, *SMALL, "--json")
     found = json.loads(out)["targets"]["y"]
-    assert status == 0 and set(found["mae"]) == {LTC, NOW} and found["season"] is None
+    assert status == 0 and set(found["mae"]) == {LTC, NOW, used.MEAN} and found["season"] is None
 
 
 @pytest.mark.slow
