@@ -245,7 +245,8 @@ def test_what_is_not_there_cannot_be_used(here, ltc):
     write_csv(here / "few.csv", {"y": y.tolist(), "other": range(20)})
     status, out, err = ltc("forecast", "few.csv", "--target", "y", "--horizon", 4, "--use", "season", *SMALL)
     assert (status, out) == (2, "") and err.endswith(
-        "--use season needs what is not there for y; there are network, now, mean: give --season M, or take one of these\n"
+        "--use season needs what is not there for y; there are network, now, mean: "
+        "give --season M, or take one of these\n"
     )
     status, out, _ = ltc("forecast", "few.csv", "--target", "y", "--horizon", 4, "--use", "now", *SMALL)
     assert status == 0 and "too few forecasts to say how many of the values were inside" in out
