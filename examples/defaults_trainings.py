@@ -8,13 +8,11 @@ import numpy as np
 from defaults_tasks import Task
 
 from ltc_np import set_num_threads
+from ltc_np import sklearn as estimators
 from ltc_np.recipe import Recipe, enough_epochs
-from ltc_np.sklearn import CfCClassifier, CfCRegressor, LTCClassifier, LTCRegressor
 
 CELLS = "ltc", "cfc", "lstm", "gru"  # most tasks have no elapsed times, so that a decay in them tells nothing
-ESTIMATORS = {"ltc": (LTCRegressor, LTCClassifier)}  # of numbers, of classes
-for name in CELLS[1:]:
-    ESTIMATORS[name] = tuple(type(kind.__name__, (kind,), {"cell": name}) for kind in (CfCRegressor, CfCClassifier))
+NAMES = {"ltc": "LTC", "cfc": "CfC", "lstm": "LSTM", "gru": "GRU"}
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ class Fit:
 
     def estimator(self, **more):
         """The estimator, not yet fitted."""
-        kind = ESTIMATORS[self.cell][bool(self.task.classes)]
+        kind = getattr(estimators, NAMES[self.cell] + ("Classifier" if self.task.classes else "Regressor"))
         return kind(random_state=self.seed, **self.changes, **more)
 
     def run(self, folder):

@@ -35,7 +35,7 @@ from ..online import Learner, Rule
 from ..optim import AdamW, Optimizer
 from ..recipe import Recipe, auto
 from ..shortcut import beside
-from ..train.callbacks import EarlyStopping
+from ..train.callbacks import EarlyStopping, as_callbacks
 from ..train.data.augment import Augment
 from ..train.history import History
 from . import inputs, streamed, targets
@@ -46,6 +46,8 @@ from .tune import tune
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+    from ..train.callbacks.base import Callbacks
 
 
 DEFAULT = Recipe()
@@ -125,6 +127,8 @@ class LiquidEstimator(RecipeEstimator):
     augment : function (x, y, rng) -> (x, y), optional
         Changes each batch of the training, as for `Batching`: x are sequences (n, T, features), y numbers (n, ...) or
         the numbers of classes.  What is held out stays as it is.
+    callbacks : callback or function (epoch, logs), or a list of them, optional
+        Told of every epoch, as for `fit` of `Model`; its epochs go on while the network learns what was held out.
     warm_start : bool
         `fit` goes on with the network that is there, with the scales it has standardised by, and with its line.
     tune : float > 0, optional
@@ -148,6 +152,8 @@ class LiquidEstimator(RecipeEstimator):
         `ltc_np.ensemble.members` takes apart.
     history_ : History
         Of the last training; of an ensemble that of its first network.
+    loss_curve_ : list of float
+        The mean loss in each epoch of that training: ``history_["loss"]``.
     n_iter_ : int
         Epochs that the network was trained, with those in which it learned what had been held out for a ``shortcut``.
     n_features_in_ : int
@@ -176,6 +182,7 @@ class LiquidEstimator(RecipeEstimator):
     validation_fraction: float = 0.1
     n_iter_no_change: int | str = "auto"
     augment: Augment | None = None
+    callbacks: Callbacks = None
     warm_start: bool = False
     tune: float | None = None
     online: Rule | Optimizer | None = None
@@ -331,6 +338,7 @@ class LiquidEstimator(RecipeEstimator):
         self._made_by = self._of_network()
         self.model_: Model = model
         self.history_: History = history
+        self.loss_curve_: list[float] = list(history.get("loss", ()))
         self.every_step_: bool = wanted.every_step
         self._flat = wanted.flat
         if wanted.classes is not None:
@@ -379,9 +387,10 @@ class LiquidEstimator(RecipeEstimator):
             data, wanted, weight = data.part(rows), wanted.part(rows), None if weight is None else weight[rows]
         if stops or not holds:
             settings["validation"] = given
+        settings["callbacks"] = as_callbacks(self.callbacks)
         if stops:
             epochs = recipe.epochs_for(len(data.x), every_step=wanted.every_step)
-            settings["callbacks"] = [EarlyStopping(self._patience(epochs))]
+            settings["callbacks"].append(EarlyStopping(self._patience(epochs)))
         if model is None:
             model = self._new_model(recipe, data, wanted, model_seed)
         else:  # its weights belong to its scales
@@ -436,6 +445,7 @@ class LiquidEstimator(RecipeEstimator):
         optimizer.lr, optimizer.weight_decay = recipe.learning_rate, recipe.weight_decay
         done = _epochs_of(model)
         settings |= {"optimizer": optimizer, "epochs": range(done, done + 1), "augment": self.augment}
+        settings["callbacks"] = self.callbacks
         plain = replace(recipe, shortcut=None)
         history = plain.fit(model, sequences=len(data.x), **_fit_arguments(data, wanted, weight), **settings)
         self._keep(seen, data, wanted, model, history, optimizer)

@@ -118,6 +118,26 @@ class Classifier(ClassifierMixin, LiquidEstimator):
         p = self._told(logits, data)
         return data.unpadded(p) if self.every_step_ else p
 
+    def predict_log_proba(self, X: Any, dt: Any = None, lengths: Any = None) -> Any:
+        """Logarithms of the probabilities, exact where these are too small for a number.
+
+        Parameters
+        ----------
+        X, dt, lengths
+            As for `fit`.
+
+        Returns
+        -------
+        Like `predict_proba`
+            -inf behind the end of a sequence.
+        """
+        data, logits = self._answers(X, dt, lengths)
+        logits -= logits.max(axis=-1, keepdims=True)
+        logits -= np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+        if self.every_step_ and data.valid is not None:
+            logits[~data.valid] = -np.inf
+        return data.unpadded(logits) if self.every_step_ else logits
+
     def _told(self, y: Array, data: Inputs) -> Array:
         p = losses.probabilities(super()._told(y, data))
         if self.every_step_ and data.valid is not None:
@@ -242,9 +262,9 @@ class LTCClassifier(LTCFields, Classifier):
         Of inputs, as for `Recipe`.
     learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size, ensemble, n_jobs
         Its training, as for `Recipe`; `LiquidEstimator` says what the last two are.
-    every_step, early_stopping, validation_fraction, n_iter_no_change, augment, warm_start, tune, online, random_state
+    every_step, early_stopping, validation_fraction, n_iter_no_change, augment, callbacks, warm_start, tune, online
         As for `LiquidEstimator`.
-    dtype, backend, verbose
+    random_state, dtype, backend, verbose
         As for `LiquidEstimator`, which says too what attributes there are; ``classes_`` are the labels in order.
     class_weight : dict from labels to weights, "balanced", or None
         Factors of the weights of targets; labels that are not named have 1.  "balanced" is n / (C n_c), with n_c of the
@@ -278,12 +298,58 @@ class CfCClassifier(CfCFields, Classifier):
         Of inputs, as for `Recipe`.
     learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size, ensemble, n_jobs
         Its training, as for `Recipe`; `LiquidEstimator` says what the last two are.
-    every_step, early_stopping, validation_fraction, n_iter_no_change, augment, warm_start, tune, online, random_state
+    every_step, early_stopping, validation_fraction, n_iter_no_change, augment, callbacks, warm_start, tune, online
         As for `LiquidEstimator`.
-    dtype, backend, verbose
+    random_state, dtype, backend, verbose
         As for `LiquidEstimator`, which says too what attributes there are; ``classes_`` are the labels in order.
     class_weight : dict from labels to weights, "balanced", or None
         As for `LTCClassifier`.
     """
 
     cell: ClassVar[str] = "cfc"
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class GRUClassifier(Classifier):
+    """Sequences to labels by gated recurrent units, which know no elapsed time.
+
+    Parameters
+    ----------
+    units, conv_layers, mixed_memory, bidirectional, readout, readout_units, dropout, input_dropout, shortcut
+        The network, as for `Recipe`.
+    standardize, clip_inputs
+        Of inputs, as for `Recipe`.
+    learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size, ensemble, n_jobs
+        Its training, as for `Recipe`; `LiquidEstimator` says what the last two are.
+    every_step, early_stopping, validation_fraction, n_iter_no_change, augment, callbacks, warm_start, tune, online
+        As for `LiquidEstimator`.
+    random_state, dtype, backend, verbose
+        As for `LiquidEstimator`, which says too what attributes there are; ``classes_`` are the labels in order.
+    class_weight : dict from labels to weights, "balanced", or None
+        As for `LTCClassifier`.
+    """
+
+    cell: ClassVar[str] = "gru"
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class LSTMClassifier(Classifier):
+    """Sequences to labels by a long short-term memory, which knows no elapsed time.
+
+    Parameters
+    ----------
+    units, conv_layers, mixed_memory, bidirectional, readout, readout_units, dropout, input_dropout, shortcut
+        The network, as for `Recipe`.
+    standardize, clip_inputs
+        Of inputs, as for `Recipe`.
+    learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size, ensemble, n_jobs
+        Its training, as for `Recipe`; `LiquidEstimator` says what the last two are.
+    every_step, early_stopping, validation_fraction, n_iter_no_change, augment, callbacks, warm_start, tune, online
+        As for `LiquidEstimator`.
+    random_state, dtype, backend, verbose
+        As for `LiquidEstimator`, which says too what attributes there are; ``classes_`` are the labels in order.
+    class_weight : dict from labels to weights, "balanced", or None
+        As for `LTCClassifier`.
+    """
+
+    cell: ClassVar[str] = "lstm"

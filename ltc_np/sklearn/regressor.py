@@ -116,9 +116,9 @@ class LTCRegressor(LTCFields, Regressor):
         Of inputs, as for `Recipe`.
     learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size, ensemble, n_jobs
         Its training, as for `Recipe`; `LiquidEstimator` says what the last two are.
-    every_step, early_stopping, validation_fraction, n_iter_no_change, augment, warm_start, tune, online, random_state
+    every_step, early_stopping, validation_fraction, n_iter_no_change, augment, callbacks, warm_start, tune, online
         As for `LiquidEstimator`.
-    dtype, backend, verbose
+    random_state, dtype, backend, verbose
         As for `LiquidEstimator`, which says too what attributes there are.
     missing : "error" or "ignore"
         What NaN in y means: an error, or a target that is missing and weighs nothing.
@@ -151,12 +151,58 @@ class CfCRegressor(CfCFields, Regressor):
         Of inputs, as for `Recipe`.
     learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size, ensemble, n_jobs
         Its training, as for `Recipe`; `LiquidEstimator` says what the last two are.
-    every_step, early_stopping, validation_fraction, n_iter_no_change, augment, warm_start, tune, online, random_state
+    every_step, early_stopping, validation_fraction, n_iter_no_change, augment, callbacks, warm_start, tune, online
         As for `LiquidEstimator`.
-    dtype, backend, verbose
+    random_state, dtype, backend, verbose
         As for `LiquidEstimator`, which says too what attributes there are.
     missing : "error" or "ignore"
         What NaN in y means: an error, or a target that is missing and weighs nothing.
     """
 
     cell: ClassVar[str] = "cfc"
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class GRURegressor(Regressor):
+    """Sequences to numbers by gated recurrent units, which know no elapsed time.
+
+    Parameters
+    ----------
+    units, conv_layers, mixed_memory, bidirectional, readout, readout_units, dropout, input_dropout, shortcut
+        The network, as for `Recipe`.
+    standardize, clip_inputs
+        Of inputs, as for `Recipe`.
+    learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size, ensemble, n_jobs
+        Its training, as for `Recipe`; `LiquidEstimator` says what the last two are.
+    every_step, early_stopping, validation_fraction, n_iter_no_change, augment, callbacks, warm_start, tune, online
+        As for `LiquidEstimator`.
+    random_state, dtype, backend, verbose
+        As for `LiquidEstimator`, which says too what attributes there are.
+    missing : "error" or "ignore"
+        As for `LTCRegressor`.
+    """
+
+    cell: ClassVar[str] = "gru"
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class LSTMRegressor(Regressor):
+    """Sequences to numbers by a long short-term memory, which knows no elapsed time.
+
+    Parameters
+    ----------
+    units, conv_layers, mixed_memory, bidirectional, readout, readout_units, dropout, input_dropout, shortcut
+        The network, as for `Recipe`.
+    standardize, clip_inputs
+        Of inputs, as for `Recipe`.
+    learning_rate, schedule, weight_decay, clip_norm, epochs, batch_size, ensemble, n_jobs
+        Its training, as for `Recipe`; `LiquidEstimator` says what the last two are.
+    every_step, early_stopping, validation_fraction, n_iter_no_change, augment, callbacks, warm_start, tune, online
+        As for `LiquidEstimator`.
+    random_state, dtype, backend, verbose
+        As for `LiquidEstimator`, which says too what attributes there are.
+    missing : "error" or "ignore"
+        As for `LTCRegressor`.
+    """
+
+    cell: ClassVar[str] = "lstm"

@@ -10,7 +10,17 @@ pytest.importorskip("sklearn", reason='scikit-learn is not installed: pip instal
 from sklearn.utils.estimator_checks import check_estimator
 
 from ltc_np.online import RLS
-from ltc_np.sklearn import CfCClassifier, CfCRegressor, LTCClassifier, LTCRegressor, expected_failed_checks
+from ltc_np.sklearn import (
+    CfCClassifier,
+    CfCRegressor,
+    GRUClassifier,
+    GRURegressor,
+    LSTMClassifier,
+    LSTMRegressor,
+    LTCClassifier,
+    LTCRegressor,
+    expected_failed_checks,
+)
 from ltc_np.sklearn.expected import ALWAYS, IN_FLOAT32
 
 # Small, so that a check takes little time, and large enough for those that ask for a good score: one of ten steps of a
@@ -52,7 +62,13 @@ def test_check_estimator(estimator):
 @pytest.mark.slow
 @pytest.mark.sweep
 @pytest.mark.compiled
-@pytest.mark.parametrize("kind", [LTCClassifier, CfCClassifier, LTCRegressor, CfCRegressor])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        LTCClassifier, CfCClassifier, GRUClassifier, LSTMClassifier, LTCRegressor, CfCRegressor, GRURegressor,
+        LSTMRegressor,
+    ],
+)  # fmt: skip
 def test_check_estimator_of_defaults(kind):
     found = results(kind())
     assert found["failed"] == set()

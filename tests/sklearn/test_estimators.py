@@ -19,10 +19,22 @@ from sklearn.model_selection import train_test_split
 
 from ltc_np import Model, load
 from ltc_np.recipe import Recipe
-from ltc_np.sklearn import CfCClassifier, CfCRegressor, LiquidEstimator, LiquidForecaster, LTCClassifier, LTCRegressor
+from ltc_np.sklearn import (
+    CfCClassifier,
+    CfCRegressor,
+    GRUClassifier,
+    GRURegressor,
+    LiquidEstimator,
+    LiquidForecaster,
+    LSTMClassifier,
+    LSTMRegressor,
+    LTCClassifier,
+    LTCRegressor,
+)
 from ltc_np.sklearn.targets import read_numbers
 
-REGRESSORS, CLASSIFIERS = (LTCRegressor, CfCRegressor), (LTCClassifier, CfCClassifier)
+REGRESSORS = LTCRegressor, CfCRegressor, GRURegressor, LSTMRegressor
+CLASSIFIERS = LTCClassifier, CfCClassifier, GRUClassifier, LSTMClassifier
 SMALL = {"units": 6, "epochs": 3, "shortcut": None, "random_state": 0}  # the network alone
 DEFAULTS = vars(Recipe()) | {"shortcut": "auto"}  # which `fit` of a recipe cannot: it holds nothing out
 
@@ -54,6 +66,47 @@ def test_every_hyperparameter_is_described(kind):
     for field in fields(kind):
         if field.name in Recipe.names():
             assert field.default == DEFAULTS[field.name]
+
+
+@pytest.mark.parametrize("kind", [*REGRESSORS, *CLASSIFIERS])
+def test_the_network_has_the_cell_of_the_name(kind, data):
+    X, y, labels = data
+    found = kind(units=4, epochs=1, shortcut=None).fit(X, labels if kind in CLASSIFIERS else y)
+    assert {type(layer).__name__ for layer in found.model_.layers} & {"LTC", "CfC", "GRU", "LSTM"} == {
+        kind.__name__.removesuffix("Classifier").removesuffix("Regressor")
+    }
+
+
+def test_callbacks_see_every_epoch_and_the_loss_curve_has_its_losses(data):
+    """Also those in which the network learns what was held out, and those of `partial_fit`."""
+    X, y, _ = data
+    seen = []
+    beside = SMALL | {"shortcut": "ridge", "epochs": 20}
+    regressor = LTCRegressor(**beside, callbacks=lambda epoch, logs: seen.append((epoch, logs))).fit(X, np.abs(y))
+    assert regressor.report_["share"] > 0
+    assert [epoch for epoch, _ in seen] == [*range(30)]
+    assert regressor.loss_curve_ == [logs["loss"] for _, logs in seen[:20]]
+    alone = LTCRegressor(**SMALL, early_stopping=True, callbacks=[lambda epoch, logs: seen.append((epoch, logs))])
+    alone.fit(X, y).partial_fit(X, y)
+    assert [epoch for epoch, _ in seen[30:]] == [0, 1, 2, 3]
+    assert alone.loss_curve_ == [seen[-1][1]["loss"]]
+
+
+@pytest.mark.parametrize("every_step", [False, True])
+def test_logarithms_of_probabilities(every_step, data):
+    """Exact also where a probability is too small for a number."""
+    X, _, labels = data
+    classifier = LTCClassifier(**SMALL).fit(X, np.where(X[:, :, 0] > 0, "up", "down") if every_step else labels)
+    lengths = np.arange(40) % 9 + 1
+    p = classifier.predict_proba(X, lengths=lengths)
+    log_p = classifier.predict_log_proba(X, lengths=lengths)
+    with np.errstate(divide="ignore"):
+        np.testing.assert_allclose(log_p, np.log(p), rtol=1e-12, atol=1e-14)
+    assert np.isneginf(log_p).any() == every_step
+    name = [name for name in classifier.model_.params if name.endswith("weight")][-1]
+    classifier.model_.params[name] *= 1e5
+    assert np.isfinite(classifier.predict_log_proba(X)).all()
+    assert classifier.predict_log_proba(X).min() < -1000
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -444,8 +497,9 @@ def test_hyperparameters_are_the_recipe_s():
         for name, value in parameters.items():
             if name in Recipe.names():
                 assert value == DEFAULTS[name], name
-        of_the_other = {"backbone_units"} if kind.cell == "ltc" else {"wiring", "ode_unfolds", "time_constants"}
-        assert set(Recipe.names()) - set(parameters) == {"cell"} | of_the_other
+        of_one = {"ltc": {"wiring", "ode_unfolds", "time_constants"}, "cfc": {"backbone_units"}}
+        of_others = set().union(*(names for cell, names in of_one.items() if cell != kind.cell))
+        assert set(Recipe.names()) - set(parameters) == {"cell"} | of_others
         assert clone(kind(units=7)).units == 7
         assert kind(units=7).recipe().units == 7
         assert repr(kind(units=7)) == f"{kind.__name__}(units=7)"
@@ -675,7 +729,7 @@ def test_of_few_sequences_in_many_classes_some_of_each_are_held_out(rng):
             lambda one: one.fit([[1]], [1], epochs=3),
             r"no argument `epochs`: it is one of the class, LTCRegressor\(epochs=\.\.\.\)",
         ),
-        (lambda one: one.fit([[1]], [1], callbacks=[]), "no argument `callbacks`: `fit` of a model takes them"),
+        (lambda one: one.fit([[1]], [1], callbacks=[]), "no argument `callbacks`: it is one of the class"),
         (lambda one: one.fit([[1]], [1], validation_data=[]), "`validation_data`: did you mean `validation`?"),
         (lambda one: one.fit([[1]], [1], eval_set=[]), "`eval_set`: did you mean `validation`?"),
         (lambda one: one.fit([[1]]), "`fit` needs `y`, got no such argument"),
