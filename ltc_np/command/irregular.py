@@ -224,7 +224,7 @@ def _columns(table: Table, args: argparse.Namespace, *, values: bool) -> dict[st
     group, when, channel, target = _names(args)
     assert when is not None
     found: dict[str, Any] = {}
-    times, dates = table.column(when, "--time").times()
+    times, dates = table.column(when, "--time, which --irregular needs").times()
     found[when] = times.astype(f"datetime64[{dates}]") if dates else times
     for name, option in ((group, "--group"), (channel, "--channel")):
         if name is not None:

@@ -298,8 +298,14 @@ class IrregularForecaster(LTCFields, CfCFields, RecipeEstimator):
         return found
 
     def _check_series(self, past: Points, asked: Points, *, learning: bool = False) -> None:
-        """Both name series alike; a question about one without a past is told of."""
+        """Both name series alike; questions about what has no past are told of."""
         points.refuse_unlike(past, asked, self.columns)
+        early = int((points.leads(past, asked, first=True) < 0).sum())
+        if 2 * early > len(asked.time):
+            checks.warn(
+                f"ltc_np: {early} of {counted(len(asked.time), 'question')} come before the first observation of "
+                "their series, and nothing that is observed later is used: are `past` and `asked` exchanged?"
+            )
         missing = points.missing_in(past, asked)
         if not missing:
             return
@@ -358,7 +364,7 @@ class IrregularForecaster(LTCFields, CfCFields, RecipeEstimator):
         if beyond.any():
             said, learned = (points.told(own, asked.dated) for own in (late[beyond].max(), self._latest))
             checks.warn(
-                f"ltc_np: {int(beyond.sum())} of the {counted(len(late), 'question')} are later after the last "
+                f"ltc_np: {int(beyond.sum())} of {counted(len(late), 'question')} come later after the last "
                 f"observation of their series, by up to {said}, than any of the training, {learned}: nobody knows how "
                 "large errors are there, and intervals are too narrow; give questions so late as `asked` of fit, or "
                 "a larger `horizon`"

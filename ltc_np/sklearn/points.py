@@ -86,14 +86,15 @@ def missing_in(past: Points, asked: Points) -> list[Any]:
     return [name for name in dict.fromkeys(asked.series) if name not in seen]
 
 
-def leads(past: Points, asked: Points) -> Array:
-    """How long after the last observation of its series each question (n,) is; NaN where there is none."""
+def leads(past: Points, asked: Points, *, first: bool = False) -> Array:
+    """How long after the last observation of its series each question (n,) is, or after the ``first`` one; NaN where
+    there is none."""
     names = {name: k for k, name in enumerate(dict.fromkeys([*past.series, *asked.series]))}
-    last, known = np.full(len(names), past.time.min()), np.zeros(len(names), bool)
     of_past, of_asked = numbered(past.series, names), numbered(asked.series, names)
-    np.maximum.at(last, of_past, past.time)
+    end, known = np.full(len(names), past.time.max() if first else past.time.min()), np.zeros(len(names), bool)
+    (np.minimum if first else np.maximum).at(end, of_past, past.time)
     known[of_past] = True
-    return np.where(known[of_asked], (asked.time - last[of_asked]).astype(np.float64), np.nan)
+    return np.where(known[of_asked], (asked.time - end[of_asked]).astype(np.float64), np.nan)
 
 
 def told(length: float, dated: bool) -> str:
@@ -107,9 +108,10 @@ def refuse_twice(name: str, points: Points) -> None:
     for row, key in enumerate(zip(points.series, points.channel, points.time, strict=True)):
         if key in first:
             series, channel, time = key
+            when = np.datetime64(int(time), "ns") if points.dated else time
             raise ValueError(
                 f"`{name}` must have one value of a channel at a time, got two of channel {channel!r} of series "
-                f"{series!r} at {time}, in rows {first[key]} and {row}: take their mean before"
+                f"{series!r} at {when}, in rows {first[key]} and {row}: take their mean before"
             )
         first[key] = row
 

@@ -164,6 +164,7 @@ def test_intervals_of_a_rival_are_judged_by_other_series():
         (lambda a: ["seen.csv" if w == "asked.csv" else w for w in a], "after the last observation of a series"),
         (lambda a: [w for w in a if w != "--irregular"], "--questions must be left out without --irregular"),
         (lambda a: ["valu" if w == "value" else w for w in a], "did you mean `value`"),
+        (lambda a: ["minutes" if w == "hour" else w for w in a], "for --time, which --irregular needs: it has `who`"),
     ],
 )
 def test_mistakes(tables, ltc, change, words):

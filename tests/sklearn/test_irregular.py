@@ -236,9 +236,31 @@ def test_later_questions_than_any_of_the_training_are_told_of(rng):
     forecaster.predict(past, late)
     late["time"][0] = of["s3"] + 1.11 * forecaster._latest
     with pytest.warns(
-        RuntimeWarning, match="1 of the 2 questions are later after the last observation of their series"
+        RuntimeWarning, match="1 of 2 questions come later after the last observation of their series"
     ):
         forecaster.predict(past, late)
+
+
+@hardly_learned
+def test_questions_before_all_observations_are_told_of(rng):
+    """Of half of the questions they may be meant; of more the tables may be exchanged."""
+    past, questions = table(rng, series=20)
+    forecaster = IrregularForecaster(**SMALL, validation_fraction=0).fit(past, questions)
+    first = past["time"][past["id"] == "s3"].min()
+    early = {"id": ["s3", "s3"], "time": [first - 0.1, first], "channel": ["x", "x"]}
+    forecaster.predict(past, early)
+    early["time"][1] = first - 0.2
+    with pytest.warns(RuntimeWarning, match="2 of 2 questions come before the first .* are `past` and `asked` exch"):
+        forecaster.predict(past, early)
+    with pytest.warns(RuntimeWarning, match="120 of 120 questions come before"):
+        IrregularForecaster(**SMALL, validation_fraction=0).fit(questions, past | {"time": past["time"] - 6})
+
+
+def test_the_date_of_two_values_is_told(rng):
+    past, questions = table(rng, dates=True)
+    twice = {k: np.concatenate([v, v[:1]]) for k, v in past.items()}
+    with pytest.raises(ValueError, match="of series 's0' at 2024-01-01T00:.*, in rows 0 and 72: take their mean"):
+        IrregularForecaster(**SMALL).fit(twice, questions)
 
 
 def test_series_that_do_not_match(rng):
