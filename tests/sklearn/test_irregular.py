@@ -235,9 +235,7 @@ def test_later_questions_than_any_of_the_training_are_told_of(rng):
     late["time"][0] = of["s3"] + 1.09 * forecaster._latest
     forecaster.predict(past, late)
     late["time"][0] = of["s3"] + 1.11 * forecaster._latest
-    with pytest.warns(
-        RuntimeWarning, match="1 of 2 questions come later after the last observation of their series"
-    ):
+    with pytest.warns(RuntimeWarning, match="1 of 2 questions come later after the last observation of their series"):
         forecaster.predict(past, late)
 
 
