@@ -86,9 +86,6 @@ TESTED_THROUGH = {
             export.c.sizes export.c.tables export.c.templates
             export.c.writer base.polynomials
         """,
-        "tests/sklearn/test_estimators.py goes through it by `fit`, `predict` and `score`": """
-            sklearn.inputs
-        """,
         "tests/command runs every command, in this process and in others": """
             command.evaluate command.gradcheck command.info
             command.outputs command.predict

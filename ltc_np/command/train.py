@@ -308,7 +308,7 @@ def _fitted(data: TaskData, recipe: Recipe, args: argparse.Namespace) -> beside.
             reads = beside.choose(recipe, model, learnt, classes)
             if reads is not None:
                 each = _each(args.jobs)
-                return beside.fit(recipe, model, reads, learnt, asked, classes, refit=False, each=each, **settings)
+                return beside.fit(recipe, model, reads, learnt, asked, classes, each=each, **settings)
         history = dataclasses.replace(recipe, shortcut=None).fit(
             model, train.x, train.y, sequences=len(train.x), each=_each(args.jobs), dt=train.dt, **settings
         )

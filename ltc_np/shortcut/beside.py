@@ -3,9 +3,9 @@
 Where no line is good, the mean of the targets is the line: a network that has learned nothing is then drawn towards it.
 The network learns the targets as it would alone.  The answer is share times the network's and 1 - share times the
 line's, of classes in logits.  The share is the one that errs least on sequences which were held out.  Few of them do
-not tell it well; where it is within a standard error of another rule, both are halfway right: there both count in
-inverse proportion to their errors, as is best of errors that have nothing to do with each other (Bates and Granger,
-"The Combination of Forecasts", Operational Research Quarterly 20, 1969), that of the line from all sequences, each left
+not tell it well, so it is drawn to another rule, as if `USUAL` more had been best answered by that: both in inverse
+proportion to their errors, as is best of errors that have nothing to do with each other (Bates and Granger, "The
+Combination of Forecasts", Operational Research Quarterly 20, 1969), that of the line from all sequences, each left
 out in turn.  Then the line is fitted again, to all sequences, and the network is trained on all for a while.
 docs/decisions/recipe.md says why it does not learn what the line leaves, and how this rule compares with others.
 """
@@ -42,6 +42,7 @@ ENOUGH = 10  # sequences to choose a share by, where these are no more than a qu
 STEEPEST = 1000.0  # what makes logits of answers near 0 and 1
 USEFUL = 0.9  # share of the constant's error that a line may leave to be taken by "auto"
 LEAST = 0.1  # of a share: less is nothing
+USUAL = 20  # sequences that say the usual share
 SURE = 2.0  # standard errors by which a network must be better than the mean to have all of its best share
 # How the network learns what was held out: in so many of its epochs, and from such a part of its rate.
 ADDED_EPOCHS, ADDED_RATE = 0.5, 0.5
@@ -98,25 +99,6 @@ class Data(NamedTuple):
             counts = np.asarray(counts.all(-1))
         counts = counts & (self.weights(every_step) > 0)
         return np.asarray(counts.any(1)) if every_step else counts
-
-    def longer(self, T: int, every_step: bool) -> Data:
-        """The same, padded to T steps."""
-        B, own, _ = self.x.shape
-        lengths = np.full(B, own) if self.lengths is None else self.lengths
-        with_time = ("x", "dt", "y", "sample_weight") if every_step else ("x", "dt")
-        found = {
-            name: np.concatenate([values, np.zeros((B, T - own, *values.shape[2:]), values.dtype)], axis=1)
-            for name, values in self._asdict().items()
-            if name in with_time and values is not None and values.ndim > 1
-        }
-        return self._replace(lengths=lengths, **found)
-
-    def joined(self, other: Data, every_step: bool) -> Data:
-        """Both, one behind the other."""
-        T = max(self.x.shape[1], other.x.shape[1])
-        first, second = self.longer(T, every_step), other.longer(T, every_step)
-        both = {name: (own, getattr(second, name)) for name, own in first._asdict().items() if own is not None}
-        return self._replace(**{name: np.concatenate(parts) for name, parts in both.items()})
 
     def part(self, rows: Any) -> Data:
         """Some of the sequences, by their numbers."""
@@ -177,8 +159,8 @@ def choose(recipe: Recipe, model: Model, data: Data, classes: int) -> ShortcutRe
 
 
 def fit(
-    recipe: Recipe, model: Model, reads: ShortcutReads, data: Data, held: Data, classes: int, *, refit: bool = True,
-    class_weight: Any = None, **settings: Any,
+    recipe: Recipe, model: Model, reads: ShortcutReads, data: Data, held: Data, classes: int, *,
+    whole: Data | None = None, class_weight: Any = None, **settings: Any,
 ) -> Beside:  # fmt: skip
     """Train ``model``, an untrained one of ``recipe``, and mix its answers with those of a line.
 
@@ -192,9 +174,10 @@ def fit(
         For learning, and for choosing the share of the network.
     classes : int
         0 for numbers.
-    refit : bool
-        The line is fitted to the held sequences too, and so is the network, in half of its epochs and with half of
-        its rate, unless they are the ``validation`` that chooses its weights.
+    whole : Data, optional
+        All sequences: in the end the line is fitted to them, and the network learns them in half of its epochs and with
+        half of its rate, unless those held out are the ``validation`` that chooses its weights.  Default: ``data``, and
+        the network learns no more.
     class_weight
         As for `fit` of a model.
     **settings
@@ -208,6 +191,7 @@ def fit(
         mask, dtype = data.weights(every_step), np.dtype(np.float64)
         of_classes = read_class_weight(losses.cross_entropy, class_weight, classes, dtype, data.y, mask)
         data, held = (_weighed(own, of_classes) for own in (data, held))
+        whole = None if whole is None else _weighed(whole, of_classes)
     line = lines.fit(data.sequences(model), _numbers(data.y, classes), data.sample_weight, every_step, reads)
     scale, calm = _scale(line.left_out, data, classes), min(1.0, _scale(found, held, classes))
     judge = Judge(held, scale * line.predict(held.sequences(model), every_step), calm * found, classes)
@@ -220,7 +204,7 @@ def fit(
     best = judge.share_beside_mean() if reads == "nothing" else judge.share(share)
     share = best if judged else 0.5
     share = round(share) if abs(share - round(share)) < LEAST else share
-    whole = data.joined(held, every_step) if refit else data
+    refit, whole = whole is not None, data if whole is None else whole
     if refit and share > 0 and "validation" not in settings and not history.stopped.startswith(BY_SIGNAL):
         epochs = math.ceil(ADDED_EPOCHS * len(history.epoch))
         added = replace(plain, epochs=epochs, learning_rate=ADDED_RATE * plain.learning_rate)
@@ -285,9 +269,13 @@ class Judge(NamedTuple):
         return float(weight @ loss)
 
     def share(self, usual: float) -> float:
-        """The share that errs least; halfway to the ``usual`` one if that is within a standard error."""
-        best = self._best()
-        return best if self._standard_errors(best, usual) > 1 else (best + usual) / 2
+        """The share that errs least, if ``USUAL`` sequences more are answered best by the ``usual`` one.
+
+        They are as sharp about it as those that there are: the second derivative of their loss is the same.
+        """
+        slope, known = self._doubtful().slope, int(self.data.known(self.said.ndim == 3).sum())
+        pull = (slope(1.0) - slope(0.0)) * USUAL / max(known, 1)
+        return least(lambda share: slope(share) + pull * (share - usual), 1.0)
 
     def share_beside_mean(self) -> float:
         """The share that errs least, or the less of it the less surely it is better than none: from two standard errors
@@ -296,7 +284,10 @@ class Judge(NamedTuple):
         return best * min(1.0, self._standard_errors(best, 0.0) / SURE)
 
     def _best(self) -> float:
-        return least(self._replace(doubt=_doubt(self.data, self.said.ndim == 3)).slope, 1.0)
+        return least(self._doubtful().slope, 1.0)
+
+    def _doubtful(self) -> Judge:
+        return self._replace(doubt=_doubt(self.data, self.said.ndim == 3))
 
     def _standard_errors(self, best: float, other: float) -> float:
         """By so many standard errors over the sequences one share is better than the other."""

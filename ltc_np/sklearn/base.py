@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import numpy as np
 from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -38,7 +37,7 @@ from ..shortcut import beside
 from ..train.callbacks import EarlyStopping, as_callbacks
 from ..train.data.augment import Augment
 from ..train.history import History
-from . import inputs, streamed, targets
+from . import held_out, inputs, streamed, targets
 from .inputs import Inputs
 from .streamed import Streamed
 from .targets import Targets
@@ -380,10 +379,13 @@ class LiquidEstimator(RecipeEstimator):
             reads = beside.choose(recipe, self._new_model(recipe, data, wanted, model_seed), whole, classes)
         stops, holds = checks.boolean("early_stopping", self.early_stopping), given is None
         if holds and (stops or reads is not None):
+            share = checks.number(
+                "validation_fraction", self.validation_fraction, high=1, low_open=True, high_open=True
+            )
             known = np.arange(len(data.x)) if reads is None else np.flatnonzero(whole.known(wanted.every_step))
-            held = known[self._held_out(wanted.part(known), rng, not stops)]
-            given = whole.part(held)._asdict()
-            rows = np.setdiff1d(np.arange(len(data.x)), held)
+            held, rows = held_out.choose(data.part(known), wanted.part(known), share, rng, any_number=not stops)
+            given = whole.part(known[held])._asdict()
+            rows = np.sort(np.concatenate([known[rows], np.setdiff1d(np.arange(len(data.x)), known)]))
             data, wanted, weight = data.part(rows), wanted.part(rows), None if weight is None else weight[rows]
         if stops or not holds:
             settings["validation"] = given
@@ -403,7 +405,7 @@ class LiquidEstimator(RecipeEstimator):
         else:
             of, asked = beside.Data(**learnt), beside.Data(**(given or {}))
             model, history, report = beside.fit(
-                recipe, model, reads, of, asked, classes, refit=holds, each=self._each, **settings
+                recipe, model, reads, of, asked, classes, whole=whole if holds else None, each=self._each, **settings
             )
         self._keep(seen, data, wanted, model, history, None)
         self.report_: dict[str, Any] = report
@@ -502,25 +504,6 @@ class LiquidEstimator(RecipeEstimator):
             )
         self._check_of_network()
         return self.model_
-
-    def _held_out(self, wanted: Targets, rng: Any, any_number: bool) -> Any:
-        """Which sequences, by their targets, are held out; of ``any_number``: so many that all classes may be there.
-
-        Else what is alone in its class is not held out, since nothing else would be learnt of that.
-        """
-        share = checks.number("validation_fraction", self.validation_fraction, high=1, low_open=True, high_open=True)
-        classes = None if self.numbers or wanted.every_step else wanted.values
-        rows = np.arange(len(wanted.values))
-        several = None if classes is None else np.bincount(classes) > 1
-        if any_number:
-            n, least = len(rows), beside.FEWEST if classes is None else wanted.outputs
-            share = min(0.5, max(share, min(0.25, beside.ENOUGH / n), least / n))
-            classes = None if several is None or not several.all() else classes
-        elif classes is not None and several is not None and several.any():
-            rows = rows[several[classes]]
-            share = several.sum() / len(rows) if np.ceil(share * len(rows)) < several.sum() else share
-            classes = classes[rows]
-        return rows[train_test_split(np.arange(len(rows)), test_size=share, random_state=rng, stratify=classes)[1]]
 
     def _patience(self, epochs: int) -> int:
         """Of early stopping, in epochs."""

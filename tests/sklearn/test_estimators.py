@@ -712,16 +712,6 @@ def test_data_for_validation_that_do_not_fit(changes, message, data):
         LTCClassifier(**SMALL).fit(X, labels, validation=0.2)
 
 
-def test_of_few_sequences_in_many_classes_some_of_each_are_held_out(rng):
-    """A tenth would be too few to have all classes; the only one of a class is learnt."""
-    X, labels = rng.normal(size=(26, 4, 1)), np.append(np.arange(25) % 5, 5)
-    classifier = CfCClassifier(early_stopping=True, **SMALL).fit(X, labels)
-    wanted = classifier._learnt(X, labels, None, None, None)[1]
-    for state in range(5):
-        held = classifier._held_out(wanted, np.random.RandomState(state), False)
-        assert np.bincount(labels[held], minlength=6).tolist() == [1, 1, 1, 1, 1, 0]
-
-
 @pytest.mark.parametrize(
     ("call", "words"),
     [
