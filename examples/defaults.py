@@ -14,7 +14,7 @@ The new tasks, on which no hyperparameter was chosen, are read from packages: pi
     python examples/defaults.py --quick                 # seconds: a few trainings on what is generated, far too short
     python examples/defaults.py DATA --stages search    # recipes drawn at random, judged by the validation sets
     python examples/defaults.py DATA --stages test      # the default estimators and baselines: reads the test sets
-    python examples/defaults.py DATA --write-docs       # both, and docs/results.md
+    python examples/defaults.py DATA --write-docs       # both, and docs/results.md; or some of the stages
 
 Every finished training is written at once to a file of lines (--results), and what stands there is not trained again:
 an interruption loses nothing, and the same command goes on.
@@ -119,7 +119,8 @@ def main(argv=None):
     print(won(results, [*tasks, *new], seeds))
     if args.write_docs:
         put_section(*section(results, tasks, new, seeds))
-        write_files(results, tasks, new, DOCS / "results")
+        if "search" in args.stages:
+            write_files(results, tasks, new, DOCS / "results")
 
 
 if __name__ == "__main__":

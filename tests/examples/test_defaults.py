@@ -164,7 +164,7 @@ def test_answers_of_estimators_are_judged_as_they_are(trainings, tasks):
         found = trainings.Fit(task, "gru", 3, {"units": 4}).run(None)
         split = task.make(None, 0, task.sizes)
         x, y, more = trainings.arguments(split.whole, "gru")
-        kind = trainings.ESTIMATORS["gru"][right]
+        kind = trainings.estimators.GRUClassifier if right else trainings.estimators.GRURegressor
         epochs = trainings.trained_for(task, Recipe(cell="gru"), len(x))
         own = kind(units=4, epochs=epochs, random_state=3).fit(x, y, **more)
         x, y, more = trainings.arguments(split.test, "gru")
