@@ -27,6 +27,7 @@ from .train.callbacks import CollapseGuard, as_callbacks
 from .train.data.augment import Augment
 from .train.data.batching import Batching
 from .train.history import History
+from .train.loop.divergence import Diverged
 from .train.loop.interrupt import BY_SIGINT
 from .wirings import AutoNCP, FullyConnected, Wiring
 
@@ -43,6 +44,7 @@ KERNEL, STRIDE = 7, 2  # of each convolution in front of a cell
 SCHEDULES: dict[str, Callable[[float, int], Rate]] = {"constant": lambda rate, steps: rate, "cosine": CosineDecay}
 TRAINING = ("learning_rate", "schedule", "weight_decay", "clip_norm", "epochs", "batch_size")
 FEWEST, STEPS = 100, 1000  # of `epochs="auto"`: epochs, steps of the optimiser
+TRIES, SLOWER = 3, 0.3  # of a training that overflows, each with so much of the learning rate
 
 
 def enough_epochs(sequences: int, batch_size: int, steps: int = STEPS, fewest: int = FEWEST) -> int:
@@ -159,10 +161,8 @@ class Recipe(Elsewhere, SignatureHints):
             checks.integer(name, getattr(self, name))
         for name in ("backbone_units", "readout_units", "conv_layers"):
             checks.integer(name, getattr(self, name), 0)
-        for name, alone in (("ensemble", 1), ("shortcut", None)):
-            value = getattr(self, name)
-            if self.conv_layers and value not in (alone, "auto"):
-                raise ValueError(f"`{name}` must be {alone!r} with `conv_layers`, got {value!r}")
+        if self.conv_layers and self.ensemble > 1:
+            raise ValueError(f"`ensemble` must be 1 with `conv_layers`, got {self.ensemble!r}")
         if not auto("epochs", self.epochs):
             checks.integer("epochs", self.epochs)
         for name in ("mixed_memory", "bidirectional", "standardize"):
@@ -275,6 +275,8 @@ class Recipe(Elsewhere, SignatureHints):
         the model.
 
         A `CollapseGuard` is among the callbacks, unless ``epochs`` is a range: then data may be others every time.
+        A training whose gradients overflow begins again with a smaller rate, and a warning says so, twice at most and
+        not with an ``optimizer`` or a ``checkpoint`` of one's own.
         The networks of an ensemble are trained by ``each(function, networks)``, which is `map` or does the same side by
         side; the history is that of the first, with the seconds of all.
 
@@ -289,18 +291,34 @@ class Recipe(Elsewhere, SignatureHints):
             return self._fit_each(model, each, {"x": x, "y": y, "sequences": sequences, "augment": augment} | more)
         epochs = self.epochs_for(sequences, every_step=model.return_sequences)
         batches = -(-sequences // self.batch_size)
-        rate = SCHEDULES[self.schedule](self.learning_rate, epochs * batches)
-        optimizer = AdamW(rate, weight_decay=self.weight_decay)
         settings: dict[str, Any] = {
             "epochs": epochs,
             "batch_size": self.batch_size if augment is None else Batching(self.batch_size, augment=augment),
-            "optimizer": optimizer,
             "clip_norm": self.clip_norm,
             "standardize": self.standardize,
         }
         if not isinstance(more.get("epochs"), range):
             more["callbacks"] = [CollapseGuard(), *as_callbacks(more.get("callbacks"))]
-        return model.fit(x, y, **(settings | more))
+        settings |= more
+        if settings.get("optimizer") is not None:
+            return model.fit(x, y, **settings)
+        tries, rate = 1 if settings.get("checkpoint") is not None else TRIES, self.learning_rate
+        theta, buffers, trained = model.theta.copy(), model.buffer_vector.copy(), model.trained
+        while True:
+            schedule = SCHEDULES[self.schedule](rate, epochs * batches)
+            settings["optimizer"] = AdamW(schedule, weight_decay=self.weight_decay)
+            try:
+                return model.fit(x, y, **settings)
+            except Diverged as error:
+                tries -= 1
+                if not tries:
+                    raise
+                model.theta[:], model.buffer_vector[:], model.trained = theta, buffers, trained
+                rate *= SLOWER
+                checks.warn(
+                    f"ltc_np: the training has overflowed ({str(error).partition(';')[0]}); it begins again with the "
+                    f"learning rate {rate:.2g}: such a one from the beginning saves this time"
+                )
 
     def _fit_each(self, model: Model, each: Callable[..., Any], given: dict[str, Any]) -> History:
         """Train the networks of an ensemble one by one."""

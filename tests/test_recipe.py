@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from ltc_np import AdamW, CollapseGuard, CosineDecay, History, Model, ensemble
-from ltc_np.recipe import CELLS, FEWEST, STEPS, Recipe
+from ltc_np import AdamW, Callback, CollapseGuard, CosineDecay, History, Model, ensemble
+from ltc_np.recipe import CELLS, FEWEST, SLOWER, STEPS, Recipe
+from ltc_np.train.loop.divergence import Diverged
 
 
 def parts(recipe, **changes):
@@ -117,6 +118,7 @@ def test_what_fit_is_told():
 
     class Told:
         return_sequences = False
+        theta = buffer_vector = trained = np.zeros(0)
 
         def fit(self, x, y, **settings):
             self.x, self.y, self.settings = x, y, settings
@@ -193,10 +195,40 @@ def test_refuses(name, value):
         Recipe(**{name: value})
 
 
-@pytest.mark.parametrize(("name", "value"), [("ensemble", 2), ("shortcut", "ridge")])
-def test_what_a_stride_cannot_be_in(name, value):
-    with pytest.raises(ValueError, match=f"`{name}` must be .* with `conv_layers`, got {value!r}"):
-        Recipe(conv_layers=1, **{name: value})
+def test_what_a_stride_cannot_be_in():
+    with pytest.raises(ValueError, match="`ensemble` must be 1 with `conv_layers`, got 2"):
+        Recipe(conv_layers=1, ensemble=2)
+
+
+class Overflows(Callback):
+    """As if the gradient overflowed in the second epoch of a rate above 0.02."""
+
+    def on_epoch_end(self, epoch, logs):
+        lr = self.optimizer.lr
+        if epoch == 1 and (lr(0) if callable(lr) else lr) > 0.02:
+            raise Diverged("loss 3 with gradient norm nan at step 5; lower the learning rate")
+
+
+def test_a_training_that_overflows_begins_again_with_a_smaller_rate():
+    """As if it had begun with that; with an optimiser of one's own it is an error, and the third time."""
+    x = np.random.default_rng(0).normal(size=(32, 6, 1))
+
+    def trained(rate, **settings):
+        recipe = Recipe(cell="gru", units=4, epochs=3, learning_rate=rate)
+        model = recipe.model(1, 1, steps=6, every_step=False, numbers=True, seed=0, backend="numpy")
+        more = {"seed": 0, "verbose": False, "callbacks": Overflows()} | settings
+        return model, recipe.fit(model, x, x[:, 0], sequences=32, **more)
+
+    for rate, times in ((0.05, 1), (0.2, 2)):
+        with pytest.warns(RuntimeWarning, match=r"overflowed \(loss 3 .* step 5\); it begins again with") as told:
+            model, history = trained(rate)
+        right, wanted = trained(rate * SLOWER**times)
+        assert len(told) == times and history["loss"] == wanted["loss"]
+        np.testing.assert_array_equal(model.theta, right.theta)
+    with pytest.raises(Diverged), pytest.warns(RuntimeWarning, match="begins again"):
+        trained(0.9)
+    with pytest.raises(Diverged):
+        trained(0.05, optimizer=AdamW(0.05))
 
 
 def test_ctrl_c_ends_an_ensemble_and_changes_nothing(monkeypatch):

@@ -8,6 +8,7 @@ from .dropout import Dropout
 from .ensemble import Ensemble
 from .gelu import GELU
 from .glu import GLU
+from .hold import Hold
 from .input_mapping import InputMapping
 from .layer_norm import LayerNorm
 from .line import Line
@@ -26,8 +27,8 @@ from .standardize import Standardize
 LAYERS |= {
     layer.__name__: layer
     for layer in (
-        BatchNorm, Bidirectional, Conv1D, Dense, Dropout, Ensemble, GELU, GLU, InputMapping, LayerNorm, Line,
-        Looped, MixedMemory, MixtureDensity, Patch, Pooling, RandomConvolutions, Residual, Standardize,
+        BatchNorm, Bidirectional, Conv1D, Dense, Dropout, Ensemble, GELU, GLU, Hold, InputMapping,
+        LayerNorm, Line, Looped, MixedMemory, MixtureDensity, Patch, Pooling, RandomConvolutions, Residual, Standardize,
     )
 }  # fmt: skip
 
@@ -40,6 +41,7 @@ __all__ = [
     "Dense",
     "Dropout",
     "Ensemble",
+    "Hold",
     "InputMapping",
     "LayerNorm",
     "Line",

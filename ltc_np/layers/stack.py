@@ -304,7 +304,7 @@ class Stack(Declared):
         return {
             prefix + name: values
             for layer, prefix, own in zip(self.layers, self.prefixes, saved, strict=True)
-            if layer.batch_statistics
+            if layer.batch_statistics and not isinstance(own, NothingCame)
             for name, values in layer.new_buffers(part(buffers, prefix), own).items()
         }
 

@@ -148,8 +148,6 @@ def choose(recipe: Recipe, model: Model, data: Data, classes: int) -> ShortcutRe
             what = "sequences" if known == len(data.x) else "sequences with targets of which no output is missing"
             raise ValueError(f"`X` must have at least {FEWEST} {what} for shortcut={shortcut!r}, got {known}")
         return None
-    if shortcut == "auto" and recipe.conv_layers:  # which change the number of steps, so that no line is beside them
-        return "nothing"
     model = members(model)[0]
     _adapt(model, data, classes)
     y, weight = _numbers(data.y, classes), data.sample_weight

@@ -8,7 +8,7 @@ from ..base.calls import with_signature_hints
 from ..base.layout import part
 from ..base.types import Array
 from ..cells import Layer
-from ..layers import Line, RandomConvolutions, Residual, Standardize
+from ..layers import Hold, Line, RandomConvolutions, Residual, Stack, Standardize
 from ..model import Model, check_model
 from .lines import Fitted
 
@@ -17,13 +17,16 @@ def mixed(model: Model, line: Fitted, scale: float, share: float) -> Model:
     """One model: ``scale`` times the line and ``share`` times the trained network.
 
     The last layer of the network is `Dense`, or it is the one before `Standardize`, by the scale of the residuals.
-    A line that reads nothing goes into its bias.
+    A line that reads nothing goes into its bias.  Layers with a stride have a `Hold` around them: the line answers at
+    every step.
     """
     if line.reads == "nothing":
         return _drawn_to(line.ridge.bias, model, scale, share)
     layers, numbers = list(model.layers), isinstance(model.layers[-1], Standardize)
     first, last = int(isinstance(layers[0], Standardize)), len(layers) - numbers
-    beside = Residual(*layers[first:last], around=line.layer)
+    stack = Stack(layers[first:last])
+    held = [Hold(*stack.layers)] if stack.stride > 1 else stack.layers
+    beside = Residual(*held, around=line.layer)
     beside = beside.with_input(layers[first].input_size)
     other = Model(
         *layers[:first], beside, *layers[last:], input_dim=model.input_size, seed=0, dtype=model.dtype,
@@ -31,7 +34,7 @@ def mixed(model: Model, line: Fitted, scale: float, share: float) -> Model:
     )  # fmt: skip
     other.theta, other.trained, other.notes = model.theta, model.trained, model.notes
     outer = other.layer_stack.prefixes
-    inner = [f"{outer[first]}layers_{prefix}" for prefix in beside.ways[0].stack.prefixes]
+    inner = [f"{outer[first]}layers_{prefix}" for prefix in stack.prefixes]
     for old, new in zip(model.layer_stack.prefixes, [*outer[:first], *inner, *outer[first + 1 :]], strict=True):
         for name, values in part(dict(model.buffers), old).items():
             other.buffers[new + name] = values
@@ -92,8 +95,10 @@ def network(model: Model) -> Model:
     prefixes: list[str] = []
     for layer, prefix in zip(model.layers, model.layer_stack.prefixes, strict=True):
         if isinstance(layer, Residual) and isinstance(layer.around, (Line, RandomConvolutions)):
-            layers += layer.layers
-            prefixes += [f"{prefix}layers_{own}" for own in layer.ways[0].stack.prefixes]
+            (held,), stack = layer.layers[:1], layer.ways[0].stack
+            stack = held.stack if isinstance(held, Hold) else stack
+            layers += stack.layers
+            prefixes += [f"{prefix}layers_{own}" for own in stack.prefixes]
         else:
             layers, prefixes = [*layers, layer], [*prefixes, prefix]
     if len(layers) == len(model.layers):

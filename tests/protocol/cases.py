@@ -25,7 +25,7 @@ AROUND = {"Bidirectional", "Ensemble"}  # layers that `_layers` puts around thos
 # Answers jump where a convolution crosses its threshold, so that behind other layers rounding decides them; the battery
 # and tests/layers have this layer by itself.
 JUMPS = {"RandomConvolutions"}
-FEWER = {"Patch"}  # gives fewer outputs than steps: tests/layers/test_strides.py
+FEWER = {"Patch", "Hold"}  # of fewer outputs than steps: tests/layers/test_strides.py and test_hold.py
 
 
 class Drawn:

@@ -28,6 +28,7 @@ from ltc_np import (
     Dropout,
     Ensemble,
     FullyConnected,
+    Hold,
     InputMapping,
     LayerNorm,
     Line,
@@ -376,6 +377,14 @@ ROWS = {
     "Looped block": Row(
         "dt0_identity hull smooth causal drops batch_statistics",
         [Looped(Residual(BatchNorm(input_dim=2), Dropout(0.2), Dense(4), GLU()), times=3)],
+    ),
+    "Hold of every step": Row(  # tests/layers/test_hold.py has those of layers with a stride
+        "takes_dt smooth causal reads_wiring bitwise_batch contracting",
+        [Hold(LTC(AutoNCP(6, 3), input_dim=2, ode_unfolds=2))],
+    ),
+    "Hold both ways": Row(
+        "smooth drops batch_statistics",
+        [Hold(Dense(3, input_dim=2), BatchNorm(), Bidirectional(LSTM(2)), Dropout(0.2))],
     ),
     "Ensemble": Row(
         "takes_dt dt0_identity hull smooth causal reads_wiring contracting",

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ltc_np import GRU, BatchNorm, Dense, Line, Model, Residual, Standardize
+from ltc_np import GRU, BatchNorm, Dense, Hold, Line, Model, Residual, Standardize
 from ltc_np.recipe import Recipe
 from ltc_np.shortcut import beside, lines, network
 from ltc_np.shortcut.beside import Data
@@ -50,6 +50,30 @@ def test_one_model_of_both(standardize, classes, every_step, share, reads):
     want = center + share * (model(x, lengths=data.lengths) - center)
     np.testing.assert_allclose(alone(x, lengths=data.lengths)[valid], want[valid], rtol=1e-9, atol=1e-9)
     assert network(model) is model
+
+
+@pytest.mark.parametrize("classes", [0, 3])
+def test_a_network_with_strides_beside_a_line(classes):
+    """The line reads all steps, also those behind the last one that has an output of the network."""
+    recipe, B, T, O = Recipe(cell="cfc", units=4, conv_layers=2, readout="max"), 9, 15, classes or 2
+    x, y = 40 + 5 * normal(B, T, 3), np.arange(9) % 3 if classes else 100 + normal(B, O)
+    data = Data(x, y, None, np.array([15, 12, 14, 15, 8, 5, 4, 15, 9]))
+    model = recipe.model(3, O, steps=T, every_step=False, numbers=not classes, seed=0, dtype="float64")
+    beside._adapt(model, data, classes)
+    for name in model.params:
+        model.params[name] = 0.5 * normal(*model.params[name].shape, seed=len(name))
+    read = data.sequences(model)
+    line = lines.fit(read, beside._numbers(y, classes), None, False, 2)
+    both = mixed(model, line, 1.7, 0.4)
+    assert both.layer_stack.stride == 1 and isinstance(both.layers[1].layers[0], Hold)
+    said = model(x, lengths=data.lengths)
+    assert np.ptp(said, axis=0).min() > 0.1
+    want = 1.7 * line.predict(read, False) + 0.4 * said
+    np.testing.assert_allclose(both(x, lengths=data.lengths), want, rtol=1e-9, atol=1e-9)
+    alone = network(both)
+    assert [type(layer) for layer in alone.layers] == [type(layer) for layer in model.layers]
+    shift = 0.6 * model.buffers[f"{model.layer_stack.prefixes[-1]}mean"] if not classes else 0
+    np.testing.assert_allclose(alone(x, lengths=data.lengths), 0.4 * said + shift, rtol=1e-9, atol=1e-9)
 
 
 def test_buffers_of_layers_beside_the_line_are_theirs_again():

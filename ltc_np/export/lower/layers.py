@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ...base.types import Arrays
 from ...cells import Layer
-from ...layers import RandomConvolutions, Stack
+from ...layers import Hold, RandomConvolutions, Stack
 from ..builder import Builder
 from ..program import Expr, Vector
 from .folded import items
@@ -40,7 +40,8 @@ def lower(layer: Layer, p: Arrays, buffers: Arrays, b: Builder, x: Expr, dt: Exp
     found = LOWERINGS.get(type(layer))  # not those of its bases, which it may change
     if found is None:
         known = ", ".join(sorted(kind.__name__ for kind in LOWERINGS))
-        hint = ': fit with shortcut="ridge" or None' if isinstance(layer, RandomConvolutions) else ""
+        others = {RandomConvolutions: '"ridge" or None', Hold: "None"}  # of `shortcut`, in an estimator
+        hint = f": fit with shortcut={others[type(layer)]}" if type(layer) in others else ""
         raise TypeError(f"`model` must consist of layers that can be exported ({known}), got {layer!r}{hint}")
     y = found(layer, p, buffers, b, x, dt, state)
     if y.size != layer.output_size:  # numbers that are all the same

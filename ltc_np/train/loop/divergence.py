@@ -7,6 +7,10 @@ import math
 from ...optim.clip import Clip
 
 
+class Diverged(FloatingPointError):
+    """A training that has made steps has overflowed: a smaller learning rate may help."""
+
+
 def message(
     what: str,
     value: float,

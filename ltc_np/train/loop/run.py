@@ -387,7 +387,8 @@ class Run:
         self.diverged = True
         loss = self.objective.loss
         blamed = not losses.takes_weight(loss) and outputs is not None and checks.surely_finite(outputs)
-        raise FloatingPointError(
+        kind = divergence.Diverged if self.updated and not blamed else FloatingPointError
+        raise kind(
             divergence.message(
                 what,
                 value,
