@@ -92,7 +92,8 @@ class Recipe(Elsewhere, SignatureHints):
     readout : "auto", "last", "mean", "max" or "last+mean"
         Where a whole sequence gets one answer: what of the cell's outputs over time is read.  "auto" is the last one of
         an LTC with ``time_constants``, which remembers that long; where a cell may forget or reads in both directions,
-        it is the mean for classes, and for numbers, which may be a forecast, the sum of both.
+        it is the mean for classes, and for numbers, which may be a forecast, the sum of both; with ``conv_layers`` it
+        is the maximum, which finds what happens at any place of a signal.
     readout_units : int >= 0
         Neurons (silu) of a hidden layer between the cell and the readout; 0: there is none.
     dropout : float in [0, 1)
@@ -341,7 +342,8 @@ class Recipe(Elsewhere, SignatureHints):
         """The layers that make one answer of all steps."""
         remembers = self.cell == "ltc" and self.time_constants is not None and not self.bidirectional
         of_others: ReadoutKind = "last+mean" if numbers else "mean"
-        kind = ("last" if remembers else of_others) if self.readout == "auto" else self.readout
+        usual: ReadoutKind = "max" if self.conv_layers else "last" if remembers else of_others
+        kind = usual if self.readout == "auto" else self.readout
         if kind == "last+mean":
             return [Residual(Pooling("mean"))]
         return [] if kind == "last" else [Pooling(cast("PoolingKind", kind))]

@@ -34,8 +34,19 @@ def test_the_readout_has_a_hidden_layer():
 def test_convolutions_in_front_of_the_cell():
     """The cell sees an eighth of the steps, each as long as eight; with an answer at every step all of them."""
     recipe = Recipe(conv_layers=3, units=4, input_dropout=0.1)
-    assert parts(recipe) == ["Standardize", "Dropout", "Conv1D", "Conv1D", "Conv1D", "LTC", "Dense", "Standardize"]
+    assert parts(recipe) == [
+        "Standardize",
+        "Dropout",
+        "Conv1D",
+        "Conv1D",
+        "Conv1D",
+        "LTC",
+        "Pooling",
+        "Dense",
+        "Standardize",
+    ]
     model = recipe.model(2, 3, steps=80, duration=40.0, every_step=False, numbers=False, seed=0)
+    assert model.layers[6].kind == "max"
     assert [(each.outputs, each.kernel_size, each.stride) for each in model.layers[2:5]] == [(4, 7, 2)] * 3
     assert model.layers[5].init["time_constants"] == (4.0, 40.0) and model.layer_stack.stride == 8
     dense = recipe.model(2, 3, steps=80, every_step=True, numbers=False, seed=0)

@@ -17,6 +17,7 @@ from ..base.optional import need
 from ..model import Model, load
 from ..recipe import Recipe
 from ..shortcut import beside
+from ..shortcut.advice import advice
 from ..train.callbacks import EarlyStopping
 from ..train.history import History
 from ..train.loop.interrupt import BY_SIGINT, BY_SIGTERM
@@ -374,6 +375,7 @@ def _report(trained: Trained, measured: Measured, args: argparse.Namespace) -> d
         "best_epoch": history.best_epoch,
         "stopped": history.stopped,
         "shortcut": trained.shortcut,
+        "advice": advice(history, trained.shortcut, _of_classes(trained.data)),
         "resume": args.checkpoint if interrupted and _has_checkpoints(args.checkpoint) else None,
         "seconds": round(history.seconds, 3),
         "answers": {name: int((part_of_answer == PARTS.index(name)).sum()) for name in PARTS},
@@ -382,6 +384,15 @@ def _report(trained: Trained, measured: Measured, args: argparse.Namespace) -> d
         "roles": trained.data.task.roles(trained.columns),
         "words": trained.data.task.words,
     }
+
+
+def _of_classes(data: TaskData) -> dict[str, int]:
+    """How many answers of the training part each class has."""
+    task, y, part_of_answer = data.task, data.flat(data.y), data.flat_parts()
+    if task.labels is None:
+        return {}
+    known = y[(part_of_answer == TRAIN) & np.isfinite(y)].astype(np.int64)
+    return dict(zip(task.labels, np.bincount(known, minlength=len(task.labels)).tolist(), strict=True))
 
 
 def beyond_range(data: TaskData) -> dict[str, int]:
@@ -423,11 +434,12 @@ def _text(task: Task, measured: Measured, report: dict[str, Any], args: argparse
         other = f"that of a line of {line_of if isinstance(line_of, str) else counted(line_of, 'row')}"
         if line_of == "nothing":
             other = "the mean of the training" if task.labels is None else "the shares of the classes in the training"
-        told = {1: "the network's alone", 0: f"{other}: the network is not used"}
+        told = {1: "the network's alone", 0: other}
         mixed = f"{share:.0%} the network's and {1 - share:.0%} {other}"
         lines.append(f"the answer is {told.get(share, mixed)}")
         if share < 1 and line_of == "convolutions":
             lines.append("random convolutions cannot be exported: --shortcut ridge or none for C, ONNX or a web page")
+    lines += report["advice"]
     if report["stopped"].startswith(BY_SIGINT):
         more = "" if report["resume"] is None else f"; --resume --force goes on from {report['resume']}"
         lines.append(f"{report['stopped']}{more}")

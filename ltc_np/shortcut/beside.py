@@ -117,8 +117,8 @@ class Beside(NamedTuple):
         either.
     report : dict
         ``reads`` and ``penalty`` of the line; ``line``, ``network`` and ``both``: the losses of each alone and of the
-        mixture on the ``held_out`` sequences (their number), of classes with the logits that are mixed; ``share``: that
-        of the network.
+        mixture on the ``held_out`` sequences (their number), of classes with the logits that are mixed; ``training``:
+        the network's in the last epoch before it learns what was held out; ``share``: that of the network.
     """
 
     model: Model
@@ -212,9 +212,11 @@ def fit(
         history.seconds += again.seconds
         history.stopped = again.stopped if again.stopped.startswith(BY_SIGNAL) else history.stopped
     line = lines.fit(whole.sequences(model), _numbers(whole.y, classes), whole.sample_weight, every_step, reads)
+    training = (history.get("loss") or [math.nan])[-1]
     report = {
         "reads": reads, "penalty": line.ridge.penalty.tolist(), "held_out": len(held.x), "line": judge.loss(0.0),
-        "network": judge.loss(1.0), "both": judge.loss(share), "share": float(share),
+        "network": judge.loss(1.0), "training": training * (1 if classes else found.shape[-1]),
+        "both": judge.loss(share), "share": float(share),
     }  # fmt: skip
     if share < 1:
         scale = (1 - share) * _scale(line.left_out, whole, classes)

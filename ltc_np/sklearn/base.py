@@ -10,6 +10,7 @@ model is told besides stands in ``_settings``.
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, cast
@@ -34,6 +35,7 @@ from ..online import Learner, Rule
 from ..optim import AdamW, Optimizer
 from ..recipe import Recipe, auto
 from ..shortcut import beside
+from ..shortcut.advice import advice
 from ..train.callbacks import EarlyStopping, as_callbacks
 from ..train.data.augment import Augment
 from ..train.history import History
@@ -170,6 +172,10 @@ class LiquidEstimator(RecipeEstimator):
         ``penalty`` for each output; the losses of the ``line`` alone, of the ``network`` alone and of ``both`` on
         sequences that were held out, ``held_out`` of them; and the ``share`` of the network, between 0, where the line
         alone answers, and 1. ``{}`` without a line.
+    advice_ : list of str
+        What the training says that should be known, a sentence each with a number and a remedy: that it overfits from
+        the start, or has learnt by heart; that its loss has risen; that the network is not used; that a class has few
+        sequences.  None is usual.  With ``verbose`` they are printed.
     """
 
     conv_layers: int = DEFAULT.conv_layers
@@ -409,6 +415,10 @@ class LiquidEstimator(RecipeEstimator):
             )
         self._keep(seen, data, wanted, model, history, None)
         self.report_: dict[str, Any] = report
+        self.advice_: list[str] = advice(history, report, wanted.of_classes())
+        if self.verbose:
+            for sentence in self.advice_:
+                print(f"ltc_np: {sentence}", file=sys.stderr)
 
     def _takes_shortcut(self, recipe: Recipe) -> bool:
         """Whether a line may stand beside the network."""

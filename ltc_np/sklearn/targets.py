@@ -38,6 +38,13 @@ class Targets(NamedTuple):
     flat: bool = False
     classes: Numbers | None = None
 
+    def of_classes(self) -> dict[Any, int]:
+        """How many sequences each class has, where a sequence has one; otherwise nothing."""
+        if self.classes is None or self.every_step:
+            return {}
+        counts = np.bincount(self.values.ravel(), minlength=len(self.classes))
+        return dict(zip(self.classes.tolist(), counts.tolist(), strict=True))
+
     def part(self, rows: Any) -> Targets:
         """Those of some of the sequences, by their numbers or by a mask."""
         return self._replace(values=self.values[rows])

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 SHOWN = 5  # rows at either end of a long table
 WIDEST = 4  # pictures side by side
+# Of `advice`: epochs from which it speaks, and the share of them that is the start; what is a rise of the validation
+# loss; of a loss far below another; and how much of what was learnt is lost.
+OFTEN, RISEN, APART, HALF = 20, 0.1, 2.0, 0.5
 
 
 class History(dict[str, list[float]]):
@@ -116,15 +119,44 @@ class History(dict[str, list[float]]):
             plot.learning_curves(self, name, ax=ax)
         return figure
 
+    def advice(self) -> list[str]:
+        """What the curves of the loss say that should be known: sentences with numbers and a remedy; none is usual.
+
+        It overfits from the start, where the validation loss is least in the first twentieth of at least 20 epochs; or
+        has learnt by heart, where the best one is more than twice the training's; or the training loss has risen again
+        by half of what it had fallen.
+        """
+        loss, validation, found = self.get("loss", []), self.get("val_loss", []), []
+        epochs, ran = len(self.epoch), dict(zip(self.val_epoch, validation, strict=True))
+        if len(validation) == epochs >= OFTEN:
+            best = min(ran, key=ran.__getitem__)
+            at, last, learnt = self.epoch.index(best), validation[-1], loss[self.epoch.index(best)]
+            if at < epochs / OFTEN and last - ran[best] > RISEN * abs(ran[best]):
+                found.append(
+                    f"it overfits from the start: the validation loss is least, {ran[best]:.3g}, after epoch {at + 1} "
+                    f"of {epochs}, and {last:.3g} at the end: fewer units, early stopping or more data"
+                )
+            elif ran[best] > APART * learnt > 0:
+                found.append(
+                    f"the validation loss is {ran[best]:.3g} at best where that of the training is {learnt:.3g}: more "
+                    "data, fewer units or dropout bring them together"
+                )
+        least = min(loss, default=math.nan)
+        if epochs >= OFTEN and loss[-1] - least > HALF * (loss[0] - least):
+            found.append(
+                f"the training loss has risen from {least:.3g} in epoch {loss.index(least) + 1} to {loss[-1]:.3g}: a "
+                "smaller learning rate keeps what was learnt"
+            )
+        return found
+
     def _repr_html_(self) -> str:
         """The table, as notebooks show it; of many epochs the first and the last ones."""
         columns = self.table()
         rows = [[f"{v:.4g}" if isinstance(v, float) else v for v in row] for row in zip(*columns.values(), strict=True)]
         if len(rows) > 2 * SHOWN:
             rows = [*rows[:SHOWN], ["..."] * len(columns), *rows[-SHOWN:]]
-        return html_table(
-            list(columns), rows, f"{counted(len(self.epoch), 'epoch')}, {self.seconds:.1f} s, {self.stopped}"
-        )
+        told = "; ".join([f"{counted(len(self.epoch), 'epoch')}, {self.seconds:.1f} s, {self.stopped}", *self.advice()])
+        return html_table(list(columns), rows, told)
 
     def __repr__(self) -> str:
         last = "  ".join(f"{name} {values[-1]:.4g}" for name, values in self.items())
