@@ -163,27 +163,34 @@ class Hold(Layer):
 
     def trace(self, prepared: Any, x: Array, dt: Array, lengths: Ints, h0: Array) -> Traced:
         """What happens inside the layers is held like their outputs, and 0 before the first one."""
-        y, states, _ = super().trace(prepared, x, dt, lengths, h0)
-        return Traced(y, states, self._inside(prepared, x, dt, lengths, h0))
+        (B, T, _), K, paces = x.shape, self.stack.state_size, self._paces(h0)
+        if (paces[-1][1] + lengths).max() < paces[-1][0]:  # no output
+            return super().trace(prepared, x, dt, lengths, h0)
+        past, arrays, states = ~checks.before_end(lengths, T), {}, []
+
+        def held(before: Numbers, found: Numbers, pace: tuple[int, Ints]) -> Numbers:
+            stride, since = pace
+            steps = np.concatenate([before[:, None], found], axis=1)
+            array = _held(steps, since, stride, (since + lengths) // stride, T)
+            array[past] = 0
+            return array
+
+        passed, given = self.stack.trace(prepared, x, dt, lengths, np.ascontiguousarray(h0[:, :K])), (1, 0 * lengths)
+        for prefix, each, pace in zip(self.stack.prefixes, passed, paces, strict=True):
+            for name, seen in each.traced.prefixed(prefix).items():
+                arrays[name] = held(np.zeros_like(seen, shape=(B, *seen.shape[2:])), seen, pace)
+            states.append(held(each.h0, each.traced.states, given))
+            given = pace
+        y = held(h0[:, K:], passed[-1].traced.y, paces[-1])
+        return Traced(y, np.concatenate([*states, y], axis=2), arrays)
 
     def observe(self, prepared: Any, x: Array, dt: Array, state: Array) -> dict[str, Numbers]:
-        """As `trace`, of sequences of one step: 0 where no output falls due."""
-        found = self._inside(prepared, x[:, None], dt[:, None], np.ones(len(x), np.int64), state)
-        return {name: array[:, 0] for name, array in found.items()}
-
-    def _inside(self, prepared: Any, x: Array, dt: Array, lengths: Ints, h0: Array) -> dict[str, Numbers]:
-        (B, T, _), found, paces = x.shape, {}, self._paces(h0)
-        stride, since = paces[-1]
-        if (since + lengths).max() < stride:
-            return found
-        start, past = np.ascontiguousarray(h0[:, : self.stack.state_size]), ~checks.before_end(lengths, T)
-        passed = self.stack.trace(prepared, x, dt, lengths, start)
-        for prefix, each, (stride, since) in zip(self.stack.prefixes, passed, paces, strict=True):
-            for name, seen in each.traced.prefixed(prefix).items():
-                steps = np.concatenate([np.zeros_like(seen, shape=(B, 1, *seen.shape[2:])), seen], axis=1)
-                found[name] = _held(steps, since, stride, (since + lengths) // stride, T)
-                found[name][past] = 0
-        return found
+        """As `trace`, of sequences of one step: 0 where no output falls due, and nothing where none does."""
+        due = self._paces(state)[-1][1] + 1 == self.stack.stride
+        if not due.any():
+            return {}
+        traced = self.trace(prepared, x[:, None], dt[:, None], np.ones(len(x), np.int64), state)
+        return {name: array[:, 0] for name, array in traced.arrays.items()}
 
     def new_buffers(self, buffers: Arrays, saved: Saved) -> Arrays:
         return self.stack.new_buffers(buffers, saved.stack)

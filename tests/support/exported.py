@@ -53,6 +53,7 @@ from ltc_np.kernels.codes import DISCRETIZATIONS, ELASTANCES, SOLVERS
 WITHOUT = {
     "Bidirectional": "reads a sequence from its end",
     "Ensemble": "its members are exported one by one: no target has a logarithm",
+    "Hold": "no stage of a program runs in every step behind one that waits for an output",
     "RandomConvolutions": "a step would be thousands of comparisons, of which rounding decides some",
 }
 I = 3  # inputs of layers that do not say how many they take
