@@ -87,7 +87,7 @@ def test_answers_of_the_network(tables, ltc, here, monkeypatch):
     horizon = max(
         t - seen["hour"][seen["who"] == who].max() for who, t in zip(asked["who"], asked["hour"], strict=True)
     )
-    small = {"units": 4, "ode_unfolds": 1, "epochs": 2, "backend": "numpy", "random_state": 0}
+    small = {"units": 4, "ode_unfolds": 1, "epochs": 2, "ensemble": 1, "backend": "numpy", "random_state": 0}
     columns = ("who", "hour", "what", "value")
     network = IrregularForecaster(**small, horizon=horizon, columns=columns).fit(seen)
     found = network.predict(seen, asked)

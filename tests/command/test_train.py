@@ -16,6 +16,7 @@ from ltc_np import ensemble, load
 from ltc_np.command import baselines, pieces, split, tables, task_data, train
 from ltc_np.command.task import of_model
 from ltc_np.data import forward_fill
+from ltc_np.layers import Conv1D, Hold
 from ltc_np.losses import Mixture
 from ltc_np.recipe import Recipe
 from ltc_np.train.loop.run import Run
@@ -175,15 +176,18 @@ def test_numbers_for_whole_groups(here, ltc):
 
 @pytest.mark.slow
 def test_convolutions_of_whole_groups(here, ltc):
-    """In front of the cell, without the line that is there by default; where rows get answers, all are kept."""
+    """In front of the cell, beside the line that is there by default; where rows get answers, all are kept."""
     columns = words()
     model, report = trained_on(ltc, columns, "--target", "word", "--group", "who", "--conv-layers", "2")
-    assert model.layer_stack.stride == 4 and report["shortcut"]["reads"] == "nothing"
+    (held,) = (layer for layer in model.layers[1].layers if isinstance(layer, Hold))
+    assert held.stride == 1 and [layer.stride for layer in held.layers[:2]] == [2, 2]
+    assert report["shortcut"]["reads"] == "summaries"
     assert ltc("predict", "table.npz", "table.csv", "--out", "p.csv")[0] == 0
     written = (here / "p.csv").read_text().splitlines()
     assert len(written) == 1 + len(set(columns["who"])) and "nan" not in " ".join(written)
     model, _ = trained_on(ltc, waves(), *WAVES, "--conv-layers", "2")
-    assert model.layer_stack.stride == 1 and model.layers[2].dilation == 2
+    convolutions = [layer for layer in model.layers[1].layers if isinstance(layer, Conv1D)]
+    assert [(layer.stride, layer.dilation) for layer in convolutions] == [(1, 1), (1, 2)]
     status, _, err = ltc(
         "train", "table.csv", "--out", "m.npz", *WAVES, *SMALL, "--conv-layers", "1", "--ensemble", "2"
     )

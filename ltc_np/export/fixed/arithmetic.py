@@ -54,6 +54,7 @@ def divided(a: Numbers, b: Numbers, n: int) -> Numbers:
     zero = bottom == 0
     safe = np.where(zero, 1, bottom)
     size = np.where(zero, np.where(top > 0, WIDE, 0), (top + (safe >> 1)) // safe)
+    size = np.minimum(size, WIDE)  # 2**62 for -2**31 and +-1
     return rescaled(np.where((a < 0) != (b < 0), -size, size), -rest)
 
 

@@ -50,6 +50,7 @@ def test_saturated(v):
 
 @given(NUMBERS, NUMBERS, st.integers(-31, 61))
 @example(3, 2, 0)
+@example(LOWEST, -1, 31)
 def test_divided(a, b, n):
     found = int(divided(one(a), one(b), n)[0])
     if b == 0:
