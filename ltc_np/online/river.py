@@ -19,6 +19,7 @@ from ..losses import has_classes, name_of, probabilities
 from ..model import Model
 from ..optim import SGD
 from ..wirings import AutoNCP
+from .beside import Asked, Beside
 from .learner import Learner
 from .lms import NLMS
 
@@ -63,7 +64,8 @@ class Observations:
         self.learner, self.features, self.dt = learner, features, dt
         self.learning = copy.deepcopy(learner)
         self._seen: list[Any]
-        self._waiting: list[Mapping[Hashable, Any] | None]  # observations of the answers kept; None: learnt from
+        # Observations of the answers kept, and what was noted of them; None: learnt from.
+        self._waiting: list[tuple[Mapping[Hashable, Any], Asked | None] | None]
         self.reset()
 
     def reset(self) -> None:
@@ -79,29 +81,34 @@ class Observations:
             raise ValueError(f"`x` must have the elapsed time {self.dt!r}, got {', '.join(map(repr, x))}")
         return [before if now is None else now for now, before in zip(found, self._seen, strict=True)], dt
 
-    def _move(self, x: Mapping[Hashable, Any]) -> Array:
-        """The answer to the next observation, at which the state goes on."""
+    def _note(self, inputs: list[float], dt: Any, y: Array) -> Asked | None:
+        """What is kept of an answer of the network until its target comes."""
+
+    def _move(self, x: Mapping[Hashable, Any]) -> tuple[Array, Asked | None]:
+        """The answer to the next observation, at which the state goes on, and what is noted of it."""
         inputs, dt = self._inputs(x)
         y = self.learning.predict(inputs, dt=dt)
-        self._seen = inputs
-        self._waiting = [*self._waiting, dict(x)][-1 - self.learning.delay :]
-        return y
+        self._seen, noted = inputs, self._note(inputs, dt, y)
+        self._waiting = [*self._waiting, (dict(x), noted)][-1 - self.learning.delay :]
+        return y, noted
 
-    def _answer(self, x: Mapping[Hashable, Any]) -> Array:
+    def _answer(self, x: Mapping[Hashable, Any]) -> tuple[Array, Asked | None]:
         if self.learning.delay:
             return self._move(x)
         inputs, dt = self._inputs(x)
-        return self.learning.peek(inputs, dt=dt)
+        y = self.learning.peek(inputs, dt=dt)
+        return y, self._note(inputs, dt, y)
 
-    def _learn(self, x: Mapping[Hashable, Any], target: Any, weight: float) -> None:
-        """Of the answer to this observation; else, as where a scaler has learnt meanwhile, of the oldest that waits."""
-        waiting = [k for k, one in enumerate(self._waiting) if one is not None]
-        if not waiting or not self.learning.delay:
+    def _learn(self, x: Mapping[Hashable, Any], target: Any, weight: float) -> Asked | None:
+        """Of the answer to this observation; else, as where a scaler has learnt meanwhile, of the oldest that waits.
+        What was noted of it."""
+        if not self.learning.delay or all(one is None for one in self._waiting):
             self._move(x)
-            waiting = [len(self._waiting) - 1]
-        k = next((k for k in waiting if self._waiting[k] == x), waiting[0])
+        kept = {k: one for k, one in enumerate(self._waiting) if one is not None}
+        k = next((k for k, (seen, _) in kept.items() if seen == x), min(kept))
         self.learning.learn(target, ago=len(self._waiting) - 1 - k, weight=weight)
         self._waiting[k] = None
+        return kept[k][1]
 
 
 class RiverRegressor(Observations, BaseRegressor):
@@ -116,11 +123,17 @@ class RiverRegressor(Observations, BaseRegressor):
         in the observation before, at first 0; others are not read.
     dt : name, optional
         The key of the time since the observation before.  Default: it is 1.
+    line : bool
+        Whether three simple answers stand beside the network's: the last target, a line of the inputs and the last
+        target, and a line that reads the network's answer, too.  The one whose faded squared error is least answers
+        (docs/online.md#in-river).  False: the network alone.
 
     Attributes
     ----------
     learning : Learner
         The copy that learns; `learning.network()` is the model that it has become.
+    beside : Beside or None
+        With ``line``: ``beside.answering`` is the name of what answers, ``beside.errors`` has the error of each.
 
     Notes
     -----
@@ -148,20 +161,38 @@ class RiverRegressor(Observations, BaseRegressor):
     True
     """
 
-    def __init__(self, learner: Learner, features: Sequence[Hashable], dt: Hashable | None = None) -> None:
+    def __init__(
+        self, learner: Learner, features: Sequence[Hashable], dt: Hashable | None = None, line: bool = True
+    ) -> None:
+        self.line, self.beside = checks.boolean("line", line), None
         super().__init__(learner, features, dt)
         if has_classes(learner.loss):
             raise ValueError("`learner` must learn numbers, got one with a loss of classes: take RiverClassifier")
         if learner.output_size != 1:
             raise ValueError(f"`learner` must be of a model with one output, got {learner.output_size}")
+        if line:
+            self.beside = Beside(len(features) + (dt is not None))
+
+    def reset(self) -> None:
+        super().reset()
+        if self.beside is not None:
+            self.beside.reset()
+
+    def _note(self, inputs: list[float], dt: Any, y: Array) -> Asked | None:
+        if self.beside is None:
+            return None
+        return self.beside.ask(np.array(inputs if dt is None else [*inputs, dt], float), float(y[0]))
 
     def predict_one(self, x: Mapping[Hashable, Any]) -> float:
         """The answer to one observation."""
-        return float(self._answer(x)[0])
+        y, asked = self._answer(x)
+        return float(y[0]) if asked is None else asked.answer
 
     def learn_one(self, x: Mapping[Hashable, Any], y: float | None, w: float = 1.0) -> None:
         """Learn from the target of an observation, None where there is none; w is its weight."""
-        self._learn(x, np.array([np.nan if y is None else y], float), w)
+        asked = self._learn(x, np.array([np.nan if y is None else y], float), w)
+        if self.beside is not None and asked is not None and y is not None and w > 0:
+            self.beside.learn(asked, float(y), float(w))
 
     @classmethod
     def _unit_test_params(cls) -> Iterator[dict[str, Any]]:
@@ -211,7 +242,7 @@ class RiverClassifier(Observations, BaseClassifier):
 
     def predict_proba_one(self, x: Mapping[Hashable, Any]) -> dict[Hashable, float]:
         """The probability of each class for one observation."""
-        p = probabilities(self._answer(x)[None].astype(float))[0]
+        p = probabilities(self._answer(x)[0][None].astype(float))[0]
         return dict(zip(self.classes, p.tolist(), strict=True))
 
     def predict_one(self, x: Mapping[Hashable, Any]) -> Hashable:

@@ -57,7 +57,7 @@ def of_a_learner(learner, observations, delay):
 @pytest.mark.parametrize("delay", [0, 1, 3])
 def test_it_does_what_its_learner_does(model, delay):
     learner = Learner(model, RLS(0.98), delay=delay)
-    regressor = RiverRegressor(learner, FEATURES, dt="dt")
+    regressor = RiverRegressor(learner, FEATURES, dt="dt", line=False)
     steps = list(stream(40))
     assert simulated(regressor, steps, delay) == of_a_learner(copy.deepcopy(learner), steps, delay)
     own = copy.deepcopy(learner)
@@ -70,7 +70,7 @@ def test_it_does_what_its_learner_does(model, delay):
 def test_an_observation_is_known_by_what_it_was(model):
     """A caller may write the next one into the same dict."""
     learner = Learner(model, RLS(0.98), delay=2)
-    regressor, steps = RiverRegressor(learner, FEATURES, dt="dt"), list(stream(3))
+    regressor, steps = RiverRegressor(learner, FEATURES, dt="dt", line=False), list(stream(3))
     x = {}
     for seen, _ in steps:
         x.clear()
@@ -84,7 +84,7 @@ def test_an_observation_is_known_by_what_it_was(model):
 
 def test_answers_without_a_delay_change_nothing(model):
     """However often they are asked for, and for whatever: only what is learnt from moves the network on."""
-    regressor, asked = (RiverRegressor(Learner(model, NLMS()), FEATURES, dt="dt") for _ in range(2))
+    regressor, asked = (RiverRegressor(Learner(model, NLMS()), FEATURES, dt="dt", line=False) for _ in range(2))
     other = {"a": 9.0, "b": 9.0, "dt": 1.0}
     for x, y in stream(10):
         assert asked.predict_one(other) == asked.predict_one(other) != regressor.predict_one(x)
@@ -99,7 +99,7 @@ def test_answers_without_a_delay_change_nothing(model):
 
 def test_targets_find_their_answers_in_any_order(model):
     """And where features have been scaled anew meanwhile, it is the oldest answer that waits."""
-    one, other = (RiverRegressor(Learner(model, NLMS(), delay=4), FEATURES, dt="dt") for _ in range(2))
+    one, other = (RiverRegressor(Learner(model, NLMS(), delay=4), FEATURES, dt="dt", line=False) for _ in range(2))
     steps = list(stream(4))
     for regressor in (one, other):
         for x, _ in steps:
@@ -119,7 +119,8 @@ def test_targets_find_their_answers_in_any_order(model):
 
 def test_so_many_observations_wait_as_answers_do(model):
     """Of one that is older nothing is known any more: a target of unknown features is that of the oldest answer."""
-    regressor, own = RiverRegressor(Learner(model, NLMS(), delay=1), FEATURES), Learner(model, NLMS(), delay=1)
+    learner = Learner(model, NLMS(), delay=1)
+    regressor, own = RiverRegressor(learner, FEATURES, line=False), copy.deepcopy(learner)
     for x, _ in (steps := list(stream(4))):
         regressor.predict_one(x)
         own.predict([x["b"], x["a"]])
@@ -132,7 +133,7 @@ def test_so_many_observations_wait_as_answers_do(model):
 
 def test_after_a_reset_no_observation_waits(model):
     """Its target is that of an answer which is given now."""
-    regressor, own = RiverRegressor(Learner(model, NLMS(), delay=2), FEATURES), Learner(model, NLMS())
+    regressor, own = RiverRegressor(Learner(model, NLMS(), delay=2), FEATURES, line=False), Learner(model, NLMS())
     for x, _ in (steps := list(stream(3))):
         regressor.predict_one(x)
     regressor.reset()
@@ -156,7 +157,7 @@ def test_arguments_for_river_s_checks_fit(kind):
 
 def test_learning_alone_moves_on(model):
     """As for whoever never asks: with a delay too."""
-    regressors = [RiverRegressor(Learner(model, NLMS(), delay=delay), FEATURES) for delay in (0, 3)]
+    regressors = [RiverRegressor(Learner(model, NLMS(), delay=delay), FEATURES, line=False) for delay in (0, 3)]
     own = Learner(model, NLMS())
     for x, y in stream(10):
         for regressor in regressors:
@@ -169,7 +170,7 @@ def test_learning_alone_moves_on(model):
 
 def test_what_is_missing(model):
     """A feature keeps its value, at first 0; a target teaches nothing, and the state goes on."""
-    regressor, own = RiverRegressor(Learner(model, NLMS()), FEATURES), Learner(model, NLMS())
+    regressor, own = RiverRegressor(Learner(model, NLMS()), FEATURES, line=False), Learner(model, NLMS())
     for given, inputs, y in (
         ({"a": 1.0}, [0, 1], 1.0), ({"b": 2.0}, [2, 1], 0.5), ({"a": None, "b": 3}, [3, 1], None), ({}, [3, 1], 2.0),
     ):  # fmt: skip
@@ -193,6 +194,7 @@ def test_arguments_that_do_not_fit_are_refused(model):
         (lambda: RiverRegressor(learner, ["a", "a"]), ValueError, "`features` must be a list of different names"),
         (lambda: RiverRegressor(learner, FEATURES, dt="a"), ValueError, "`dt` must be no feature, got 'a'"),
         (lambda: RiverRegressor(Learner(model, NLMS(), streams=2), FEATURES), ValueError, "one stream.*got 2 streams"),
+        (lambda: RiverRegressor(learner, FEATURES, line=1), TypeError, "`line` must be a bool, got 1"),
         (lambda: RiverRegressor(Learner(two, NLMS()), FEATURES), ValueError, "one output, got 2"),
         (
             lambda: RiverRegressor(learner, FEATURES, dt="dt").predict_one({"a": 1}),
@@ -202,7 +204,7 @@ def test_arguments_that_do_not_fit_are_refused(model):
     ):
         with pytest.raises(error, match=message):
             make()
-    regressor = RiverRegressor(learner, FEATURES)
+    regressor = RiverRegressor(learner, FEATURES, line=False)
     with pytest.raises(ValueError, match="nan"):
         regressor.learn_one({"a": np.nan}, 1.0)
     assert regressor.predict_one({}) == learner.peek([0, 0])[0]  # nothing was kept of it
@@ -272,10 +274,10 @@ def test_progressive_validation_of_river(model, delay):
     from river import compose, evaluate, metrics, preprocessing
 
     learner, steps = Learner(model, RLS(0.98), delay=delay), list(stream(40))
-    regressor = RiverRegressor(learner, FEATURES, dt="dt")
+    regressor = RiverRegressor(learner, FEATURES, dt="dt", line=False)
     found = evaluate.progressive_val_score(iter(steps), regressor, metrics.MAE(), delay=delay or None)
     answers = of_a_learner(copy.deepcopy(learner), steps, delay)
     assert found.get() == pytest.approx(np.mean([abs(y - own) for (_, y), own in zip(steps, answers, strict=True)]))
-    scaled = compose.Select(*FEATURES) | preprocessing.StandardScaler() | RiverRegressor(learner, FEATURES)
+    scaled = compose.Select(*FEATURES) | preprocessing.StandardScaler() | RiverRegressor(learner, FEATURES, line=False)
     evaluate.progressive_val_score(iter(steps), scaled, metrics.MAE(), delay=delay or None)
     assert scaled["RiverRegressor"].learning.log.steps == 40
