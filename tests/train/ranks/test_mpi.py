@@ -69,7 +69,7 @@ def test_errors_of_all_ranks_can_be_caught(found):
         "x": "ValueError: `x` must be the same on every rank, got float64 of shape (13, 9, 3)",
         "shares": "ValueError: `group_by_length` must be False with `ShardedData`",
         "statistics": "ValueError: `comm` needs layers without statistics of a batch",
-        "diverged": "FloatingPointError: loss nan",
+        "diverged": "Diverged: loss nan",
         "parted": "RuntimeError: the parameters of rank 1 are not those of rank 0 any more",
         "metric": "ValueError: `metrics` must define `_merge` with `comm`",
     }
