@@ -25,7 +25,7 @@ from .. import losses
 from ..base import checks
 from ..base.calls import SignatureHints
 from ..base.elsewhere import Elsewhere
-from ..base.types import Array, Backend, DType, Loss, Numbers, ReadoutKind, ShortcutKind
+from ..base.types import Array, Backend, DType, Loss, Numbers, PathLike, ReadoutKind, ShortcutKind
 from ..ensemble import members
 from ..model import Model
 from ..network.clipped import warn_of_clipped
@@ -39,7 +39,7 @@ from ..shortcut.advice import advice
 from ..train.callbacks import EarlyStopping, as_callbacks
 from ..train.data.augment import Augment
 from ..train.history import History
-from . import held_out, inputs, streamed, targets
+from . import held_out, inputs, stored, streamed, targets
 from .inputs import Inputs
 from .streamed import Streamed
 from .targets import Targets
@@ -53,20 +53,22 @@ if TYPE_CHECKING:
 
 DEFAULT = Recipe()
 MORE = "sample_weight", "dt", "lengths"  # beside X and y
+ELSEWHERE = {
+    "evaluate": "`score` does it",
+    "model": "write model_",
+    "history": "write history_",
+    "summary": "write model_.summary()",
+    "step": "`model_.step` answers one step after another",
+}
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class RecipeEstimator(Elsewhere, SignatureHints, BaseEstimator):
     """The hyperparameters of any network and of its training, by the names of `Recipe`."""
 
-    _elsewhere: ClassVar[Mapping[str, str]] = {
+    _elsewhere: ClassVar[Mapping[str, str]] = ELSEWHERE | {
         "save": "`model_.save(path)` writes the network, joblib.dump(estimator, path) all of it",
         "load": "joblib.load(path) reads an estimator, ltc_np.load(path) a network",
-        "evaluate": "`score` does it",
-        "model": "write model_",
-        "history": "write history_",
-        "summary": "write model_.summary()",
-        "step": "`model_.step` answers one step after another",
     }
     _in_words = "an estimator"
 
@@ -149,7 +151,7 @@ class LiquidEstimator(RecipeEstimator):
     Attributes
     ----------
     model_ : Model
-        The network; ``model_.save(path)`` writes it to a file.  Of an ensemble it is one model of all networks, which
+        The network.  Of an ensemble it is one model of all networks, which
         `ltc_np.ensemble.members` takes apart.
     history_ : History
         Of the last training; of an ensemble that of its first network.
@@ -177,6 +179,8 @@ class LiquidEstimator(RecipeEstimator):
         the start, or has learnt by heart; that its loss has risen; that the network is not used; that a class has few
         sequences.  None is usual.  With ``verbose`` they are printed.
     """
+
+    _elsewhere: ClassVar[Mapping[str, str]] = ELSEWHERE
 
     conv_layers: int = DEFAULT.conv_layers
     bidirectional: bool = DEFAULT.bidirectional
@@ -519,6 +523,46 @@ class LiquidEstimator(RecipeEstimator):
         """Of early stopping, in epochs."""
         given = self.n_iter_no_change
         return max(10, epochs // 10) if auto("n_iter_no_change", given) else checks.integer("n_iter_no_change", given)
+
+    # ---------------------------------------------------------------------------------------------------- files
+
+    def save(self, path: PathLike) -> None:
+        """Write the fitted estimator to a file, whole or not at all: `load` reads one that gives the same answers.
+
+        It is the file of `model_`, with the hyperparameters and the other attributes beside it, and holds no code; so
+        `ltc_np.load` and the command line read its network, too.  The moments of an optimiser and `learner_` are not
+        in it: `partial_fit` begins with new ones.
+
+        Parameters
+        ----------
+        path : str or Path
+            As for `Model.save`.
+
+        Raises
+        ------
+        TypeError
+            A hyperparameter that is no plain data, such as ``augment`` or a RandomState.  Nothing is written then.
+        OSError, ValueError
+            As of `Model.save`.
+        """
+        stored.save(self, path)
+
+    @classmethod
+    def load(cls, path: PathLike, backend: Backend | None = None) -> Self:
+        """The estimator of a file that `save` of this class wrote.  Loading runs no code of the file.
+
+        Parameters
+        ----------
+        path : str or Path
+        backend : str, optional
+            Default: that of the estimator when it was saved.
+
+        Raises
+        ------
+        OSError, ValueError
+            As of `ltc_np.load`, and for a file of something else.
+        """
+        return stored.load(cls, path, backend)
 
     # -------------------------------------------------------------------------------------------------- answers
 

@@ -760,8 +760,10 @@ def test_a_class_with_a_required_argument_is_copied_and_pickled():
 def test_what_models_have_and_estimators_have_not():
     """Python's own words for all else, also for what a fit brings, which scikit-learn asks for."""
     one = LTCRegressor()
+    with pytest.raises(AttributeError, match="`evaluate` is nothing that an estimator has: `score` does it"):
+        one.evaluate()
     with pytest.raises(AttributeError, match="`save` is nothing that an estimator has: `model_.save"):
-        one.save("x.npz")
+        LiquidForecaster().save("x.npz")
     with pytest.raises(AttributeError, match="has no attribute 'model_'"):
         _ = one.model_
     assert not [name for name in one._elsewhere if name in dir(one)]
