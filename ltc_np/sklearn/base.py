@@ -442,7 +442,7 @@ class LiquidEstimator(RecipeEstimator):
         self._check_online()
         if hasattr(self, "model_"):
             self._check_of_network()
-            model, optimizer = self.model_, self._optimizer
+            model, optimizer = self.model_, getattr(self, "_optimizer", None)  # a file has none
             model.best = None  # of another training
         else:
             if recipe.shortcut not in (None, "auto"):

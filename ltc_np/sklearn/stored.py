@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -15,9 +15,6 @@ from ..layers.codec import check_plain
 from ..model import KINDS
 from ..train.history import History
 
-if TYPE_CHECKING:
-    from .base import LiquidEstimator
-
 # Attributes of a fitted estimator besides `model_`, where it has them.  An optimiser's moments and a learner are left.
 FITTED = (
     "n_features_in_", "feature_names_in_", "classes_", "every_step_", "n_iter_", "history_", "loss_curve_", "report_",
@@ -27,7 +24,7 @@ LISTS = "loss_curve_", "report_", "advice_", "tuned_"  # whose tuples, as a file
 OF_HISTORY = "epoch", "val_epoch", "best_epoch", "stopped", "steps", "seconds"
 
 
-def save(estimator: LiquidEstimator, path: PathLike) -> None:
+def save(estimator: Any, path: PathLike) -> None:
     """Write a fitted estimator, whole or not at all."""
     check_is_fitted(estimator)
     chosen = estimator.get_params(deep=False)
@@ -46,7 +43,7 @@ def save(estimator: LiquidEstimator, path: PathLike) -> None:
 
 
 def load(cls: type[Any], path: PathLike, backend: Backend | None) -> Any:
-    """The estimator of a file that `save` wrote, which must be of this class."""
+    """The estimator of a file that `save` wrote, which must be of this class; it has no optimiser."""
     model, found = io.load_with(path, KINDS, backend or "numpy")
     kind = found.get("estimator")
     if kind != cls.__name__:
@@ -65,7 +62,7 @@ def load(cls: type[Any], path: PathLike, backend: Backend | None) -> Any:
         model, _ = io.load_with(path, KINDS, estimator.backend)
     else:
         estimator.backend = backend
-    estimator.model_, estimator._optimizer = model, None
+    estimator.model_ = model
     return estimator
 
 
