@@ -331,8 +331,8 @@ def test_the_readme_leads_to_every_page_of_mathematics():
 
 USERS_WORDS = (
     "CSV Excel overfitting imbalance rare categorical dates missing NaN deploy ESP32 Arduino serverless container "
-    "checkpoint resume cite reproduce speed explain hyperparameters forecast scale normalise density control rewards GPU "
-    "irregular"
+    "checkpoint resume cite reproduce speed explain hyperparameters forecast scale normalise density control rewards "
+    "GPU irregular"
 )
 
 
