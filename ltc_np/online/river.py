@@ -161,6 +161,9 @@ class RiverRegressor(Observations, BaseRegressor):
     True
     """
 
+    line: bool
+    beside: Beside | None
+
     def __init__(
         self, learner: Learner, features: Sequence[Hashable], dt: Hashable | None = None, line: bool = True
     ) -> None:

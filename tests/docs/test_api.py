@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import importlib.util
 import inspect
 import re
 
@@ -105,7 +106,9 @@ def test_missing_entries_are_found():
     assert "ltc_np.sktime.LTCRegressor" in missing("ltc_np.sktime", MODULES["ltc_np.sktime"], *known)
 
 
-@pytest.mark.parametrize("page", [p for p in PAGES if p.name != "index.md"], ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page", [p for p in PAGES if p.name not in ("index.md", "names.md")], ids=lambda page: page.name
+)
 def test_pages_lead_to_what_explains_them(page):
     text = page.read_text(encoding="utf-8")
     assert re.search(r"\]\(\.\./[\w/]+\.md", text), "a link to a guide or to the mathematics"
@@ -120,3 +123,12 @@ def test_every_page_of_a_cell_is_linked():
         "ltc_example",
         "symbols",
     }
+
+
+def test_the_page_of_all_names_is_as_written():
+    """After a change of the pages or of a docstring's first sentence: `python docs/scripts/names.py`."""
+    pytest.importorskip("griffe", reason='griffe is not installed: pip install "ltc-np[dev]"')
+    spec = importlib.util.spec_from_file_location("names", ROOT / "docs" / "scripts" / "names.py")
+    names = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(names)
+    assert names.PAGE.read_text(encoding="utf-8") == names.written()
