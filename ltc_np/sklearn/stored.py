@@ -27,10 +27,10 @@ OF_HISTORY = "epoch", "val_epoch", "best_epoch", "stopped", "steps", "seconds"
 def save(estimator: Any, path: PathLike) -> None:
     """Write a fitted estimator, whole or not at all."""
     check_is_fitted(estimator)
-    chosen = estimator.get_params(deep=False)
-    for name, value in chosen.items():
+    chosen = {}
+    for name, value in estimator.get_params(deep=False).items():
         try:
-            check_plain(f"`{name}`", value)
+            chosen[name] = _form(name, value)
         except TypeError as error:
             raise TypeError(
                 f"`{name}` must be plain data to be saved, since a file holds no code and no generator, got "
@@ -50,7 +50,7 @@ def load(cls: type[Any], path: PathLike, backend: Backend | None) -> Any:
         remedy = f"{kind}.load reads it" if kind else "ltc_np.load reads a model, and Learner.load a learner"
         raise ValueError(f"{path} must be a file of {cls.__name__}.save, got one of {kind or 'no estimator'}: {remedy}")
     try:
-        estimator = cls(**found["params"])
+        estimator = cls(**{name: _value(form) for name, form in found["params"].items()})
         for name in found["fitted"]:
             value = _value(found["fitted"][checks.one_of("fitted", name, FITTED)])
             setattr(estimator, name, _lists(value) if name in LISTS else value)
@@ -67,11 +67,13 @@ def load(cls: type[Any], path: PathLike, backend: Backend | None) -> Any:
 
 
 def _form(name: str, value: Any) -> Any:
-    """Plain data and arrays for an attribute."""
+    """Plain data and arrays for a hyperparameter or an attribute."""
     if isinstance(value, History):
         return {"columns": dict(value)} | {own: getattr(value, own) for own in OF_HISTORY}
     if isinstance(value, np.ndarray) and value.dtype.kind not in "biuf":  # labels and names: text, or of several kinds
         value = {"labels": value.tolist(), "dtype": value.dtype.str if value.dtype.kind == "U" else "object"}
+    if isinstance(value, dict) and not all(isinstance(key, str) for key in value):  # of classes that are numbers
+        value = {"pairs": list(value.items())}
     check_plain(f"`{name}`", value)
     return value
 
@@ -80,6 +82,8 @@ def _value(form: Any) -> Any:
     """Inverse of `_form`."""
     if isinstance(form, Mapping) and set(form) == {"labels", "dtype"}:
         return np.array(list(form["labels"]), object if form["dtype"] == "object" else np.dtype(form["dtype"]))
+    if isinstance(form, Mapping) and set(form) == {"pairs"}:
+        return dict(form["pairs"])
     if isinstance(form, Mapping) and "columns" in form:
         history = History()
         history.update(_lists(form["columns"]))

@@ -30,6 +30,8 @@ def kinds(x, y):
     yield LTCClassifier(**SMALL).fit(x, words), {}
     yield CfCClassifier(**SMALL, shortcut=None).fit(x, np.array(["a", "b", "c"], object)[np.arange(30) % 3]), {}
     yield LTCClassifier(**SMALL).fit(x, y > 0), {}
+    yield LTCClassifier(**SMALL, class_weight={0: 1.0, 1: 2.5}).fit(x, (y > 0).astype(int)), {}
+    yield LTCClassifier(**SMALL, class_weight={"low": 1.0, "high": 2.5}).fit(x, words), {}
 
 
 def test_what_is_read_is_what_was_written(data, tmp_path):
