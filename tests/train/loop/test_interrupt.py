@@ -322,6 +322,7 @@ def test_a_process_that_is_terminated_from_outside(times, tmp_path):
             while times == 2 and signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
                 time.sleep(0.001)
             if times == 2:
+                time.sleep(0.5)  # the line is written only after the handler is put back
                 os.kill(os.getpid(), signal.SIGTERM)
 
         threading.Thread(target=ends).start()
