@@ -12,6 +12,7 @@ import numpy as np
 from .. import io
 from ..base import checks
 from ..base.calls import with_signature_hints
+from ..base.moments import Moments
 from ..base.types import Array, Backend, Logs, PathLike
 from ..base.workspace import Workspace
 from ..layers.dense import Dense
@@ -24,7 +25,7 @@ from ..optim.clip import clip_by_global_norm
 from ..train.history import History
 from ..train.loop.interrupt import Interrupt
 from . import stored
-from .advantages import Moments, RewardScale, divided, explained_variance, gae
+from .advantages import RewardScale, divided, explained_variance, gae
 from .distributions import Distribution, Gaussian
 from .environments import DistributionName, Environments
 from .evaluate import check_environments, check_steps, chosen

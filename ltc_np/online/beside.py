@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..base.moments import Moments
 from ..base.types import Array
 from .rls import RLS
 
@@ -35,25 +36,14 @@ class Asked(NamedTuple):
     features: Array
 
 
-class Moments:
-    """Means and standard deviations of all numbers so far (Welford)."""
+def standardised(x: Array, moments: Moments) -> Array:
+    """By what has been seen so far, and no farther from the mean than `FARTHEST`."""
+    return np.clip((x - moments.mean) / _deviation(moments), -FARTHEST, FARTHEST)
 
-    count: int
-    mean: Array
-    deviation: Array
 
-    def __init__(self, size: int) -> None:
-        self.count, self.mean, self.deviation, self._squares = 0, np.zeros(size), np.ones(size), np.zeros(size)
-
-    def observe(self, x: Array) -> None:
-        self.count += 1
-        off = x - self.mean
-        self.mean = self.mean + off / self.count
-        self._squares = self._squares + off * (x - self.mean)
-        self.deviation = np.where(self._squares > 0, np.sqrt(self._squares / self.count), 1.0)
-
-    def standardised(self, x: Array) -> Array:
-        return np.clip((x - self.mean) / self.deviation, -FARTHEST, FARTHEST)
+def _deviation(moments: Moments) -> Array:
+    """1 where nothing has changed yet."""
+    return np.where(moments.squares > 0, np.sqrt(moments.variance), 1.0)
 
 
 def _rule(count: int) -> RLS:
@@ -102,12 +92,12 @@ class Beside:
     def ask(self, inputs: Array, y: float) -> Asked:
         """The answer to an observation for which the network has this one; nothing changes."""
         last = y if math.isnan(self._last) else self._last
-        of_targets = self._targets.standardised(np.array([last, y]))
-        features = np.concatenate([self._inputs.standardised(inputs), of_targets, [1.0]])
+        of_targets = standardised(np.array([last, y]), self._targets)
+        features = np.concatenate([standardised(inputs, self._inputs), of_targets, [1.0]])
         answers = {"network": y, "last": last}
         for name, W in self._weights.items():
-            standardised = W @ features[self._reads[name]]
-            answers[name] = float((self._targets.mean + self._targets.deviation * standardised)[0])
+            deviations = W @ features[self._reads[name]]  # from the mean of the targets
+            answers[name] = float((self._targets.mean + _deviation(self._targets) * deviations)[0])
         return Asked(answers[self.answering], answers, inputs, features)
 
     def learn(self, asked: Asked, target: float, weight: float) -> None:
@@ -118,11 +108,11 @@ class Beside:
         if self.errors[self.answering] > WORSE * self.errors[best]:
             self.answering = best
         rule = _rule(self._targets.count)
-        wanted = self._targets.standardised(np.array([target]))
+        wanted = standardised(np.array([target]), self._targets)
         for name, W in self._weights.items():
             f = asked.features[self._reads[name]]
             # With a delay the weights have changed since the answer.
             self._weights[name], self._kept[name] = rule.update(W, self._kept[name], f, wanted - W @ f, None, weight)
-        self._inputs.observe(asked.inputs)
-        self._targets.observe(np.array([target]))
+        self._inputs.add(asked.inputs[None])
+        self._targets.add(np.array([[target]]))
         self._last = target

@@ -21,7 +21,6 @@ FITTED = (
     "advice_", "temperature_", "tuned_", "_table", "_flat", "_made_by",
 )  # fmt: skip
 LISTS = "loss_curve_", "report_", "advice_", "tuned_"  # whose tuples, as a file has them, are lists
-OF_HISTORY = "epoch", "val_epoch", "best_epoch", "stopped", "steps", "seconds"
 
 
 def save(estimator: Any, path: PathLike) -> None:
@@ -69,7 +68,7 @@ def load(cls: type[Any], path: PathLike, backend: Backend | None) -> Any:
 def _form(name: str, value: Any) -> Any:
     """Plain data and arrays for a hyperparameter or an attribute."""
     if isinstance(value, History):
-        return {"columns": dict(value)} | {own: getattr(value, own) for own in OF_HISTORY}
+        return value.state()
     if isinstance(value, np.ndarray) and value.dtype.kind not in "biuf":  # labels and names: text, or of several kinds
         value = {"labels": value.tolist(), "dtype": value.dtype.str if value.dtype.kind == "U" else "object"}
     if isinstance(value, dict) and not all(isinstance(key, str) for key in value):  # of classes that are numbers
@@ -85,11 +84,7 @@ def _value(form: Any) -> Any:
     if isinstance(form, Mapping) and set(form) == {"pairs"}:
         return dict(form["pairs"])
     if isinstance(form, Mapping) and "columns" in form:
-        history = History()
-        history.update(_lists(form["columns"]))
-        for name in OF_HISTORY:
-            setattr(history, name, _lists(form[name]))
-        return history
+        return History.restored(form)
     return form
 
 

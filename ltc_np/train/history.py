@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ..base.checks import counted
 from ..base.notebook import html_table
@@ -59,6 +62,30 @@ class History(dict[str, list[float]]):
             self.val_epoch.append(epoch)
         for name, value in logs.items():
             self.setdefault(name, []).append(value)
+
+    def state(self) -> dict[str, Any]:
+        """As plain data and arrays, for a file."""
+        return {
+            "epoch": np.array(self.epoch, np.int64),
+            "val_epoch": np.array(self.val_epoch, np.int64),
+            "columns": {name: np.array(values, np.float64) for name, values in self.items()},
+            "best_epoch": self.best_epoch,
+            "stopped": self.stopped,
+            "steps": self.steps,
+            "seconds": self.seconds,
+        }
+
+    @classmethod
+    def restored(cls, state: Mapping[str, Any]) -> History:
+        """Inverse of `state`."""
+        history = cls()
+        history.epoch, history.val_epoch = state["epoch"].tolist(), state["val_epoch"].tolist()
+        history.update({name: values.tolist() for name, values in state["columns"].items()})
+        history.best_epoch, history.stopped, history.seconds = (
+            state[name] for name in ("best_epoch", "stopped", "seconds")
+        )
+        history.steps = state.get("steps", "")  # checkpoints of before have none
+        return history
 
     @property
     def history(self) -> dict[str, list[float]]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ltc_np.control.advantages import Moments, RewardScale, divided, explained_variance, gae
+from ltc_np.control.advantages import RewardScale, divided, explained_variance, gae
 
 
 def test_the_golden_case():
@@ -38,21 +38,6 @@ def test_with_lambda_1_it_is_the_return_less_the_value():
     ends = np.array([[False, False, True]])
     found = gae(rewards, values, np.array([[0.2, 0.1, 9.0]]), ends, ends, 0.5, 1.0)
     assert found.tolist() == [pytest.approx([1 + 1 + 0.75 - 0.3, 2 + 1.5 - 0.2, 3 - 0.1])]
-
-
-def test_moments_are_those_of_all_rows():
-    rows = 1e4 + np.random.default_rng(0).normal(size=(100, 3))
-    moments = Moments(3)
-    for part in (rows[:1], rows[1:1], rows[1:40], rows[40:]):
-        moments.add(part)
-    assert moments.count == 100
-    assert np.allclose(moments.mean, rows.mean(axis=0), rtol=1e-14)
-    assert np.allclose(moments.variance, rows.var(axis=0), rtol=1e-9)
-    again = Moments(3)
-    again.restore(moments.state())
-    assert np.array_equal(again.variance, moments.variance) and again.count == 100
-    with pytest.raises(ValueError, match=r"shape \(2,\)"):
-        Moments(2).restore(moments.state())
 
 
 def test_the_scale_of_rewards():

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from ltc_np import LTC, AutoNCP, Dense, Model
+from ltc_np.base.moments import Moments
 from ltc_np.online import NLMS, Learner
-from ltc_np.online.beside import FARTHEST, Beside, Moments
+from ltc_np.online.beside import FARTHEST, Beside, standardised
 from ltc_np.online.river import RiverRegressor
 
 
@@ -27,17 +28,15 @@ def rows_of(rng, steps, scale=1.0):
     ]
 
 
-def test_moments(rng):
+def test_standardised(rng):
     x, moments = rng.normal(7.0, 3.0, (50, 2)) * [1, 0], Moments(2)
-    assert (moments.standardised(x[0]) == np.clip(x[0], -FARTHEST, FARTHEST)).all()  # nothing is known yet
+    assert (standardised(x[0], moments) == np.clip(x[0], -FARTHEST, FARTHEST)).all()  # nothing is known yet
     for one in x:
-        moments.observe(one)
-    np.testing.assert_allclose(moments.mean, x.mean(axis=0), rtol=1e-12)
-    np.testing.assert_allclose(moments.deviation, [x[:, 0].std(), 1.0], rtol=1e-12)  # nothing is divided by 0
+        moments.add(one[None])
     np.testing.assert_allclose(
-        moments.standardised(np.array([8.0, 0.5])), [(8 - x[:, 0].mean()) / x[:, 0].std(), 0.5], rtol=1e-12
-    )
-    assert (moments.standardised(np.array([1e9, -1e9])) == [FARTHEST, -FARTHEST]).all()
+        standardised(np.array([8.0, 0.5]), moments), [(8 - x[:, 0].mean()) / x[:, 0].std(), 0.5], rtol=1e-12
+    )  # nothing is divided by 0
+    assert (standardised(np.array([1e9, -1e9]), moments) == [FARTHEST, -FARTHEST]).all()
 
 
 def test_the_lines_are_least_squares_of_what_was_known(rng):
@@ -47,11 +46,11 @@ def test_the_lines_are_least_squares_of_what_was_known(rng):
     for inputs, y, target in rows:
         asked.append(beside.ask(inputs, y))
         beside.learn(asked[-1], target, 0.5)
-        targets.observe(np.array([target]))
+        targets.add(np.array([[target]]))
     seen, wanted = Moments(1), []
     for _, _, target in rows:
-        wanted.append(seen.standardised(np.array([target]))[0])
-        seen.observe(np.array([target]))
+        wanted.append(standardised(np.array([target]), seen)[0])
+        seen.add(np.array([[target]]))
     fade = np.clip(1 - 1 / np.arange(1, len(rows) + 1), 0.9, 0.999)
     shares = 0.5 * np.append(np.cumprod(fade[:0:-1])[::-1], 1)
     for name, reads in (("line", [0, 1, 2, 4]), ("both", [0, 1, 2, 3, 4])):
@@ -59,7 +58,7 @@ def test_the_lines_are_least_squares_of_what_was_known(rng):
         A = (F.T * shares) @ F + np.prod(fade) * np.eye(len(reads))
         W = np.linalg.solve(A, (F.T * shares) @ wanted)
         at = beside.ask(np.array([1.0, 2.0]), 0.3)
-        found = targets.mean + targets.deviation * (at.features[reads] @ W)
+        found = targets.mean + np.sqrt(targets.variance) * (at.features[reads] @ W)
         assert at.answers[name] == pytest.approx(found[0], rel=1e-9)
 
 
@@ -174,3 +173,17 @@ def test_elapsed_time_is_read_too():
         hours = float(rng.uniform(1, 3))
         regressor.learn_one({"x": 0.0, "hours": hours}, 2 * hours)
     assert regressor.predict_one({"x": 0.0, "hours": 2.5}) == pytest.approx(5, rel=0.02)
+
+
+def test_a_late_target_teaches_by_what_was_known_of_its_observation(rng):
+    """In whatever order targets come."""
+    regressor, own, asked = river(delay=3), Beside(1), []
+    steps = [({"x": float(one)}, float(target)) for one, target in rng.normal(size=(4, 2))]
+    for x, _ in steps:
+        regressor.predict_one(x)
+        asked.append(regressor._waiting[-1][1])
+    for k in (2, 0, 3, 1):
+        regressor.learn_one(*steps[k])
+        own.learn(asked[k], steps[k][1], 1.0)
+    at = np.array([0.4])
+    assert regressor.beside.ask(at, 0.3).answers == own.ask(at, 0.3).answers

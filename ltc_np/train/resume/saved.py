@@ -84,18 +84,10 @@ class Saved(NamedTuple):
 
     def plain(self) -> dict[str, Any]:
         """Plain data, for a file."""
-        history = self.history
         return self._asdict() | {
             "position": self.position._replace(state=None)._asdict(),
             "rates": self.rates._asdict(),
-            "history": {
-                "epoch": np.array(history.epoch, np.int64),
-                "val_epoch": np.array(history.val_epoch, np.int64),
-                "columns": {name: np.array(values, np.float64) for name, values in history.items()},
-                "best_epoch": history.best_epoch,
-                "stopped": history.stopped,
-                "seconds": history.seconds,
-            },
+            "history": self.history.state(),
         }
 
     @classmethod
@@ -112,12 +104,7 @@ class Saved(NamedTuple):
             checks.integer(name, getattr(position, name), 0)
         for name in ("total", "weights"):
             checks.number(name, getattr(position, name), -math.inf)
-        history, told = History(), plain["history"]
-        history.epoch, history.val_epoch = told["epoch"].tolist(), told["val_epoch"].tolist()
-        history.update({name: values.tolist() for name, values in told["columns"].items()})
-        history.best_epoch, history.stopped, history.seconds = (
-            told[name] for name in ("best_epoch", "stopped", "seconds")
-        )
+        history = History.restored(plain["history"])
         checks.one_of("ended", plain["ended"], ENDED)
         metrics = set(plain["same"]["metrics"])
         if not isinstance(plain["shares"], tuple) or not plain["shares"]:
